@@ -1,0 +1,51 @@
+# The two commands a newcomer needs: `make demo` and `make test`.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STAMP := .venv/.ready
+
+.PHONY: setup check test demo bench vectors lock clean
+
+setup: $(STAMP)
+
+# One stamp, so that set-up is done once and again only when its inputs change.
+$(STAMP): requirements.lock pyproject.toml $(wildcard scripts/setup_*)
+	PYTHON="$(PYTHON)" bash scripts/setup_python.sh
+	$(BIN)/python scripts/setup_browser.py
+	if [ -f scripts/setup_konnectors.sh ]; then bash scripts/setup_konnectors.sh; fi
+	touch $@
+
+# Under a minute: what to run before each commit.
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -m "not slow and not browser"
+
+# Everything. CI runs this line.
+test: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	HYPOTHESIS_PROFILE=ci $(BIN)/pytest -q
+
+demo: setup
+	$(BIN)/python -m demo
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+# Rebuild every test vector; git must be clean afterwards.
+vectors: setup
+	$(BIN)/python -m protocol.build
+
+# Only for whoever changes a dependency: needs uv. CONTRIBUTING.md says why.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 \
+		--prerelease if-necessary-or-explicit --generate-hashes \
+		--no-emit-index-url --no-header --extra dev \
+		pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf .venv build dist demo/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name node_modules -prune -exec rm -rf {} +
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Several devices: membership, pairing, envelopes and the relay."""

@@ -1,0 +1,1 @@
+"""One device: keys, items, storage, grants, access log and transfer."""

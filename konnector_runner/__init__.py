@@ -1,0 +1,1 @@
+"""A browser on this device: konnectors, autofill and collected data."""

@@ -1,0 +1,1 @@
+"""Tests, and the few helpers that several of them share."""
