@@ -1,0 +1,146 @@
+"""Everything sync refuses, sorted by what the catcher will do.
+
+    SyncError
+    ├── CallerError              fix the program
+    ├── PeerError                stop, keep the evidence; never repair
+    │   └── RelayMisbehaved      the relay's answer breaks protocol/relay-api.md
+    ├── TransportError           no answer: retry later, nothing is known to be done
+    └── RelayRefused             an answer: the relay says no, and ``code`` says why
+        ├── AuthError            not signed in, or not a member
+        ├── UnknownVaultError    the relay has no such vault
+        ├── QuotaError           full: nothing was stored
+        ├── RateError            too fast: retry after ``retry_after_seconds``
+        ├── SlotTakenError       something else stands in this mailbox slot
+        └── ConflictError        the relay holds something else; its head says what
+            ├── NumberTakenError      another envelope stands at this number: evidence
+            └── RecordConflictError   the membership log has moved on
+
+Messages say what was refused and where, never a value from the input and never
+words of the relay's: a relay that may write into a person's terminal can ask
+for a password there. ``advice`` is the next step for a person.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from clisk_vault.ids import EnvelopeHash
+
+
+class SyncError(Exception):
+    """Root of every error that this package raises."""
+
+    default_advice: ClassVar[str] = ""
+
+    def __init__(self, message: str, *, advice: str | None = None) -> None:
+        super().__init__(message)
+        self.advice = self.default_advice if advice is None else advice
+
+
+class CallerError(SyncError):
+    """The program asked for something that makes no sense."""
+
+
+class PeerError(SyncError):
+    """Something another party sent breaks the protocol."""
+
+
+class RelayMisbehaved(PeerError):
+    """The relay's answer is not one that the protocol allows."""
+
+    default_advice = "check that the address is a clisk relay, and who runs it"
+
+
+class TransportError(SyncError):
+    """The relay gave no answer; nothing is known to have happened. Retry."""
+
+    default_advice = "your changes are kept on this device; sync again later"
+
+
+class RelayRefused(SyncError):
+    """The relay answered no."""
+
+    default_advice = "see protocol/relay-api.md for what this refusal means"
+
+    def __init__(self, message: str, *, code: str, advice: str | None = None) -> None:
+        super().__init__(message, advice=advice)
+        self.code = code
+
+
+class AuthError(RelayRefused):
+    """The relay does not take this device for a member."""
+
+    default_advice = "ask another device whether this one has been revoked"
+
+
+class UnknownVaultError(RelayRefused):
+    """The relay has never heard of this vault, or has lost it."""
+
+    default_advice = "check the relay's address, or create the vault there again"
+
+
+class QuotaError(RelayRefused):
+    """The relay is full for us. Nothing was stored; nothing here is lost."""
+
+    default_advice = "ask who runs the relay for more room; changes stay queued here"
+
+
+class RateError(RelayRefused):
+    """Too many requests."""
+
+    default_advice = "wait a little and sync again; changes stay queued here"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        retry_after_seconds: float,
+        advice: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, advice=advice)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ConflictError(RelayRefused):
+    """The relay holds something else than the caller believed.
+
+    *head_number* and *head_hash* are what the relay says it holds: an untrusted
+    claim, to be checked by reading the log.
+    """
+
+    default_advice = "read the news from the relay, then try again"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        head_number: int,
+        head_hash: bytes,
+        advice: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, advice=advice)
+        self.head_number = head_number
+        self.head_hash = head_hash
+
+
+class NumberTakenError(ConflictError):
+    """Another envelope of this device stands at this number: a fork or a clone."""
+
+    default_advice = "this device may have been restored from a backup"
+
+    @property
+    def stored(self) -> EnvelopeHash:
+        """The hash of the envelope that the relay holds at the number."""
+        return EnvelopeHash(self.head_hash)
+
+
+class RecordConflictError(ConflictError):
+    """Another membership record was appended first; build on it and try again."""
+
+
+class SlotTakenError(RelayRefused):
+    """Something else already stands in this mailbox slot."""
+
+    default_advice = "somebody used this code already: make a new one"
