@@ -1,0 +1,111 @@
+"""Everything the vault refuses, sorted by what the catcher will do.
+
+    VaultError
+    ├── CallerError            fix the program
+    │   └── LockedError        unlock first
+    ├── PassphraseError        ask again
+    ├── ReadRefused            tell the person; the refusal is in the access log
+    ├── UntrustedInputError    stop, never repair
+    │   ├── FormatError        not the one accepted spelling
+    │   ├── TamperedError      authentic once, changed since (or the wrong key)
+    │   │   └── WrongKeyError  sealed under another key; a passphrase may be wrong
+    │   ├── CostLimitError     asks for more, or less, work than the reader allows
+    │   └── RollbackError      older than what this device has already seen
+    ├── UnsupportedError       upgrade
+    └── StoreError             the disk; maybe retry
+
+Messages say what was refused and where, never a value from the input beyond a
+length, an offset or a field name. ``advice`` is the next step for a person.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class VaultError(Exception):
+    """Root of every error that this package raises."""
+
+    default_advice: ClassVar[str] = ""
+
+    def __init__(self, message: str, *, advice: str | None = None) -> None:
+        super().__init__(message)
+        self.advice = self.default_advice if advice is None else advice
+
+
+class CallerError(VaultError):
+    """The program asked for something that makes no sense."""
+
+
+class LockedError(CallerError):
+    """The vault is locked."""
+
+    default_advice = "unlock the vault first: clisk unlock"
+
+    def __init__(self, message: str = "the vault is locked") -> None:
+        super().__init__(message)
+
+
+class PassphraseError(VaultError):
+    """The passphrase does not open this vault."""
+
+    default_advice = "check the keyboard layout and caps lock, then try again"
+
+    def __init__(self, message: str = "wrong passphrase") -> None:
+        super().__init__(message)
+
+
+class ReadRefused(VaultError):
+    """A read of a secret was not allowed; the refusal was recorded."""
+
+    default_advice = "look at `clisk grants` for what is allowed"
+
+
+class UntrustedInputError(VaultError):
+    """Bytes from a disk, a peer or a person that must not be used."""
+
+
+class FormatError(UntrustedInputError):
+    """Bytes that are not the one accepted spelling of anything."""
+
+    default_advice = "the data is damaged, or was not made by this program"
+
+    def __init__(
+        self, message: str, *, at: int | None = None, advice: str | None = None
+    ) -> None:
+        super().__init__(
+            message if at is None else f"{message} at byte {at}", advice=advice
+        )
+        self.at = at
+
+
+class TamperedError(UntrustedInputError):
+    """Authentication failed: changed bytes, another context, or another key."""
+
+    default_advice = "restore the file from a device or a backup that you trust"
+
+
+class WrongKeyError(TamperedError):
+    """Sealed under another key: its commitment, checked first, is not this key's."""
+
+
+class CostLimitError(UntrustedInputError):
+    """Work outside the bounds that this reader allows, refused before any of it."""
+
+    default_advice = "the file asks for key derivation that is not safe to run"
+
+
+class RollbackError(UntrustedInputError):
+    """State older than what this device has already seen."""
+
+
+class UnsupportedError(VaultError):
+    """A version, suite or kind that this program does not know."""
+
+    default_advice = "upgrade clisk-vault on this device"
+
+
+class StoreError(VaultError):
+    """The disk refused: nothing was half-written."""
+
+    default_advice = "check free space and permissions of the vault's folder"

@@ -1,0 +1,55 @@
+"""The one table of domain separation: protocol/key-schedule.md §3.
+
+Every HKDF label, signature context and sealing context is a row here and is
+used for one thing only.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, unique
+
+
+@unique
+class Label(bytes, Enum):
+    """What a key, a signature or a sealed text is for."""
+
+    # primitives
+    AEAD = b"clisk/1/aead"
+    # device file
+    UNLOCK_KEY = b"clisk/1/unlock-key"
+    DEVICE_ID = b"clisk/1/device-id"
+    DEVICE_SECRETS = b"clisk/1/device-secrets"
+    LOCAL_KEY = b"clisk/1/local-key"
+    LOCAL_ROW = b"clisk/1/local-row"
+    # epoch secret
+    ENVELOPE_KEY = b"clisk/1/envelope-key"
+    SNAPSHOT_KEY = b"clisk/1/snapshot-key"
+    FIELD_KEY = b"clisk/1/field-key"
+    LOG_KEY = b"clisk/1/log-key"
+    NAME_KEY = b"clisk/1/device-name-key"
+    EPOCH_CHAIN_KEY = b"clisk/1/epoch-chain-key"
+    EPOCH_COMMITMENT = b"clisk/1/epoch-commitment"
+    # items and grants
+    FIELD = b"clisk/1/field"
+    GRANT = b"clisk/1/grant"
+    # access log
+    LOG_COMMITMENT = b"clisk/1/log-commitment"
+    LOG_PAYLOAD = b"clisk/1/log-payload"
+    # membership
+    MEMBERSHIP_RECORD = b"clisk/1/membership-record"
+    DEVICE_NAME = b"clisk/1/device-name"
+    EPOCH_WRAP = b"clisk/1/epoch-wrap"
+    EPOCH_CHAIN = b"clisk/1/epoch-chain"
+    # envelopes
+    ENVELOPE = b"clisk/1/envelope"
+    ENVELOPE_BODY = b"clisk/1/envelope-body"
+    # relay
+    RELAY_LOGIN = b"clisk/1/relay-login"
+    # pairing: one a message
+    PAIRING_HELLO = b"clisk/1/pairing-hello"
+    PAIRING_CHALLENGE = b"clisk/1/pairing-challenge"
+    PAIRING_OPENING = b"clisk/1/pairing-opening"
+    PAIRING_WELCOME = b"clisk/1/pairing-welcome"
+    PAIRING_COMMITMENT = b"clisk/1/pairing-commitment"
+    PAIRING_CODE = b"clisk/1/pairing-code"
+    PAIRING_MAILBOX = b"clisk/1/pairing-mailbox"
