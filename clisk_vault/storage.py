@@ -33,6 +33,7 @@ class Storage:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self._depth = 0
+        self._undone = 0
         self.path = path
 
     @classmethod
@@ -99,6 +100,7 @@ class Storage:
             yield
             self.execute(commit)
         except BaseException:
+            self._undone += 1
             # A failed COMMIT may have rolled back already (disk full).
             if self._connection.in_transaction:
                 for statement in rollback:
@@ -106,6 +108,17 @@ class Storage:
             raise
         finally:
             self._depth -= 1
+
+    @property
+    def generation(self) -> tuple[Column, int]:
+        """What was read under another value of this may no longer be true.
+
+        It changes when another connection has committed and when a transaction
+        here was undone; not by transactions here that were kept.
+        """
+        row = self.one("PRAGMA data_version")
+        assert row is not None
+        return row[0], self._undone
 
     def execute(self, sql: str, params: Sequence[Column] = ()) -> int:
         """Run one statement and return the row id it inserted, if any.

@@ -1,0 +1,85 @@
+"""Finding items by what a person types: pure text, no storage.
+
+A query matches an item when each of its words occurs somewhere in the title,
+username, URIs or tags, whatever the case and the accents. Better places rank
+first: a title before a username, a word's beginning before its middle.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+# Stands between the joined texts, and in no word that a person can type.
+_BETWEEN = "\n"
+
+
+def normalise(text: str) -> str:
+    """Return *text* without case, accents and compatibility forms."""
+    if text.isascii():
+        return text.lower()
+    # Casefold first: it may make letters that decompose (ẞ, ŉ).
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    bare = "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+    return unicodedata.normalize("NFKC", bare).casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """One item's texts, normalised, the most telling first."""
+
+    title: str
+    everything: str
+
+
+class SearchIndex(Generic[K]):
+    """Normalised texts by key, held in memory."""
+
+    def __init__(self) -> None:
+        self._texts: dict[K, _Texts] = {}
+
+    def put(self, key: K, title: str, others: Iterable[str]) -> None:
+        """Index *key* by these texts in place of any it had."""
+        plain = normalise(title)
+        rest = (normalise(text) for text in others)
+        self._texts[key] = _Texts(plain, _BETWEEN.join((plain, *rest)))
+
+    def find(self, query: str) -> list[K]:
+        """Return the keys that match, best first; no words match everything."""
+        words = normalise(query).split()
+        if not words:
+            return sorted(self._texts, key=lambda key: self._texts[key].title)
+        hits = [
+            (_rank(texts, words), texts.title, key)
+            for key, texts in self._texts.items()
+            if all(word in texts.everything for word in words)
+        ]
+        hits.sort(key=lambda hit: hit[:2])
+        return [key for *_, key in hits]
+
+
+def _rank(texts: _Texts, words: Sequence[str]) -> int:
+    """Return how far from perfect a match is: lower comes first."""
+    if texts.title == " ".join(words):
+        return 0
+    return 1 + sum(_distance(texts, word) for word in words)
+
+
+def _distance(texts: _Texts, word: str) -> int:
+    at = texts.title.find(word)
+    if at == 0:
+        return 0
+    if at > 0:
+        return 1 if _starts_word(texts.title, word) else 2
+    return 3 if _starts_word(texts.everything, word) else 4
+
+
+def _starts_word(text: str, word: str) -> bool:
+    at = text.find(word)
+    while at > 0 and text[at - 1].isalnum():
+        at = text.find(word, at + 1)
+    return at >= 0
