@@ -9,7 +9,7 @@ import importlib
 import sys
 from pathlib import Path
 
-_NOT_PAGES = {"__init__", "__main__", "common", "suite"}
+_NOT_PAGES = {"__init__", "__main__", "common", "hpke", "suite"}
 
 
 def page_modules() -> list[str]:

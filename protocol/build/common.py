@@ -17,9 +17,9 @@ VECTORS = Path(__file__).parents[1] / "vectors"
 RESULTS = ("ok", "malformed", "unsupported", "too costly", "wrong key", "tampered")
 
 Cbor: TypeAlias = (
-    "int | bytes | str | bool | Sequence[Cbor] | Mapping[Key, Cbor] | None"
+    "int | bytes | str | bool | Sequence[Cbor] | Mapping[int, Cbor]"
+    " | Mapping[str, Cbor] | Mapping[bytes, Cbor] | None"
 )
-Key: TypeAlias = int | bytes | str
 Json: TypeAlias = (
     "int | bytes | str | bool | Sequence[Json] | Mapping[str, Json] | None"
 )
@@ -117,9 +117,9 @@ def _in_hex(value: Json) -> Json:
 
 
 @contextmanager
-def cases(page: str, *, root: Path = VECTORS) -> Iterator[Cases]:
+def cases(page: str) -> Iterator[Cases]:
     """Yield the writer for the vectors of *page*; drop cases it no longer writes."""
-    folder = root / page
+    folder = VECTORS / page
     writer = Cases(folder)
     yield writer
     for path in set(folder.rglob("*.json")) - writer.written:
