@@ -3,7 +3,21 @@
     SyncError
     ├── CallerError              fix the program
     ├── PeerError                stop, keep the evidence; never repair
-    │   └── RelayMisbehaved      the relay's answer breaks protocol/relay-api.md
+    │   ├── RelayMisbehaved      the relay's answer breaks protocol/relay-api.md
+    │   ├── MembershipError      a record that must not be believed (membership.md §5)
+    │   │   ├── MembershipFork      two valid records at one height: evidence of both
+    │   │   └── MembershipRollback  the relay gives fewer records than before
+    │   ├── ForeignEnvelope      another vault's envelope
+    │   ├── NotAMember           signed by no member
+    │   └── FrontierError        what a relay did to the envelopes (envelope.md §6)
+    │       ├── ReplayedEnvelope     seen before
+    │       ├── GapError             one before it is missing
+    │       ├── PreviousMismatch     builds on another envelope than the one we hold
+    │       ├── ForkDetected         two envelopes at one number
+    │       ├── FrontierRegression   its author knew more before
+    │       ├── RollbackDetected     the relay gives less than it gave before
+    │       ├── Withheld             a peer has it, the relay does not give it
+    │       └── CloneDetected        the relay holds more of our own chain than we do
     ├── TransportError           no answer: retry later, nothing is known to be done
     └── RelayRefused             an answer: the relay says no, and ``code`` says why
         ├── AuthError            not signed in, or not a member
@@ -24,7 +38,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from clisk_vault.ids import EnvelopeHash
+from clisk_vault.ids import DeviceId, EnvelopeHash
 
 
 class SyncError(Exception):
@@ -144,3 +158,113 @@ class SlotTakenError(RelayRefused):
     """Something else already stands in this mailbox slot."""
 
     default_advice = "somebody used this code already: make a new one"
+
+
+class MembershipError(PeerError):
+    """A membership record that must not be believed; *height* says which."""
+
+    default_advice = "the relay may be lying about your devices: do not pair over it"
+
+    def __init__(self, message: str, *, height: int) -> None:
+        super().__init__(f"membership record {height}: {message}")
+        self.height = height
+
+
+class MembershipFork(MembershipError):
+    """Two valid records at one height: *ours* is the one believed first."""
+
+    default_advice = "compare the safety code of your devices; keep the evidence"
+
+    def __init__(self, *, height: int, ours: bytes, theirs: bytes) -> None:
+        super().__init__("another valid record stands at this height", height=height)
+        self.ours = ours
+        self.theirs = theirs
+
+
+class MembershipRollback(MembershipError):
+    """The relay gives fewer records than this device has verified."""
+
+    default_advice = "the relay was set back; this device gives it the records again"
+
+
+class ForeignEnvelope(PeerError):
+    """An envelope of another vault."""
+
+    default_advice = "the relay mixes up vaults: check who runs it"
+
+
+class NotAMember(PeerError):
+    """Signed by a device that is no member."""
+
+    default_advice = "nothing of it was read; the relay let a stranger write"
+
+
+class FrontierError(PeerError):
+    """A fault in one device's chain of envelopes. *evidence*: what shows it."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        device: DeviceId,
+        number: int,
+        evidence: tuple[bytes, ...] = (),
+    ) -> None:
+        super().__init__(f"device {device.hex()[:8]}, envelope {number}: {message}")
+        self.device = device
+        self.number = number
+        self.evidence = evidence
+
+
+class ReplayedEnvelope(FrontierError):
+    """The relay sent again what it had sent before. Nothing changed."""
+
+
+class GapError(FrontierError):
+    """An envelope before this one is missing."""
+
+    default_advice = "the relay keeps something back; it is asked again at each sync"
+
+
+class PreviousMismatch(FrontierError):
+    """Builds on another envelope than the one held: its author has two histories."""
+
+    default_advice = "that device may have been copied: look at `clisk sync status`"
+
+
+class ForkDetected(FrontierError):
+    """Two envelopes of one device bear one number."""
+
+    default_advice = "that device may have been copied: look at `clisk sync status`"
+
+
+class FrontierRegression(FrontierError):
+    """The author says that it knows less than it said before."""
+
+    default_advice = "that device may have been restored from an old backup"
+
+
+class RollbackDetected(FrontierError):
+    """The relay no longer gives what it gave before. Nothing here is lost."""
+
+    default_advice = "the relay was set back; this device sends its own part again"
+
+
+class Withheld(FrontierError):
+    """Another device has verified an envelope that the relay does not give."""
+
+    default_advice = "compare the safety code of both devices, or use another relay"
+
+    def __init__(
+        self, message: str, *, device: DeviceId, number: int, since_ms: int
+    ) -> None:
+        super().__init__(message, device=device, number=number)
+        self.since_ms = since_ms
+
+
+class CloneDetected(FrontierError):
+    """The relay holds more of this device's chain than this device does."""
+
+    default_advice = (
+        "this vault was restored from a backup or copied: pair it again as a new device"
+    )

@@ -1,0 +1,244 @@
+"""Who belongs to a vault: protocol/membership.md §5.
+
+Pure: no disk, no network. A `Membership` exists only verified, from the genesis
+record up, and only moves forward. Steps are numbered as on the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from clisk_sync.errors import (
+    CallerError,
+    MembershipError,
+    MembershipFork,
+    MembershipRollback,
+    NotAMember,
+)
+from clisk_sync.record import UnverifiedRecord, parse_unverified_record
+from clisk_sync.record_body import (
+    MAX_DEVICES,
+    EpochPart,
+    Kind,
+    RecordBody,
+    SealedName,
+    SharePart,
+)
+from clisk_sync.transport import MAX_RECORDS
+from clisk_vault.device import DevicePublic
+from clisk_vault.ids import DeviceId, RecordHash, VaultId
+
+_VERIFIED = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest record of a membership."""
+
+    height: int
+    hash: RecordHash
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An active device, as the record that admitted it says."""
+
+    public: DevicePublic
+    name: SealedName
+    added_by: DeviceId
+    added_ms: int
+    height: int
+    # What its name is sealed to: the vault id, in a genesis the salt.
+    binding: bytes
+
+    @property
+    def id(self) -> DeviceId:
+        """The device's id."""
+        return self.public.id
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """The beginning of an epoch, with what its sealed parts are bound to."""
+
+    part: EpochPart
+    binding: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wrap:
+    """A device's newest wrapped epoch secret, with what it is bound to."""
+
+    epoch: int
+    wrapped: bytes
+    binding: bytes
+    previous: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The verified records of one vault and what follows from them."""
+
+    vault_id: VaultId
+    records: tuple[bytes, ...]
+    head: Head
+    devices: Mapping[DeviceId, Member]
+    epochs: Mapping[int, Epoch]
+    wraps: Mapping[DeviceId, Wrap]
+    _proof: object
+
+    def __post_init__(self) -> None:
+        if self._proof is not _VERIFIED:
+            raise CallerError("a membership is made by Membership.verify alone")
+
+    @classmethod
+    def verify(cls, vault_id: VaultId, records: Sequence[bytes]) -> Membership:
+        """Return the membership that *records* spell, all of them checked.
+
+        Raises:
+            MembershipError, NotAMember: a record that must not be believed.
+            FormatError, TamperedError: malformed, or not signed as it says.
+            UnsupportedError: a suite or kind that this program does not read.
+        """
+        if not 1 <= len(records) <= MAX_RECORDS:
+            raise MembershipError(f"{len(records)} records were given", height=0)
+        membership = _found(vault_id, records[0])
+        for data in records[1:]:
+            membership = membership.extend(data)
+        return membership
+
+    @property
+    def epoch(self) -> int:
+        """The number of the current epoch."""
+        return max(self.epochs)
+
+    def member(self, device: DeviceId) -> Member:
+        """Return the active device of that id.
+
+        Raises:
+            NotAMember: there is none.
+        """
+        try:
+            return self.devices[device]
+        except KeyError:
+            raise NotAMember(
+                f"device {device.hex()[:8]} is not a member of this vault"
+            ) from None
+
+    def hash_at(self, height: int) -> RecordHash | None:
+        """Return the hash of the record at *height*, None above the head."""
+        if height > self.head.height:
+            return None
+        return parse_unverified_record(self.records[height]).hash
+
+    def extend(self, data: bytes) -> Membership:
+        """Return the membership with one more record, checked; self is unchanged.
+
+        Raises:
+            as verify().
+        """
+        record = parse_unverified_record(data)  # 5.1
+        body = record.unverified_body
+        self._check_place(body)  # 5.2
+        record.verify(self.member(body.author).public.signing)  # 5.3, 5.4
+        return self._admit(record)  # 5.5
+
+    def advance(self, records: Sequence[bytes]) -> Membership:
+        """Return the membership after *records*, the whole list that a relay gives.
+
+        Raises:
+            MembershipFork: another valid record where we hold one: evidence.
+            MembershipRollback: fewer records than we hold.
+            as verify().
+        """
+        for height, (ours, theirs) in enumerate(
+            zip(self.records, records, strict=False)
+        ):
+            if ours != theirs:
+                self._refuse_other(height, ours, theirs)
+        if len(records) < len(self.records):
+            raise MembershipRollback("no longer given", height=len(records))
+        if len(records) > MAX_RECORDS:
+            raise MembershipError("too many records", height=len(records))
+        membership = self
+        for data in records[len(self.records) :]:
+            membership = membership.extend(data)
+        return membership
+
+    def _refuse_other(self, height: int, ours: bytes, theirs: bytes) -> None:
+        """Raise a fork when *theirs* is valid at *height*, else what is wrong."""
+        if height == 0:
+            raise MembershipError("the genesis of another vault", height=0)
+        Membership.verify(self.vault_id, [*self.records[:height], theirs])
+        raise MembershipFork(height=height, ours=ours, theirs=theirs)
+
+    def _check_place(self, body: RecordBody) -> None:
+        if body.vault != self.vault_id:
+            raise MembershipError("of another vault", height=body.height)
+        if body.height != self.head.height + 1 or body.height >= MAX_RECORDS:
+            raise MembershipError("not the next one", height=body.height)
+        if body.previous != self.head.hash:
+            raise MembershipError("does not build on the newest", height=body.height)
+
+    def _admit(self, record: UnverifiedRecord) -> Membership:
+        """Return self with an add record whose place and signature are checked."""
+        body = record.unverified_body
+        device, share = body.device.id, body.share
+        assert body.kind is Kind.ADD
+        assert share is not None
+        if device in self.devices:
+            raise MembershipError("adds a member again", height=body.height)
+        if len(self.devices) >= MAX_DEVICES:
+            raise MembershipError("one device too many", height=body.height)
+        if not share.number == body.name.epoch == self.epoch:
+            raise MembershipError("not of the current epoch", height=body.height)
+        return replace(
+            self,
+            records=(*self.records, record.data),
+            head=Head(body.height, record.hash),
+            devices={**self.devices, device: _member(body, self.vault_id)},
+            wraps={**self.wraps, device: self._wrap(share)},
+        )
+
+    def _wrap(self, share: SharePart) -> Wrap:
+        return Wrap(share.number, share.wrap, self.vault_id, self.head.hash)
+
+
+def _member(body: RecordBody, binding: bytes) -> Member:
+    return Member(
+        public=body.device,
+        name=body.name,
+        added_by=body.author,
+        added_ms=body.time_ms,
+        height=body.height,
+        binding=binding,
+    )
+
+
+def _found(vault_id: VaultId, data: bytes) -> Membership:
+    """Return the membership of a genesis record alone, checked."""
+    record = parse_unverified_record(data)  # 5.1
+    body = record.unverified_body
+    if record.hash != vault_id:
+        raise MembershipError("not the genesis of this vault", height=0)
+    if body.kind is not Kind.GENESIS:
+        raise MembershipError("not a genesis", height=body.height)
+    device = body.device.id
+    if body.author != device:
+        raise MembershipError("founded by another device than it adds", height=0)
+    record.verify(body.device.signing)
+    assert body.epoch is not None
+    assert body.salt is not None
+    if set(body.epoch.wraps) != {device} or body.name.epoch != 1:
+        raise MembershipError("not sealed for its founder alone", height=0)
+    wrap = Wrap(1, body.epoch.wraps[device], body.salt, b"")
+    return Membership(
+        vault_id=vault_id,
+        records=(data,),
+        head=Head(0, record.hash),
+        devices={device: _member(body, body.salt)},
+        epochs={1: Epoch(body.epoch, body.salt)},
+        wraps={device: wrap},
+        _proof=_VERIFIED,
+    )
