@@ -45,6 +45,8 @@ class Label(bytes, Enum):
     ENVELOPE_BODY = b"clisk/1/envelope-body"
     # relay
     RELAY_LOGIN = b"clisk/1/relay-login"
+    RELAY_CHALLENGE = b"clisk/1/relay-challenge"
+    RELAY_TOKEN = b"clisk/1/relay-token"
     # pairing: one a message
     PAIRING_HELLO = b"clisk/1/pairing-hello"
     PAIRING_CHALLENGE = b"clisk/1/pairing-challenge"
