@@ -14,8 +14,30 @@ from typing import Any
 
 import pycddl
 
+from clisk_vault.errors import (
+    CostLimitError,
+    FormatError,
+    PassphraseError,
+    TamperedError,
+    UnsupportedError,
+    VaultError,
+)
+
 PROTOCOL = Path(__file__).parents[1] / "protocol"
 RESULTS = ("ok", "malformed", "unsupported", "too costly", "wrong key", "tampered")
+
+_REFUSALS: dict[str, type[VaultError]] = {
+    "malformed": FormatError,
+    "unsupported": UnsupportedError,
+    "too costly": CostLimitError,
+    "wrong key": PassphraseError,
+    "tampered": TamperedError,
+}
+
+
+def refusal(result: str) -> type[VaultError]:
+    """Return the error that a case with that result must raise."""
+    return _REFUSALS[result]
 
 
 @dataclass(frozen=True, slots=True)
