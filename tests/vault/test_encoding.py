@@ -165,4 +165,10 @@ _SIGNED = ("sign1", "encrypt0")
 )
 def test_good_structures_are_what_the_cddl_describes(case: Vector) -> None:
     """The published schema accepts the published good cases."""
-    check_cddl(case.raw("data"), page="encoding", rule=f"cose-{case['kind']}")
+    data, kind = case.raw("data"), case["kind"]
+    check_cddl(data, page="encoding", rule=f"cose-{kind}")
+
+    parts = cbor.parse(data, max_bytes=1000)
+    assert isinstance(parts, list)
+    assert isinstance(parts[0], bytes)
+    check_cddl(parts[0], page="encoding", rule=f"{kind}-header")
