@@ -80,12 +80,13 @@ class Content:
 def encode_content(content: Content) -> bytes:
     """Return the one encoding of *content*."""
     claim = content.claim
+    marks: dict[bytes, cbor.Encodable] = {
+        device: [mark.number, mark.hash] for device, mark in claim.marks.items()
+    }
     return cbor.encode(
         {
             _STREAM: int(content.stream),
-            _FRONTIER: {
-                device: [mark.number, mark.hash] for device, mark in claim.marks.items()
-            },
+            _FRONTIER: marks,
             _MEMBERSHIP: [claim.membership_height, claim.membership_hash],
             _CLOCK: content.clock_ms,
             _BATCH: [[change.item, change.change] for change in content.changes],
