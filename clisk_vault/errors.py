@@ -10,6 +10,7 @@
     │   ├── TamperedError      authentic once, changed since (or the wrong key)
     │   │   └── WrongKeyError  sealed under another key; a passphrase may be wrong
     │   ├── CostLimitError     asks for more, or less, work than the reader allows
+    │   ├── EquivocationError  one author said two things in one place
     │   └── RollbackError      older than what this device has already seen
     ├── UnsupportedError       upgrade
     └── StoreError             the disk; maybe retry
@@ -93,6 +94,12 @@ class CostLimitError(UntrustedInputError):
     """Work outside the bounds that this reader allows, refused before any of it."""
 
     default_advice = "the file asks for key derivation that is not safe to run"
+
+
+class EquivocationError(UntrustedInputError):
+    """Something else by the same author stands in this place already."""
+
+    default_advice = "a device was cloned or is broken: look at `clisk devices`"
 
 
 class RollbackError(UntrustedInputError):

@@ -1,0 +1,231 @@
+"""The bytes of one change: the small part of automerge's format that items use.
+
+Read and written here in full, so that nothing but plain writes of new text or
+bytes at the root of a document ever reaches automerge's own parser. Checksum,
+hash, order and every column have one accepted spelling.
+
+Spec: protocol/item.md §4. Vectors: item/change-*.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NewType
+
+from clisk_vault import leb128
+from clisk_vault.errors import FormatError, UnsupportedError
+
+ActorId = NewType("ActorId", bytes)
+"""32 bytes: a device id and 16 random ones. Names one session of one device."""
+ChangeHash = NewType("ChangeHash", bytes)
+"""32 bytes: SHA-256 of a change without magic and checksum."""
+
+ACTOR_BYTES = 32
+HASH_BYTES = 32
+MAX_CHANGE_BYTES = 64 * 1024
+MAX_CHANGE_ENTRIES = 1024
+MAX_DEPS = 1024
+MAX_OP = (1 << 32) - 1
+"""automerge counts operations in 32 bits."""
+
+_MAGIC = b"\x85\x6f\x4a\x83"
+_TYPE_CHANGE, _TYPE_DEFLATED = 1, 2
+_BODY_AT = 8
+_SET = b"\x01"
+_NO_PREDECESSOR = b"\x00"
+_BYTES, _TEXT = 7, 6
+# Column specifications, in the order in which they stand.
+_KEY, _INSERT, _ACTION, _VALUE_META, _VALUE, _PRED = 0x15, 0x34, 0x42, 0x56, 0x57, 0x70
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change: new entries, and what its writer had seen."""
+
+    actor: ActorId
+    seq: int
+    start_op: int
+    deps: tuple[ChangeHash, ...]
+    entries: Mapping[str, str | bytes]
+    hash: ChangeHash
+    data: bytes
+
+    @property
+    def max_op(self) -> int:
+        """The number of its last operation; a change that saw it starts later."""
+        return self.start_op + len(self.entries) - 1
+
+
+def parse_change(data: bytes) -> Change:
+    """Return the change written in *data*.
+
+    Only the spelling that encode_change writes is accepted.
+
+    Raises:
+        FormatError: too long, compressed, a wrong checksum, anything but new text
+            or bytes at the root, or another spelling.
+        UnsupportedError: a kind of chunk that this program does not read.
+    """
+    if len(data) > MAX_CHANGE_BYTES:
+        raise FormatError(
+            f"change: {len(data)} bytes, at most {MAX_CHANGE_BYTES} allowed"
+        )
+    body = _open_chunk(data)
+    change = _parse_body(data, body)
+    if (
+        encode_change(
+            actor=change.actor,
+            seq=change.seq,
+            start_op=change.start_op,
+            deps=change.deps,
+            entries=change.entries,
+        )
+        != data
+    ):
+        raise FormatError("change: not the one accepted spelling")
+    return change
+
+
+def _open_chunk(data: bytes) -> leb128.Reader:
+    reader = leb128.Reader(data)
+    if reader.take(4) != _MAGIC:
+        raise FormatError("change: does not begin as a change does")
+    checksum = reader.take(4)
+    (kind,) = reader.take(1)
+    if kind == _TYPE_DEFLATED:
+        # A megabyte may inflate to a gibibyte; nobody has to send these.
+        raise FormatError("change: compressed")
+    if kind != _TYPE_CHANGE:
+        raise UnsupportedError(f"change: chunk type {kind} is not known")
+    if reader.unsigned() != reader.end - reader.at:
+        raise FormatError("change: length does not match")
+    if _hash(data)[:4] != checksum:
+        raise FormatError("change: checksum does not match")
+    return reader
+
+
+def _hash(data: bytes) -> ChangeHash:
+    return ChangeHash(hashlib.sha256(data[_BODY_AT:]).digest())
+
+
+def _parse_body(data: bytes, body: leb128.Reader) -> Change:
+    deps = tuple(
+        ChangeHash(body.take(HASH_BYTES)) for _ in range(_count(body, MAX_DEPS))
+    )
+    if any(first >= second for first, second in pairwise(deps)):
+        raise FormatError("change: dependencies out of order")
+    actor = ActorId(body.take(body.unsigned()))
+    if len(actor) != ACTOR_BYTES:
+        raise FormatError("change: actor is not 32 bytes")
+    seq, start_op = body.unsigned(), body.unsigned()
+    if body.take(3) != b"\0\0\0":
+        raise FormatError("change: a time, a message or further actors")
+    entries = _parse_columns(body)
+    if not 1 <= seq <= MAX_OP or not 1 <= start_op <= MAX_OP - len(entries):
+        raise FormatError("change: a number out of range")
+    return Change(actor, seq, start_op, deps, entries, _hash(data), data)
+
+
+def _count(body: leb128.Reader, at_most: int) -> int:
+    count = body.unsigned()
+    if count > at_most:
+        raise FormatError(f"change: more than {at_most} of one kind", at=body.at)
+    return count
+
+
+def _parse_columns(body: leb128.Reader) -> dict[str, str | bytes]:
+    sizes = [(body.unsigned(), body.unsigned()) for _ in range(_count(body, 6))]
+    columns = {spec: body.take(size) for spec, size in sizes}
+    if columns.keys() - {_VALUE} != {_KEY, _INSERT, _ACTION, _VALUE_META, _PRED}:
+        raise FormatError("change: not plain writes at the root")
+    count = leb128.Reader(columns[_INSERT]).unsigned()
+    if not 1 <= count <= MAX_CHANGE_ENTRIES:
+        raise FormatError(f"change: not 1 to {MAX_CHANGE_ENTRIES} entries")
+    keys = _parse_keys(columns[_KEY], count)
+    return dict(zip(keys, _parse_values(columns, count), strict=True))
+
+
+def _parse_keys(column: bytes, count: int) -> list[str]:
+    keys = [
+        _text(reader.take(reader.unsigned()))
+        for _, reader in leb128.read_runs(column, count=count)
+    ]
+    if len(keys) != count or any(a >= b for a, b in pairwise(keys)):
+        raise FormatError("change: keys repeated or out of order")
+    return keys
+
+
+def _parse_values(columns: Mapping[int, bytes], count: int) -> list[str | bytes]:
+    raw = leb128.Reader(columns.get(_VALUE, b""))
+    values: list[str | bytes] = []
+    for times, reader in leb128.read_runs(columns[_VALUE_META], count=count):
+        meta = reader.unsigned()
+        for _ in range(times):
+            value = raw.take(meta >> 4)
+            if meta & 15 == _TEXT:
+                values.append(_text(value))
+            elif meta & 15 == _BYTES:
+                values.append(value)
+            else:
+                raise FormatError("change: a value that is neither text nor bytes")
+    return values
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise FormatError("change: text that is not UTF-8") from None
+
+
+def encode_change(
+    *,
+    actor: ActorId,
+    seq: int,
+    start_op: int,
+    deps: tuple[ChangeHash, ...],
+    entries: Mapping[str, str | bytes],
+) -> bytes:
+    """Return the bytes of a change, as automerge itself writes them."""
+    columns = _encode_columns(entries)
+    body = b"".join(
+        (
+            leb128.unsigned(len(deps)),
+            *deps,
+            leb128.unsigned(len(actor)),
+            actor,
+            leb128.unsigned(seq),
+            leb128.unsigned(start_op),
+            b"\0\0\0",  # no time, no message, no further actors
+            leb128.unsigned(len(columns)),
+            *(bytes((spec,)) + leb128.unsigned(len(c)) for spec, c in columns.items()),
+            *columns.values(),
+        )
+    )
+    hashed = bytes((_TYPE_CHANGE,)) + leb128.unsigned(len(body)) + body
+    return _MAGIC + hashlib.sha256(hashed).digest()[:4] + hashed
+
+
+def _encode_columns(entries: Mapping[str, str | bytes]) -> dict[int, bytes]:
+    keys, metas, values = [], [], []
+    for key in sorted(entries):
+        value = entries[key]
+        raw = value if isinstance(value, bytes) else value.encode()
+        spelt = key.encode()
+        keys.append(leb128.unsigned(len(spelt)) + spelt)
+        kind = _BYTES if isinstance(value, bytes) else _TEXT
+        metas.append(leb128.unsigned(len(raw) << 4 | kind))
+        values.append(raw)
+    count = len(entries)
+    columns = {
+        _KEY: leb128.write_runs(keys),
+        _INSERT: leb128.unsigned(count),
+        _ACTION: leb128.write_runs([_SET] * count),
+        _VALUE_META: leb128.write_runs(metas),
+        _VALUE: b"".join(values),
+        _PRED: leb128.write_runs([_NO_PREDECESSOR] * count),
+    }
+    return {spec: column for spec, column in columns.items() if column}

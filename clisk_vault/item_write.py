@@ -1,0 +1,71 @@
+"""The entries that a write adds to an item, with what it says it has seen.
+
+Spec: protocol/item.md §6.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from clisk_vault.entry import EntryKey, EntryValue, Role, check_field
+from clisk_vault.errors import CallerError, FormatError
+from clisk_vault.hlc import HybridClock, Stamp
+from clisk_vault.item import ItemView
+
+
+def next_stamp(view: ItemView, clock: HybridClock) -> Stamp:
+    """Return the stamp of the next write to the item: one for all its fields."""
+    return clock.tick(after=view.newest_stamp(clock.device))
+
+
+def compose(
+    view: ItemView, stamp: Stamp, values: Mapping[str, EntryValue]
+) -> dict[str, EntryValue]:
+    """Return the entries that give fields new *values*, superseding what stands.
+
+    Values are text, what field_seal.seal_field() returned for this very stamp,
+    or REMOVED. *stamp* comes from next_stamp() of the same view.
+
+    Raises:
+        CallerError: a name that is no field's.
+    """
+    entries: dict[str, EntryValue] = {}
+    for field, value in values.items():
+        _check_name(field)
+        entries[str(EntryKey(field, Role.VALUE, stamp))] = value
+        entries.update(_seen(view, field, stamp))
+    return entries
+
+
+def choose(
+    view: ItemView, stamp: Stamp, field: str, version: Stamp
+) -> dict[str, EntryValue]:
+    """Return the entries that make *version* of *field* the current one again.
+
+    So a conflict is settled and an old value restored without opening a seal:
+    the new version names the old one's value.
+
+    Raises:
+        CallerError: the field has no such version.
+    """
+    found = view.fields.get(field)
+    chosen = [v for v in found.versions if v.stamp == version] if found else []
+    if not chosen:
+        raise CallerError("choose: the field has no such version")
+    return {
+        str(EntryKey(field, Role.SAME, stamp)): str(chosen[0].source),
+        **_seen(view, field, stamp),
+    }
+
+
+def _seen(view: ItemView, field: str, stamp: Stamp) -> dict[str, EntryValue]:
+    found = view.fields.get(field)
+    seen = found.seen_by(stamp.device) if found else None
+    return {} if seen is None else {str(EntryKey(field, Role.SEEN, stamp)): seen}
+
+
+def _check_name(field: str) -> None:
+    try:
+        check_field(field)
+    except FormatError as err:
+        raise CallerError(f"write: {err}") from None

@@ -1,0 +1,111 @@
+"""Many changes into one document, with one load and one save.
+
+Spec: protocol/item.md §4.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from clisk_vault.change_chunk import ActorId
+from clisk_vault.document import Applied, EntryDocument, Orphan
+from clisk_vault.entry import Entries
+from clisk_vault.errors import UnsupportedError, UntrustedInputError
+from clisk_vault.ids import DeviceId
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A change that never goes in; quarantine it with its author."""
+
+    error: UntrustedInputError | UnsupportedError
+
+
+Outcome: TypeAlias = Applied | Orphan | Refused
+Signed: TypeAlias = tuple[DeviceId, bytes]
+"""A change with the device that is known to have signed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What became of each change, in the order given, and the document after all."""
+
+    outcomes: tuple[Outcome, ...]
+    saved: bytes | None
+    entries: Entries
+
+
+def merge_changes(
+    saved: bytes | None, changes: Sequence[Signed], *, actor: ActorId
+) -> Merged:
+    """Return the document *saved* (None: a new one) with *changes* brought in.
+
+    One refused change costs the others nothing. What waits for another change
+    of the same call is applied after it. `saved` of the result is the argument
+    itself if nothing changed, so the caller need not write it.
+
+    Raises:
+        FormatError: *saved* is not a document.
+    """
+    document = _open(saved, actor)
+    try:
+        outcomes = _settle(changes, lambda signed: _apply(document, signed))
+        added = any(isinstance(each, Applied) and each.entries for each in outcomes)
+        after = document.save() if added else saved
+    except UntrustedInputError:
+        # The library failed on a change that passed all checks. Which one it was
+        # shows when each goes in alone, proven before the next.
+        return _merge_singly(saved, changes, actor)
+    return Merged(outcomes, after, document.entries())
+
+
+def _open(saved: bytes | None, actor: ActorId) -> EntryDocument:
+    if saved is None:
+        return EntryDocument.new(actor)
+    return EntryDocument.load(saved, actor)
+
+
+def _settle(
+    changes: Sequence[Signed], apply: Callable[[Signed], Outcome]
+) -> tuple[Outcome, ...]:
+    """Apply all, and what waited again, until nothing more goes in."""
+    outcomes: dict[int, Outcome] = {}
+    waiting = list(range(len(changes)))
+    while waiting:
+        for index in waiting:
+            outcomes[index] = apply(changes[index])
+        orphans = [i for i in waiting if isinstance(outcomes[i], Orphan)]
+        if len(orphans) == len(waiting):
+            break
+        waiting = orphans
+    return tuple(outcomes[index] for index in range(len(changes)))
+
+
+def _apply(document: EntryDocument, signed: Signed) -> Outcome:
+    author, data = signed
+    try:
+        return document.apply(data, author=author)
+    except (UntrustedInputError, UnsupportedError) as err:
+        if not document.usable:
+            raise
+        return Refused(err)
+
+
+def _merge_singly(
+    saved: bytes | None, changes: Sequence[Signed], actor: ActorId
+) -> Merged:
+    def apply(signed: Signed) -> Outcome:
+        nonlocal saved
+        document = _open(saved, actor)
+        try:
+            outcome = document.apply(signed[1], author=signed[0])
+            if isinstance(outcome, Applied) and outcome.entries:
+                saved = document.save()
+        except (UntrustedInputError, UnsupportedError) as err:
+            return Refused(err)
+        return outcome
+
+    outcomes = _settle(changes, apply)
+    return Merged(outcomes, saved, _open(saved, actor).entries())
