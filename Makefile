@@ -34,9 +34,10 @@ demo: setup
 bench: setup
 	$(BIN)/python -m benchmarks
 
-# Rebuild every test vector; git must be clean afterwards.
+# Rebuild every test vector and JSON schema; git must be clean afterwards.
 vectors: setup
 	$(BIN)/python -m protocol.build
+	$(BIN)/python -m scripts.json_schemas
 
 # Only for whoever changes a dependency: needs uv. CONTRIBUTING.md says why.
 lock:
