@@ -44,7 +44,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     ),
     "rich": ("clisk/*",),
     "segno": ("clisk_sync/qr.py",),
-    "sqlalchemy": ("clisk_sync/relay/store.py",),
+    "sqlalchemy": ("clisk_sync/relay/store*.py",),
     "starlette": ("clisk_sync/relay/*",),
     "uvicorn": ("clisk_sync/relay/*",),
     "zxingcpp": ("clisk_sync/qr.py",),
