@@ -1,0 +1,170 @@
+"""The routes of the relay API: protocol/relay-api.md §2. One function each.
+
+Each checks in the order token, rate, size, body, content: cheap before dear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from clisk_sync.login import MAX_LOGIN_BYTES
+from clisk_sync.relay.requests import (
+    address_of,
+    after_of,
+    answer,
+    body_of,
+    caller_of,
+    hex_of,
+    length_of,
+    relay_of,
+    seconds_of,
+    uint_of,
+    vault_of,
+)
+from clisk_sync.relay_answers import (
+    Challenge,
+    Created,
+    Health,
+    News,
+    Placed,
+    RecordIndex,
+    Token,
+)
+from clisk_sync.sequence import encode_entry, encode_record_item
+
+_MAILBOX_ID_BYTES = 32
+_SEQUENCE = "application/cbor-seq"
+_OCTETS = "application/octet-stream"
+
+
+async def health(request: Request) -> Response:
+    """Say that the process runs and its database answers."""
+    await relay_of(request).store.ping()
+    return answer(Health(status="ok"))
+
+
+async def create_vault(request: Request) -> Response:
+    """POST a genesis record: anybody may, so often."""
+    relay = relay_of(request)
+    relay.creations.take(address_of(request))
+    genesis = await body_of(request, at_most=relay.limits.record_bytes)
+    vault, created = await relay.create(genesis)
+    status = 201 if created else 200
+    return answer(Created(vault=vault.hex(), created=created), status=status)
+
+
+async def challenge(request: Request) -> Response:
+    """POST: a challenge to sign."""
+    relay = relay_of(request)
+    relay.logins.take(address_of(request))
+    made, expires = relay.authority.new_challenge()
+    return answer(Challenge(challenge=made.hex(), expires_at=expires))
+
+
+async def log_in(request: Request) -> Response:
+    """POST a signed challenge: a token."""
+    relay, vault = relay_of(request), vault_of(request)
+    relay.logins.take(address_of(request))
+    login = await body_of(request, at_most=MAX_LOGIN_BYTES)
+    token, expires = await relay.log_in(vault, login)
+    return answer(Token(token=token, expires_at=expires))
+
+
+async def append_record(request: Request) -> Response:
+    """POST a membership record."""
+    relay, caller = relay_of(request), caller_of(request)
+    relay.check_append(caller, 0)
+    record = await body_of(request, at_most=relay.limits.record_bytes)
+    return answer(RecordIndex(index=await relay.append_record(caller, record)))
+
+
+async def list_records(request: Request) -> Response:
+    """GET the membership records, a sequence of byte strings."""
+    records = await relay_of(request).records(caller_of(request))
+    return StreamingResponse(_record_items(records), media_type=_SEQUENCE)
+
+
+async def append_envelope(request: Request) -> Response:
+    """POST an envelope of the caller's."""
+    relay, caller = relay_of(request), caller_of(request)
+    most = relay.limits.envelope_bytes
+    relay.check_append(caller, length_of(request, at_most=most))
+    envelope = await body_of(request, at_most=most)
+    return answer(Placed(position=await relay.append(caller, envelope)))
+
+
+async def read_envelopes(request: Request) -> Response:
+    """GET one page above `after`, a sequence of [position, envelope]."""
+    relay, caller = relay_of(request), caller_of(request)
+    page = await relay.read(caller, after_of(request))
+    return StreamingResponse(_entries(page), media_type=_SEQUENCE)
+
+
+async def wait_for_news(request: Request) -> Response:
+    """GET: answers once something may stand above `after`, or after `timeout`."""
+    relay, caller = relay_of(request), caller_of(request)
+    news = await relay.wait(caller, after_of(request), seconds_of(request))
+    return answer(News(news=news))
+
+
+async def post_slot(request: Request) -> Response:
+    """PUT a mailbox slot, once. Whoever knows the id may."""
+    relay = relay_of(request)
+    relay.mailbox_calls.take(address_of(request))
+    mailbox, slot = _slot_of(request)
+    body = await body_of(request, at_most=relay.limits.mailbox_body_bytes)
+    await relay.post(mailbox, slot, body)
+    return Response(status_code=204)
+
+
+async def fetch_slot(request: Request) -> Response:
+    """GET a mailbox slot, waiting up to `timeout` for it."""
+    relay = relay_of(request)
+    relay.mailbox_calls.take(address_of(request))
+    mailbox, slot = _slot_of(request)
+    body = await relay.fetch(mailbox, slot, seconds_of(request))
+    if body is None:
+        return Response(status_code=204)
+    return Response(body, media_type=_OCTETS)
+
+
+def _slot_of(request: Request) -> tuple[bytes, int]:
+    mailbox = hex_of(request, "mailbox", length=_MAILBOX_ID_BYTES)
+    last = relay_of(request).limits.mailbox_slots - 1
+    return mailbox, uint_of(request.path_params, "slot", at_most=last)
+
+
+def _record_items(records: list[bytes]) -> Iterator[bytes]:
+    for record in records:
+        yield encode_record_item(record)
+
+
+async def _entries(page: AsyncIterator[tuple[int, bytes]]) -> AsyncIterator[bytes]:
+    """Yield the items of a page, many small ones in one piece."""
+    piece = bytearray()
+    async for position, envelope in page:
+        piece += encode_entry(position, envelope)
+        if len(piece) >= 1 << 16:
+            yield bytes(piece)
+            piece.clear()
+    if piece:
+        yield bytes(piece)
+
+
+ROUTES = [
+    Route("/healthz", health, methods=["GET"]),
+    Route("/v1/vaults", create_vault, methods=["POST"]),
+    Route("/v1/challenges", challenge, methods=["POST"]),
+    Route("/v1/vaults/{vault}/tokens", log_in, methods=["POST"]),
+    Route("/v1/vaults/{vault}/records", append_record, methods=["POST"]),
+    Route("/v1/vaults/{vault}/records", list_records, methods=["GET"]),
+    Route("/v1/vaults/{vault}/envelopes", append_envelope, methods=["POST"]),
+    Route("/v1/vaults/{vault}/envelopes", read_envelopes, methods=["GET"]),
+    Route("/v1/vaults/{vault}/news", wait_for_news, methods=["GET"]),
+    Route("/v1/mailboxes/{mailbox}/{slot}", post_slot, methods=["PUT"]),
+    Route("/v1/mailboxes/{mailbox}/{slot}", fetch_slot, methods=["GET"]),
+]

@@ -1,0 +1,243 @@
+"""Running the application: `serve` for a process, `start` inside one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from clisk_sync.errors import CallerError
+from clisk_sync.relay.app import create_app
+from clisk_sync.relay.limits import Limits
+from clisk_sync.relay.logs import log_event, set_up_logs
+from clisk_sync.relay.settings import Settings
+
+_SHUTDOWN_SECONDS = 10
+_BACKLOG = 512
+
+
+@dataclass(frozen=True, slots=True)
+class RunningRelay:
+    """A relay that answers now."""
+
+    url: str
+    port: int
+
+
+def serve(
+    *,
+    database: str | Path,
+    host: str = "127.0.0.1",
+    port: int = 8470,
+    limits: Limits | None = None,
+    origins: Iterable[str] = (),
+    unsafe_listen_beyond_this_machine: bool = False,
+    on_started: Callable[[RunningRelay], None] | None = None,
+) -> None:
+    """Run a relay until the process is told to stop; logs go to standard error.
+
+    *origins* are further addresses under which devices reach it, such as
+    `https://relay.example` for a proxy that ends TLS. Port 0 takes a free one,
+    which *on_started* is told.
+
+    Raises:
+        CallerError: a host that others can reach, without saying so; no origin
+            for it; or an address that cannot be bound.
+    """
+    _check_host(host, origins, allowed=unsafe_listen_beyond_this_machine)
+    set_up_logs()
+    with _bound(host, port) as bound:
+        running, server = _server(
+            bound, database, limits or Limits(), origins, kind=_Server
+        )
+
+        async def run() -> None:
+            task = asyncio.create_task(server.serve(sockets=[bound]))
+            await _until_started(server, task)
+            log_event("started", url=running.url)
+            if on_started is not None:
+                on_started(running)
+            await task
+            log_event("stopped")
+
+        asyncio.run(run())
+
+
+@asynccontextmanager
+async def start(
+    *,
+    database: str | Path,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    limits: Limits | None = None,
+) -> AsyncIterator[RunningRelay]:
+    """Run a relay on loopback beside other work, until the block ends.
+
+    Raises:
+        CallerError: *host* is not on loopback.
+    """
+    _check_host(host, (), allowed=False)
+    with _bound(host, port) as bound:
+        running, server = _server(
+            bound, database, limits or Limits(), (), kind=_Embedded
+        )
+        task = asyncio.create_task(server.serve(sockets=[bound]), name="relay")
+        try:
+            await _until_started(server, task)
+            yield running
+        finally:
+            server.should_exit = True
+            await task
+
+
+def _server(
+    bound: socket.socket,
+    database: str | Path,
+    limits: Limits,
+    origins: Iterable[str],
+    *,
+    kind: type[_Server],
+) -> tuple[RunningRelay, _Server]:
+    host, port = bound.getsockname()[:2]
+    names = {f"[{host}]" if ":" in host else host}
+    if _is_loopback(host):
+        names |= {"127.0.0.1", "localhost", "[::1]"}
+    own = {f"http://{name}:{port}" for name in names}
+    settings = Settings(
+        database=database, origins=frozenset(own | set(origins)), limits=limits
+    )
+    config = uvicorn.Config(
+        create_app(settings),
+        http=_patient(limits.request_seconds),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        limit_concurrency=limits.connections,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+    first = f"[{host}]" if ":" in host else host
+    return RunningRelay(f"http://{first}:{port}", port), kind(config)
+
+
+class _Server(uvicorn.Server):
+    """A server that wakes long polls before it waits for them to end."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        app = self.config.app
+        relay = getattr(getattr(app, "state", None), "relay", None)
+        if relay is not None:
+            relay.news.close()
+        await super().shutdown(sockets)
+
+
+class _Embedded(_Server):
+    """One that leaves the signals to the program it runs in."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _until_started(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
+    while not server.started:
+        if task.done():
+            await task
+            raise CallerError(
+                "the relay did not start: its database cannot be opened",
+                advice="check the path, its permissions and the free space",
+            )
+        await asyncio.sleep(0.005)
+
+
+def _check_host(host: str, origins: Iterable[str], *, allowed: bool) -> None:
+    if _is_loopback(host):
+        return
+    if not allowed:
+        raise CallerError(
+            "the relay listens on this machine only, unless told otherwise",
+            advice="put a proxy that ends TLS before it, or say"
+            " unsafe_listen_beyond_this_machine",
+        )
+    if not list(origins):
+        raise CallerError(
+            "a relay that others reach must know its own address",
+            advice="give its origin, such as https://relay.example",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextlib.contextmanager
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named because asyncio turns Nagle's delay off only then;
+    # with it each answer on a kept connection takes 40 ms.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as bound:
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind((host, port))
+            bound.listen(_BACKLOG)
+        except OSError as err:
+            raise CallerError(
+                f"cannot listen there: {os.strerror(err.errno or 0).lower()}",
+                advice="choose another port, or stop what is using this one",
+            ) from err
+        yield bound
+
+
+def _patient(seconds: float) -> type[H11Protocol]:
+    """Return uvicorn's protocol with an end to waiting for a request's head.
+
+    Without it a client that sends half a header holds a connection for ever.
+    """
+
+    class Patient(H11Protocol):
+        _alarm: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._set()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.conn.their_state is not h11.IDLE:
+                self._cancel()
+            elif self._alarm is None and self.conn.trailing_data[0]:
+                self._set()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._cancel()
+            super().connection_lost(exc)
+
+        def _set(self) -> None:
+            self._alarm = self.loop.call_later(seconds, self.transport.close)
+
+        def _cancel(self) -> None:
+            if self._alarm is not None:
+                self._alarm.cancel()
+                self._alarm = None
+
+    return Patient

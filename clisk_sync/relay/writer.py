@@ -1,0 +1,92 @@
+"""Group commit: envelopes that arrive together share one write to the disk.
+
+While one commit is under way the next batch gathers, so a lone append waits for
+nothing and a hundred at once cost one fsync.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Final
+
+from clisk_sync.admission import Admitted
+from clisk_sync.refusals import Code, refuse
+from clisk_sync.relay.auth import now_ms
+from clisk_sync.relay.limits import Limits
+from clisk_sync.relay.news import Publish
+from clisk_sync.relay.store import Store
+
+_MAX_BATCH: Final = 256
+_MAX_BATCH_BYTES: Final = 8 << 20
+
+
+class Writer:
+    """The one task that appends envelopes to the store."""
+
+    def __init__(self, store: Store, limits: Limits, publish: Publish) -> None:
+        self._store = store
+        self._limits = limits
+        self._publish = publish
+        self._queue: asyncio.Queue[tuple[Admitted, asyncio.Future[int]]] = (
+            asyncio.Queue()
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._task = asyncio.create_task(self._run(), name="relay-writer")
+
+    async def stop(self) -> None:
+        """Write what is queued, then stop."""
+        if self._task is None:
+            return
+        await self._queue.join()
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def append(self, envelope: Admitted) -> int:
+        """Return the position of *envelope* once it is on the disk.
+
+        Raises:
+            RelayRefused: not stored.
+            MembershipMovedError: check it again, against the newest membership.
+        """
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait((envelope, done))
+        return await done
+
+    async def _run(self) -> None:
+        while True:
+            batch = [await self._queue.get()]
+            size = len(batch[0][0].data)
+            while (
+                not self._queue.empty()
+                and len(batch) < _MAX_BATCH
+                and size < _MAX_BATCH_BYTES
+            ):
+                batch.append(self._queue.get_nowait())
+                size += len(batch[-1][0].data)
+            await self._write(batch)
+            for _ in batch:
+                self._queue.task_done()
+
+    async def _write(self, batch: list[tuple[Admitted, asyncio.Future[int]]]) -> None:
+        results: list[int | Exception]
+        try:
+            results = await self._store.append(
+                [envelope for envelope, _ in batch], limits=self._limits, at=now_ms()
+            )
+        except Exception as err:  # noqa: BLE001  # each sender must get an answer
+            cause = refuse(Code.STORE_UNAVAILABLE)
+            cause.__cause__ = err
+            results = [cause] * len(batch)
+        for (envelope, done), result in zip(batch, results, strict=True):
+            if done.done():
+                continue  # the sender has gone; it will ask again and find it here
+            if isinstance(result, Exception):
+                done.set_exception(result)
+            else:
+                done.set_result(result)
+                self._publish(envelope.vault)
