@@ -94,8 +94,8 @@ def encode_content(content: Content) -> bytes:
     )
 
 
-def parse_content(data: bytes) -> Content:
-    """Return the content written in *data*.
+def parse_content(data: bytes, *, author: DeviceId) -> Content:
+    """Return the content that *author* wrote in *data*.
 
     Raises:
         FormatError: not the one spelling of a content.
@@ -106,7 +106,7 @@ def parse_content(data: bytes) -> Content:
     parts = cbor.expect_map(value, _SHAPE, what=_WHAT)
     return Content(
         stream,
-        Claim(_parse_marks(parts[_FRONTIER]), *_parse_head(parts[_MEMBERSHIP])),
+        Claim(_parse_marks(parts[_FRONTIER], author), *_parse_head(parts[_MEMBERSHIP])),
         cbor.expect_uint(parts[_CLOCK], what=f"{_WHAT}: clock", at_most=MAX_TIME_MS),
         _parse_batch(stream, parts[_BATCH]),
     )
@@ -123,7 +123,7 @@ def _parse_stream(value: cbor.Value) -> Stream:
     return stream
 
 
-def _parse_marks(value: cbor.Value) -> dict[DeviceId, Mark]:
+def _parse_marks(value: cbor.Value, author: DeviceId) -> dict[DeviceId, Mark]:
     what = f"{_WHAT}: frontier"
     assert isinstance(value, dict)
     if len(value) > MAX_DEVICES:
@@ -139,6 +139,8 @@ def _parse_marks(value: cbor.Value) -> dict[DeviceId, Mark]:
             raise FormatError(f"{what}: envelopes count from 1")
         raw = cbor.expect_bytes(device, length=DEVICE_ID_LENGTH, what=what)
         marks[DeviceId(raw)] = mark
+    if author in marks:
+        raise FormatError(f"{what}: names its own author")
     return marks
 
 

@@ -14,9 +14,9 @@ from clisk_vault.cose import decrypt0, encrypt0
 from clisk_vault.device import DevicePublic, DeviceSecrets
 from clisk_vault.errors import TamperedError
 from clisk_vault.ids import DeviceId
-from clisk_vault.keys import EpochChainKey, EpochSecret, SecretBytes
+from clisk_vault.keys import EpochChainKey, EpochSecret
 from clisk_vault.labels import Label
-from clisk_vault.primitives import Random, derive
+from clisk_vault.primitives import Random, derive, hmac_sha256
 from clisk_vault.wrapping import unwrap, wrap
 
 _MAX_SEALED = 512
@@ -25,7 +25,7 @@ _MAX_SEALED = 512
 def commit(secret: EpochSecret, *, epoch: int, binding: bytes) -> bytes:
     """Return the commitment that a record publishes: it names one secret only."""
     context = cbor.encode([binding, epoch])
-    return derive(secret, Label.EPOCH_COMMITMENT, context, SecretBytes).expose()
+    return hmac_sha256(secret, Label.EPOCH_COMMITMENT.value, b"\0", context)
 
 
 def check_commitment(

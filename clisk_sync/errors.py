@@ -6,7 +6,8 @@
     │   ├── RelayMisbehaved      the relay's answer breaks protocol/relay-api.md
     │   ├── MembershipError      a record that must not be believed (membership.md §5)
     │   │   ├── MembershipFork      two valid records at one height: evidence of both
-    │   │   └── MembershipRollback  the relay gives fewer records than before
+    │   │   ├── MembershipRollback  the relay gives fewer records than before
+    │   │   └── RecordsWithheld     a peer knows a record that the relay does not give
     │   ├── ForeignEnvelope      another vault's envelope
     │   ├── NotAMember           signed by no member
     │   └── FrontierError        what a relay did to the envelopes (envelope.md §6)
@@ -18,6 +19,13 @@
     │       ├── RollbackDetected     the relay gives less than it gave before
     │       ├── Withheld             a peer has it, the relay does not give it
     │       └── CloneDetected        the relay holds more of our own chain than we do
+    ├── PairingError             this pairing is over, except for WrongDigits
+    │   ├── PairingCodeError         not a pairing code
+    │   ├── PairingExpired           too late
+    │   ├── PairingFailed            not the other device, or not as promised
+    │   ├── PairingAlreadyScanned    somebody used this code before
+    │   ├── PairingClosed            refused, or too many wrong digits
+    │   └── WrongDigits              try again; ``tries_left`` says how often
     ├── TransportError           no answer: retry later, nothing is known to be done
     └── RelayRefused             an answer: the relay says no, and ``code`` says why
         ├── AuthError            not signed in, or not a member
@@ -171,12 +179,16 @@ class MembershipError(PeerError):
 
 
 class MembershipFork(MembershipError):
-    """Two valid records at one height: *ours* is the one believed first."""
+    """Two records at one height, each believed by a device.
+
+    *ours* is the record believed here; *theirs* the other one, or the envelope
+    in which its author names it.
+    """
 
     default_advice = "compare the safety code of your devices; keep the evidence"
 
     def __init__(self, *, height: int, ours: bytes, theirs: bytes) -> None:
-        super().__init__("another valid record stands at this height", height=height)
+        super().__init__("another one is believed elsewhere", height=height)
         self.ours = ours
         self.theirs = theirs
 
@@ -185,6 +197,16 @@ class MembershipRollback(MembershipError):
     """The relay gives fewer records than this device has verified."""
 
     default_advice = "the relay was set back; this device gives it the records again"
+
+
+class RecordsWithheld(MembershipError):
+    """Another device knows a record that the relay does not give to this one."""
+
+    default_advice = "compare the safety code of both devices, or use another relay"
+
+    def __init__(self, *, height: int, since_ms: int) -> None:
+        super().__init__("another device has it, the relay does not", height=height)
+        self.since_ms = since_ms
 
 
 class ForeignEnvelope(PeerError):
@@ -268,3 +290,53 @@ class CloneDetected(FrontierError):
     default_advice = (
         "this vault was restored from a backup or copied: pair it again as a new device"
     )
+
+
+class PairingError(SyncError):
+    """A pairing did not happen. No device was added."""
+
+    default_advice = "make a new code with `clisk pair` and scan that"
+
+
+class PairingCodeError(PairingError):
+    """What was scanned or pasted is not a pairing code."""
+
+    default_advice = "scan the picture that `clisk pair` shows on your other device"
+
+
+class PairingExpired(PairingError):
+    """A code lives two minutes, and a person has ten to type the digits."""
+
+    default_advice = (
+        "make a new code with `clisk pair`; if it is new, check both devices' clocks"
+    )
+
+
+class PairingFailed(PairingError):
+    """What came was not made by the other device with this code."""
+
+    default_advice = (
+        "somebody may be in between: make a new code where nobody sees the screen"
+    )
+
+
+class PairingAlreadyScanned(PairingError):
+    """Another device answered this code first."""
+
+    default_advice = "if that was not you, refuse it there and make a new code"
+
+
+class PairingClosed(PairingError):
+    """The member device ended the pairing."""
+
+
+class WrongDigits(PairingError):
+    """The digits typed are not those that the new device shows."""
+
+    def __init__(self, tries_left: int) -> None:
+        super().__init__(
+            f"those are not the digits that the new device shows; {tries_left}"
+            f" {'try' if tries_left == 1 else 'tries'} left",
+            advice="type the six digits on the new device's screen",
+        )
+        self.tries_left = tries_left

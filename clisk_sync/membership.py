@@ -28,6 +28,7 @@ from clisk_sync.record_body import (
 from clisk_sync.transport import MAX_RECORDS
 from clisk_vault.device import DevicePublic
 from clisk_vault.ids import DeviceId, RecordHash, VaultId
+from clisk_vault.primitives import sha256
 
 _VERIFIED = object()
 
@@ -130,7 +131,7 @@ class Membership:
         """Return the hash of the record at *height*, None above the head."""
         if height > self.head.height:
             return None
-        return parse_unverified_record(self.records[height]).hash
+        return RecordHash(sha256(self.records[height]))
 
     def extend(self, data: bytes) -> Membership:
         """Return the membership with one more record, checked; self is unchanged.
@@ -220,7 +221,7 @@ def _found(vault_id: VaultId, data: bytes) -> Membership:
     """Return the membership of a genesis record alone, checked."""
     record = parse_unverified_record(data)  # 5.1
     body = record.unverified_body
-    if record.hash != vault_id:
+    if VaultId(record.hash) != vault_id:
         raise MembershipError("not the genesis of this vault", height=0)
     if body.kind is not Kind.GENESIS:
         raise MembershipError("not a genesis", height=body.height)
