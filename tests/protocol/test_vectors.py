@@ -14,7 +14,13 @@ from protocol.build import common
 from tests.vectors import PROTOCOL, RESULTS, load_vector
 
 _VECTORS = PROTOCOL / "vectors"
-_FILES = sorted(_VECTORS.rglob("*.json"))
+# Published by others and carried unchanged, in their own shape.
+_FOREIGN = {"tlog"}
+_FILES = sorted(
+    path
+    for path in _VECTORS.rglob("*.json")
+    if path.relative_to(_VECTORS).parts[0] not in _FOREIGN
+)
 _BUILDERS = sorted(_VECTORS.parent.glob("build/*.py"))
 _OURS = {"clisk", "clisk_sync", "clisk_vault", "konnector_runner"}
 
@@ -89,3 +95,13 @@ def test_a_cddl_file_parses_and_has_its_page(path: Path) -> None:
     pycddl.Schema(path.read_text(encoding="utf-8"))
 
     assert (PROTOCOL / f"{path.stem}.md").is_file()
+
+
+@pytest.mark.parametrize("folder", sorted(_FOREIGN))
+def test_foreign_vectors_name_their_source_and_licence(folder: str) -> None:
+    """What others published is here under their terms."""
+    text = (_VECTORS / folder / "README.md").read_text(encoding="utf-8")
+
+    for path in (_VECTORS / folder).glob("*.json"):
+        assert path.name in text
+    assert "Apache-2.0" in text
