@@ -24,10 +24,6 @@ _VAULT = (
         page INTEGER PRIMARY KEY CHECK (page BETWEEN 0 AND 255),
         sealed BLOB NOT NULL
     ) STRICT""",
-    """CREATE TABLE actor (
-        actor BLOB PRIMARY KEY,
-        device BLOB NOT NULL CHECK (length(device) = 16)
-    ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE pending (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         item BLOB NOT NULL,
@@ -37,11 +33,11 @@ _VAULT = (
     """CREATE TABLE orphan (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         item BLOB NOT NULL,
-        hash BLOB NOT NULL UNIQUE,
+        hash BLOB NOT NULL,
         author BLOB NOT NULL,
-        sealed BLOB NOT NULL
+        sealed BLOB NOT NULL,
+        UNIQUE (item, hash, author)
     ) STRICT""",
-    "CREATE INDEX orphan_item ON orphan (item)",
     """CREATE TABLE quarantine (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         item BLOB NOT NULL,
@@ -50,12 +46,76 @@ _VAULT = (
         reason TEXT NOT NULL,
         time_ms INTEGER NOT NULL,
         sealed BLOB NOT NULL,
-        UNIQUE (hash, author)
+        UNIQUE (item, hash, author)
     ) STRICT""",
 )
 
 _LOG = ()
 
-_SYNC = ()
+# Nothing here is secret: envelopes and records stand on the relay too.
+_SYNC = (
+    """CREATE TABLE sync_record (
+        height INTEGER PRIMARY KEY CHECK (height >= 0),
+        record BLOB NOT NULL
+    ) STRICT""",
+    # Own and others' alike. No position: not known to stand on the relay.
+    """CREATE TABLE sync_envelope (
+        author BLOB NOT NULL CHECK (length(author) = 16),
+        number INTEGER NOT NULL CHECK (number > 0),
+        hash BLOB NOT NULL CHECK (length(hash) = 32),
+        position INTEGER,
+        body BLOB,
+        PRIMARY KEY (author, number)
+    ) STRICT""",
+    "CREATE INDEX sync_envelope_position ON sync_envelope (position)",
+    """CREATE TABLE sync_chain (
+        device BLOB PRIMARY KEY CHECK (length(device) = 16),
+        number INTEGER NOT NULL,
+        hash BLOB NOT NULL,
+        epoch INTEGER NOT NULL,
+        written_ms INTEGER NOT NULL,
+        received_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE sync_said (
+        author BLOB PRIMARY KEY,
+        number INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        record_hash BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE sync_claim (
+        author BLOB NOT NULL,
+        device BLOB NOT NULL,
+        number INTEGER NOT NULL,
+        hash BLOB NOT NULL,
+        PRIMARY KEY (author, device)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE sync_missing (
+        device BLOB PRIMARY KEY,
+        number INTEGER NOT NULL,
+        since_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE sync_set_aside (
+        author BLOB NOT NULL,
+        number INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        PRIMARY KEY (author, number)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE sync_evidence (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        device BLOB NOT NULL,
+        number INTEGER NOT NULL,
+        message TEXT NOT NULL,
+        advice TEXT NOT NULL,
+        first BLOB,
+        second BLOB,
+        found_ms INTEGER NOT NULL,
+        UNIQUE (kind, device, number)
+    ) STRICT""",
+    """CREATE TABLE sync_state (
+        name TEXT PRIMARY KEY,
+        value INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+)
 
 SCHEMA: tuple[str, ...] = _VAULT + _LOG + _SYNC
