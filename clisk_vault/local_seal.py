@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 
-from clisk_vault import cbor
+from clisk_vault import cbor, cose
 from clisk_vault.ids import VaultId
 from clisk_vault.keys import LocalKey, StorageKey
 from clisk_vault.labels import Label
-from clisk_vault.primitives import Random, derive, open_sealed, seal
+from clisk_vault.primitives import Random, derive
 
 
 class TableSeal:
@@ -35,16 +35,29 @@ class TableSeal:
 
     def seal(self, row: bytes, plaintext: bytes) -> bytes:
         """Return *plaintext* sealed for the place that *row* names."""
-        return seal(self._key, plaintext, aad=self._aad(row), random=self._random)
+        return cose.encrypt0(
+            self._key,
+            plaintext,
+            label=Label.LOCAL_ROW,
+            context=self._context(row),
+            random=self._random,
+        )
 
     def open(self, row: bytes, sealed: bytes) -> bytes:
         """Return what seal() was given for the same row.
 
         Raises:
-            FormatError: shorter than any sealed text.
+            FormatError: not of the shape that seal() writes.
             TamperedError: changed bytes, or a row of another place or vault.
         """
-        return open_sealed(self._key, sealed, aad=self._aad(row))
+        return cose.decrypt0(
+            self._key,
+            sealed,
+            label=Label.LOCAL_ROW,
+            context=self._context(row),
+            # It lies in memory already; nothing is allocated on its word.
+            max_bytes=len(sealed),
+        )
 
-    def _aad(self, row: bytes) -> bytes:
-        return cbor.encode([Label.LOCAL_ROW.value, self._vault_id, self._table, row])
+    def _context(self, row: bytes) -> bytes:
+        return cbor.encode([self._vault_id, self._table, row])

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from clisk_vault.device import DeviceSecrets
+from clisk_vault.document import new_actor
 from clisk_vault.errors import LockedError
+from clisk_vault.hlc import HybridClock
 from clisk_vault.ids import DeviceId, VaultId
 from clisk_vault.local_seal import TableSeal
 from clisk_vault.primitives import Random
@@ -20,8 +22,6 @@ from clisk_vault.storage import Storage
 
 Clock: TypeAlias = Callable[[], int]
 """Milliseconds since the epoch."""
-
-ACTOR_BYTES = 16
 
 
 def wall_clock() -> int:
@@ -50,9 +50,10 @@ class Session:
         self.vault_id = vault_id
         self.device_id: DeviceId = secrets.public.id
         self.clock = clock
+        self.stamps = HybridClock(self.device_id, clock)
         self.random = random
         # Fresh in every session: two copies of one file never write as one actor.
-        self.actor = random(ACTOR_BYTES)
+        self.actor = new_actor(self.device_id, random)
         self._open: _Open | None = _Open(storage, secrets)
         self._seals: dict[str, TableSeal] = {}
 

@@ -110,6 +110,11 @@ class Storage:
             self._depth -= 1
 
     @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, so that nothing is durable yet."""
+        return self._depth > 0
+
+    @property
     def generation(self) -> tuple[Column, int]:
         """What was read under another value of this may no longer be true.
 

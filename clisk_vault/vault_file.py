@@ -48,13 +48,6 @@ class KeyringSecret(SecretBytes):
     __slots__ = ()
 
 
-class _UnlockMaterial(SecretBytes):
-    """Stretched passphrase || keyring secret."""
-
-    __slots__ = ()
-    LENGTH = 64
-
-
 @dataclass(frozen=True, slots=True)
 class VaultHeader:
     """What a locked vault says of itself; believed only once it has opened."""
@@ -176,10 +169,8 @@ def unlock_key(
             advice="this vault's keyring setting and the keyring do not agree",
         )
     stretched = stretch(passphrase, header.salt, header.profile, limits=limits)
-    material: SecretBytes = stretched
-    if keyring is not None:
-        material = _UnlockMaterial(stretched.expose() + keyring.expose())
-    return derive(material, Label.UNLOCK_KEY, b"", UnlockKey)
+    context = b"" if keyring is None else keyring.expose()
+    return derive(stretched, Label.UNLOCK_KEY, context, UnlockKey)
 
 
 def seal_secrets(

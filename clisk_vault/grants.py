@@ -1,0 +1,176 @@
+"""Grants kept in the settings document, so that they sync: protocol/grant.md §4.
+
+A grant is a signed value of the field `grant.<id>`; revoking writes
+`grant.<id>.revoked`, and any such write counts for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from clisk_vault.entry import EntryValue, value_key
+from clisk_vault.errors import CallerError, FormatError, ReadRefused, VaultError
+from clisk_vault.grant_record import Grant, Signer, open_grant, sign_grant
+from clisk_vault.ids import GRANT_ID_LENGTH, DeviceId, GrantId, ItemId
+from clisk_vault.item import TRUE
+from clisk_vault.item_store import ItemStore
+from clisk_vault.primitives import VerifyKey
+from clisk_vault.session import Session
+
+_PREFIX = "grant."
+_REVOKED = ".revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class GrantState:
+    """A grant as a person sees it in a list."""
+
+    grant: Grant
+    given_by: DeviceId
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SpoiltGrant:
+    """A grant that does not verify here: it allows nothing, and is shown."""
+
+    field: str
+    error: VaultError
+
+
+class Grants:
+    """Gives, lists, revokes and checks grants."""
+
+    def __init__(self, session: Session, items: ItemStore) -> None:
+        self._session = session
+        self._items = items
+        self._signer: Signer = self._own_key
+        self._verified: dict[bytes, tuple[Grant, DeviceId, VerifyKey]] = {}
+
+    def give(
+        self,
+        *,
+        konnector: str,
+        digest: bytes,
+        item: ItemId,
+        fields: Iterable[str],
+        origins: Iterable[str],
+        purpose: str,
+        expires_ms: int | None = None,
+    ) -> Grant:
+        """Sign and store a new grant and return it.
+
+        Raises:
+            CallerError: there is no such item.
+            FormatError: a digest, field or origin that no reader would accept.
+        """
+        self._items.load(item)
+        grant = Grant(
+            GrantId(self._session.random(GRANT_ID_LENGTH)),
+            konnector,
+            digest,
+            item,
+            tuple(sorted(set(fields))),
+            tuple(sorted(set(origins))),
+            self._session.clock(),
+            expires_ms,
+            purpose,
+        )
+        signed = sign_grant(
+            grant,
+            self._session.secrets.signing,
+            self._session.device_id,
+            self._session.vault_id,
+        )
+        self._items.write_settings({_field(grant.id): signed})
+        return grant
+
+    def revoke(self, grant: GrantId) -> None:
+        """Take a grant back, for good; revoking it again changes nothing.
+
+        Raises:
+            CallerError: there is no such grant.
+        """
+        settings = self._items.settings().view
+        if _field(grant) not in settings.fields:
+            raise CallerError("there is no such grant", advice="look at: clisk grants")
+        if _field(grant) + _REVOKED not in settings.fields:
+            self._items.write_settings({_field(grant) + _REVOKED: TRUE})
+
+    def all(self) -> list[GrantState]:
+        """Return every grant that verifies, oldest first, revoked ones too."""
+        states = [each for each in self._read() if isinstance(each, GrantState)]
+        return sorted(states, key=lambda state: state.grant.created_ms)
+
+    def spoilt(self) -> list[SpoiltGrant]:
+        """Return what stands where a grant should, and is none."""
+        return [each for each in self._read() if isinstance(each, SpoiltGrant)]
+
+    def check(
+        self, *, digest: bytes, item: ItemId, field: str, origin: str | None
+    ) -> GrantId:
+        """Return a grant that covers this read now.
+
+        Raises:
+            ReadRefused: there is none; says what is wrong with the nearest one.
+        """
+        now_ms = self._session.clock()
+        reason = "there is no grant for this konnector and item"
+        for state in self.all():
+            refusal = state.grant.refusal(
+                digest=digest, item=item, field=field, origin=origin, now_ms=now_ms
+            )
+            if state.revoked:
+                refusal = refusal or "the grant was revoked"
+            if refusal is None:
+                return state.grant.id
+            if state.grant.item == item:
+                reason = refusal
+        raise ReadRefused(reason)
+
+    def trust(self, signer: Signer) -> None:
+        """Verify with the keys that *signer* gives from now on, not our own alone."""
+        self._signer = signer
+
+    def forget_opened(self) -> None:
+        """Drop what is held in memory."""
+        self._verified.clear()
+
+    def _read(self) -> Iterator[GrantState | SpoiltGrant]:
+        settings = self._items.settings()
+        for name, view in settings.view.fields.items():
+            if not name.startswith(_PREFIX) or name.endswith(_REVOKED):
+                continue
+            signed = settings.entries.get(value_key(name, view.current.source))
+            try:
+                grant, device = self._open(name, signed)
+            except VaultError as err:
+                yield SpoiltGrant(name, err)
+            else:
+                # The mark counts even where someone wrote over it: a grant never
+                # comes back.
+                revoked = name + _REVOKED in settings.view.fields
+                yield GrantState(grant, device, revoked)
+
+    def _open(self, name: str, signed: EntryValue | None) -> tuple[Grant, DeviceId]:
+        """Return a grant that verifies, from memory if it did under the same key."""
+        if not isinstance(signed, bytes):
+            raise FormatError("grant: not signed bytes")
+        known = self._verified.get(signed)
+        if known is None or self._signer(known[1]) != known[2]:
+            grant, device = open_grant(signed, self._session.vault_id, self._signer)
+            key = self._signer(device)
+            assert key is not None  # open_grant() has just verified under it
+            known = self._verified[signed] = (grant, device, key)
+        if _field(known[0].id) != name:
+            raise FormatError("grant: stands in another grant's place")
+        return known[:2]
+
+    def _own_key(self, device: DeviceId) -> VerifyKey | None:
+        public = self._session.secrets.public
+        return public.signing if device == public.id else None
+
+
+def _field(grant: GrantId) -> str:
+    return f"{_PREFIX}{grant.hex()}"

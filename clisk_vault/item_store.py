@@ -1,0 +1,238 @@
+"""The items of one vault on disk: documents in, documents out.
+
+Every write is one transaction over the document, its overview and the changes
+that wait to be sent. Opens no seal of a field.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from clisk_vault.change_chunk import MAX_CHANGE_ENTRIES
+from clisk_vault.document import EntryDocument
+from clisk_vault.draft import Edit, entry_value
+from clisk_vault.entry import Entries, EntryValue
+from clisk_vault.epochs import Epochs
+from clisk_vault.errors import CallerError
+from clisk_vault.field_seal import FieldPlace, seal_field
+from clisk_vault.hlc import Stamp
+from clisk_vault.ids import ITEM_ID_LENGTH, ItemId
+from clisk_vault.item import ItemView
+from clisk_vault.item_write import compose, next_stamp
+from clisk_vault.keys import SecretText
+from clisk_vault.overview import ItemOverview, Overview
+from clisk_vault.pending import Pending
+from clisk_vault.session import Session
+from clisk_vault.storage import Column
+
+SETTINGS = ItemId(bytes(ITEM_ID_LENGTH))
+"""The reserved item that holds folders, settings and grants; no list shows it."""
+
+Composer: TypeAlias = Callable[[ItemView, Stamp], Entries]
+
+_CACHED_ITEMS = 256
+# Below the size of a change, with room for its columns.
+_CHUNK_BYTES = 56 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """An item as it stands: its view, and its entries, sealed ones still sealed."""
+
+    view: ItemView
+    entries: Entries
+
+
+class ItemStore:
+    """Loads and writes items."""
+
+    def __init__(self, session: Session, overview: Overview, epochs: Epochs) -> None:
+        self._session = session
+        self._overview = overview
+        self._epochs = epochs
+        self._pending = Pending(session)
+        self._cache: OrderedDict[ItemId, StoredItem] = OrderedDict()
+        self._generation: tuple[Column, int] | None = None
+
+    def load(self, item: ItemId) -> StoredItem:
+        """Return *item*.
+
+        Raises:
+            CallerError: there is no such item.
+        """
+        cached = self._fresh_cache().get(item)
+        if cached is not None:
+            self._cache.move_to_end(item)
+            return cached
+        saved = self.saved(item)
+        if saved is None:
+            raise CallerError("there is no such item", advice="look at: clisk list")
+        document = EntryDocument.load(saved, self._session.actor)
+        return self._remember(item, document.entries())
+
+    def settings(self) -> StoredItem:
+        """Return the settings document, empty where nothing was ever set."""
+        if self.saved(SETTINGS) is None:
+            return StoredItem(ItemView({}), {})
+        return self.load(SETTINGS)
+
+    def ids(self) -> list[ItemId]:
+        """Return the id of every item, settings left out."""
+        rows = self._session.storage.all("SELECT id FROM item")
+        ids = (ItemId(raw) for (raw,) in rows if isinstance(raw, bytes))
+        return [item for item in ids if item != SETTINGS]
+
+    def saved(self, item: ItemId) -> bytes | None:
+        """Return the document of *item* as saved, or None where there is none."""
+        row = self._session.storage.one("SELECT sealed FROM item WHERE id = ?", (item,))
+        if row is None:
+            return None
+        assert isinstance(row[0], bytes)
+        return self._session.table("item").open(item, row[0])
+
+    def write(self, edits: Iterable[tuple[ItemId, Edit]], *, new: bool = False) -> None:
+        """Give fields new values, in all items or in none; one stamp an item.
+
+        *new*: the items are made, and must not be there yet.
+
+        Raises:
+            CallerError: an item that is not there (or is), a name or value that
+                no field may have.
+        """
+        with self._session.storage.transaction():
+            self._overview.put(
+                self._write_one(item, self._composer(item, edit), new=new)
+                for item, edit in edits
+            )
+
+    def write_entries(self, item: ItemId, composer: Composer) -> None:
+        """Add the entries that *composer* makes to *item*."""
+        with self._session.storage.transaction():
+            self._overview.put([self._write_one(item, composer, new=False)])
+
+    def write_settings(self, values: Mapping[str, EntryValue]) -> None:
+        """Give fields of the settings document new values."""
+        with self._session.storage.transaction():
+            self._write_document(
+                SETTINGS, lambda view, stamp: compose(view, stamp, values)
+            )
+
+    def put(self, item: ItemId, saved: bytes) -> None:
+        """Store the document of *item*; call it within a transaction."""
+        sealed = self._session.table("item").seal(item, saved)
+        self._session.storage.execute(
+            "INSERT INTO item (id, sealed) VALUES (?1, ?2)"
+            " ON CONFLICT (id) DO UPDATE SET sealed = ?2",
+            (item, sealed),
+        )
+        self._cache.pop(item, None)
+
+    def rebuild_overview(self) -> None:
+        """Make the overview anew from the documents."""
+        with self._session.storage.transaction():
+            self._session.storage.execute("DELETE FROM overview")
+            self._overview.forget_opened()
+            self._overview.put(
+                overview_of(item, self.load(item).view) for item in self.ids()
+            )
+
+    def forget_opened(self) -> None:
+        """Drop what is held in memory."""
+        self._cache.clear()
+
+    def _write_one(
+        self, item: ItemId, composer: Composer, *, new: bool
+    ) -> ItemOverview:
+        if item == SETTINGS:
+            raise CallerError("settings are not an item")
+        if new is not (self.saved(item) is None):
+            raise CallerError(
+                "there is such an item already" if new else "there is no such item",
+                advice="look at: clisk list",
+            )
+        return overview_of(item, self._write_document(item, composer))
+
+    def _write_document(self, item: ItemId, composer: Composer) -> ItemView:
+        saved, actor = self.saved(item), self._session.actor
+        if saved is None:
+            document, view = EntryDocument.new(actor), ItemView({})
+        else:
+            document = EntryDocument.load(saved, actor)
+            view = ItemView.from_entries(document.entries())
+        entries = composer(view, next_stamp(view, self._session.stamps))
+        for part in _chunks(entries):
+            self._pending.add(item, document.write(part))
+        self.put(item, document.save())
+        return self._remember(item, document.entries()).view
+
+    def _composer(self, item: ItemId, edit: Edit) -> Composer:
+        def composer(view: ItemView, stamp: Stamp) -> Entries:
+            def seal(name: str, secret: SecretText) -> bytes:
+                epoch = self._epochs.current
+                return seal_field(
+                    self._epochs.secret(epoch),
+                    secret,
+                    epoch=epoch,
+                    place=FieldPlace(self._session.vault_id, item, name, stamp),
+                    random=self._session.random,
+                )
+
+            values = {
+                name: entry_value(name, value, seal) for name, value in edit.items()
+            }
+            return compose(view, stamp, values)
+
+        return composer
+
+    def _remember(self, item: ItemId, entries: Entries) -> StoredItem:
+        # A copy: the document's own mapping would keep the document alive.
+        stored = StoredItem(ItemView.from_entries(entries), dict(entries))
+        cache = self._fresh_cache()
+        cache[item] = stored
+        if len(cache) > _CACHED_ITEMS:
+            cache.popitem(last=False)
+        return stored
+
+    def _fresh_cache(self) -> OrderedDict[ItemId, StoredItem]:
+        generation = self._session.storage.generation
+        if generation != self._generation:
+            self._cache.clear()
+            self._generation = generation
+        return self._cache
+
+
+def overview_of(item: ItemId, view: ItemView) -> ItemOverview:
+    """Return the line that a list shows of an item."""
+    uris = (element.text("value") for element in view.elements("uri"))
+    return ItemOverview(
+        item,
+        type=view.type,
+        title=view.title,
+        username=view.text("username") or "",
+        uris=tuple(uri for uri in uris if uri),
+        tags=view.tags,
+        folder=view.text("folder") or "",
+        favourite=view.favourite,
+        trashed=view.trashed,
+        conflict=bool(view.conflicts),
+        changed_ms=view.changed_ms,
+    )
+
+
+def _chunks(entries: Entries) -> Iterator[dict[str, EntryValue]]:
+    """Yield *entries* in parts that each fit into one change."""
+    part: dict[str, EntryValue] = {}
+    size = 0
+    for key in sorted(entries):
+        value = entries[key]
+        cost = len(key) + len(value if isinstance(value, bytes) else value.encode())
+        if part and (size + cost > _CHUNK_BYTES or len(part) >= MAX_CHANGE_ENTRIES):
+            yield part
+            part, size = {}, 0
+        part[key] = value
+        size += cost
+    if part:
+        yield part

@@ -1,0 +1,205 @@
+"""What synchronising needs of a vault: changes out, changes in.
+
+Knows no envelope and no relay. A change comes in with the device that is known
+to have signed it. What waits for others is kept sealed and tried again; what is
+refused is kept with its reason and its author. Tables: protocol/vault-file.md §3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from clisk_vault.change_chunk import MAX_CHANGE_BYTES
+from clisk_vault.document import Applied, Orphan
+from clisk_vault.entry import parse_key
+from clisk_vault.hlc import Stamp
+from clisk_vault.ids import DeviceId, ItemId
+from clisk_vault.item import ItemView
+from clisk_vault.item_store import SETTINGS, ItemStore, overview_of
+from clisk_vault.merge import Outcome, Refused, merge_changes
+from clisk_vault.overview import ItemOverview, Overview
+from clisk_vault.pending import Pending, PendingChange
+from clisk_vault.primitives import sha256
+from clisk_vault.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A change that was refused, and is kept for a person to look at."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingChange:
+    """A change with the device that is known to have signed it."""
+
+    author: DeviceId
+    item_id: ItemId
+    change: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedChange:
+    """One row of the quarantine."""
+
+    item_id: ItemId
+    author: DeviceId
+    reason: str
+    time_ms: int
+
+
+Arrival: TypeAlias = Applied | Orphan | Quarantined
+
+
+class Replica:
+    """The vault as one of several that are kept in step."""
+
+    def __init__(self, session: Session, items: ItemStore, overview: Overview) -> None:
+        self._session = session
+        self._items = items
+        self._overview = overview
+        self._pending = Pending(session)
+
+    def pending(self, limit_changes: int, limit_bytes: int) -> list[PendingChange]:
+        """Return this device's oldest unsent changes within both limits.
+
+        One at least, if there is any, however large.
+        """
+        return self._pending.first(limit_changes, limit_bytes)
+
+    def forget(self, through_rowid: int) -> None:
+        """Drop the unsent changes up to *through_rowid*: an envelope has them now."""
+        self._pending.forget(through_rowid)
+
+    def unsent(self) -> int:
+        """Return how many changes wait to be sent."""
+        return self._pending.count()
+
+    def apply(self, author: DeviceId, item_id: ItemId, change: bytes) -> Arrival:
+        """Bring in one change; see apply_all()."""
+        return self.apply_all([IncomingChange(author, item_id, change)])[0]
+
+    def apply_all(self, arrived: Sequence[IncomingChange]) -> list[Arrival]:
+        """Bring in changes and return what became of each, in one transaction.
+
+        A change that stands already is Applied and does nothing. One that waits
+        for others is an Orphan, kept and tried again whenever its item changes.
+        One that is refused costs the others nothing.
+        """
+        results: dict[int, Arrival] = {}
+        by_item: dict[ItemId, list[int]] = {}
+        for index, each in enumerate(arrived):
+            by_item.setdefault(each.item_id, []).append(index)
+        with self._session.storage.transaction():
+            overviews = []
+            for item, indexes in by_item.items():
+                changes = [arrived[index] for index in indexes]
+                outcomes, line = self._merge(item, changes)
+                results.update(zip(indexes, outcomes, strict=True))
+                overviews += line
+            self._overview.put(overviews)
+        return [results[index] for index in range(len(arrived))]
+
+    def orphans(self) -> int:
+        """Return how many changes wait for others."""
+        row = self._session.storage.one("SELECT count(*) FROM orphan")
+        assert row is not None
+        assert isinstance(row[0], int)
+        return row[0]
+
+    def quarantine(self) -> list[QuarantinedChange]:
+        """Return what was refused, oldest first."""
+        return list(self._quarantine())
+
+    def _merge(
+        self, item: ItemId, arrived: Sequence[IncomingChange]
+    ) -> tuple[list[Arrival], list[ItemOverview]]:
+        saved = self._items.saved(item)
+        waiting = [each for each in self._orphans(item) if each not in arrived]
+        changes = [*arrived, *waiting]
+        merged = merge_changes(
+            saved,
+            [(each.author, each.change) for each in changes],
+            actor=self._session.actor,
+        )
+        for each, outcome in zip(changes, merged.outcomes, strict=True):
+            self._keep(each, outcome)
+            if isinstance(outcome, Applied):
+                self._observe(outcome)
+        lines = []
+        if merged.saved is not None and merged.saved != saved:
+            self._items.put(item, merged.saved)
+            if item != SETTINGS:
+                lines.append(overview_of(item, ItemView.from_entries(merged.entries)))
+        outcomes = merged.outcomes[: len(arrived)]
+        return [_arrival(outcome) for outcome in outcomes], lines
+
+    def _keep(self, each: IncomingChange, outcome: Outcome) -> None:
+        name = sha256(each.change)
+        row = (each.item_id, name, each.author)
+        if isinstance(outcome, Orphan):
+            sealed = self._seal("orphan", each)
+            self._session.storage.execute(
+                "INSERT OR IGNORE INTO orphan (item, hash, author, sealed)"
+                " VALUES (?, ?, ?, ?)",
+                (*row, sealed),
+            )
+            return
+        self._session.storage.execute(
+            "DELETE FROM orphan WHERE item = ? AND hash = ? AND author = ?", row
+        )
+        if isinstance(outcome, Refused):
+            sealed = self._seal("quarantine", each)
+            self._session.storage.execute(
+                "INSERT OR IGNORE INTO quarantine"
+                " (item, hash, author, reason, time_ms, sealed)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (*row, str(outcome.error), self._session.clock(), sealed),
+            )
+
+    def _seal(self, table: str, each: IncomingChange) -> bytes:
+        # What is longer than any change is not kept whole: a row must not be a way
+        # to fill the disk.
+        row = each.item_id + sha256(each.change)
+        return self._session.table(table).seal(row, each.change[:MAX_CHANGE_BYTES])
+
+    def _observe(self, applied: Applied) -> None:
+        """Let this device's later stamps be greater than those that came in."""
+        if applied.entries:
+            self._session.stamps.observe(max(map(_stamp, applied.entries)))
+
+    def _orphans(self, item: ItemId) -> Iterator[IncomingChange]:
+        table = self._session.table("orphan")
+        for author, name, sealed in self._session.storage.all(
+            "SELECT author, hash, sealed FROM orphan WHERE item = ? ORDER BY number",
+            (item,),
+        ):
+            assert isinstance(author, bytes)
+            assert isinstance(name, bytes)
+            assert isinstance(sealed, bytes)
+            yield IncomingChange(
+                DeviceId(author), item, table.open(item + name, sealed)
+            )
+
+    def _quarantine(self) -> Iterator[QuarantinedChange]:
+        for item, author, reason, time_ms in self._session.storage.all(
+            "SELECT item, author, reason, time_ms FROM quarantine ORDER BY number"
+        ):
+            assert isinstance(item, bytes)
+            assert isinstance(author, bytes)
+            assert isinstance(reason, str)
+            assert isinstance(time_ms, int)
+            yield QuarantinedChange(ItemId(item), DeviceId(author), reason, time_ms)
+
+
+def _stamp(key: str) -> Stamp:
+    return parse_key(key).stamp
+
+
+def _arrival(outcome: Outcome) -> Arrival:
+    if isinstance(outcome, Refused):
+        return Quarantined(str(outcome.error))
+    return outcome

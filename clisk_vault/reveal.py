@@ -1,0 +1,190 @@
+"""The one way to a plaintext: DESIGN §5.3, protocol/access-log.md §1.
+
+The order is the promise: judge the request, make its record durable, and only
+then open the seal. What cannot be recorded is not read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from clisk_vault.access_record import (
+    AccessRecord,
+    Outcome,
+    Requester,
+    RequesterKind,
+)
+from clisk_vault.entry import value_key
+from clisk_vault.epochs import Epochs
+from clisk_vault.errors import (
+    CallerError,
+    FormatError,
+    ReadRefused,
+    StoreError,
+    VaultError,
+)
+from clisk_vault.field_seal import FieldPlace, open_field
+from clisk_vault.grants import Grants
+from clisk_vault.hlc import Stamp
+from clisk_vault.ids import GrantId, ItemId
+from clisk_vault.item_store import SETTINGS, ItemStore, StoredItem
+from clisk_vault.keys import SecretText
+from clisk_vault.session import Session
+from clisk_vault.versions import FieldView, Version
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """One secret that is asked for: which, by whom, why, for which origin."""
+
+    item: ItemId
+    field: str
+    who: Requester
+    purpose: str
+    origin: str | None = None
+    version: Stamp | None = None
+    """An earlier version of the field; None: the current one."""
+
+
+class Recorder(Protocol):
+    """What keeps the records: the access log."""
+
+    def append(self, record: AccessRecord) -> int:
+        """Add *record* within the caller's transaction and return its index."""
+
+
+class Reader:
+    """Answers read requests, and leaves a record of each."""
+
+    def __init__(
+        self,
+        session: Session,
+        items: ItemStore,
+        epochs: Epochs,
+        grants: Grants,
+        log: Recorder,
+    ) -> None:
+        self._session = session
+        self._items = items
+        self._epochs = epochs
+        self._grants = grants
+        self._log = log
+
+    def reveal(self, request: ReadRequest) -> SecretText:
+        """Return the value asked for; its record is on disk before it is opened.
+
+        Raises:
+            ReadRefused: no grant covers it, there is no such value, or the record
+                could not be written. The first two are recorded.
+            TamperedError, FormatError: the sealed value was changed; recorded.
+            LockedError: the vault is locked.
+            CallerError: called within a transaction; its record could be undone
+                after the value is out.
+        """
+        if self._session.storage.in_transaction:
+            raise CallerError("reveal: within a transaction")
+        try:
+            stored, version = self._find(request)
+            grant = self._judge(request, secret=version.secret)
+        except ReadRefused as refused:
+            self._record_refusal(request, refused)
+            raise
+        self._record(request, Outcome.GRANTED, grant)
+        try:
+            return self._open(request, stored, version)
+        except VaultError:
+            self._record(request, Outcome.FAILED, grant)
+            raise
+
+    def _find(self, request: ReadRequest) -> tuple[StoredItem, Version]:
+        if request.item == SETTINGS:
+            raise ReadRefused("settings hold nothing to read", advice="")
+        try:
+            stored = self._items.load(request.item)
+        except CallerError:
+            raise ReadRefused(
+                "there is no such item", advice="look at: clisk list"
+            ) from None
+        version = _version(stored.view.fields.get(request.field), request.version)
+        if version is None or version.removed:
+            raise ReadRefused("the item has no such value", advice="look at: clisk get")
+        return stored, version
+
+    def _judge(self, request: ReadRequest, *, secret: bool) -> GrantId | None:
+        """Return the grant that the request rests on; a person needs none."""
+        if request.who.kind is not RequesterKind.KONNECTOR:
+            return None
+        if secret and request.origin is None:
+            raise ReadRefused(
+                "a secret is filled into a page, never handed to a konnector's code",
+                advice="",
+            )
+        if request.version is not None:
+            raise ReadRefused("no grant covers earlier values", advice="")
+        if request.who.digest is None:
+            raise ReadRefused("the konnector's code has no digest", advice="")
+        return self._grants.check(
+            digest=request.who.digest,
+            item=request.item,
+            field=request.field,
+            origin=request.origin,
+        )
+
+    def _open(
+        self, request: ReadRequest, stored: StoredItem, version: Version
+    ) -> SecretText:
+        if version.text is not None:
+            return SecretText(version.text)
+        sealed = stored.entries.get(value_key(request.field, version.source))
+        if not isinstance(sealed, bytes):
+            raise FormatError("item: a sealed version without its value")
+        place = FieldPlace(
+            self._session.vault_id, request.item, request.field, version.source
+        )
+        return open_field(self._epochs.secret, sealed, place=place)
+
+    def _record(
+        self, request: ReadRequest, outcome: Outcome, grant: GrantId | None
+    ) -> None:
+        """Make the record durable.
+
+        Raises:
+            ReadRefused: it could not be written; nothing may be read.
+        """
+        field = request.field
+        if request.version is not None:
+            field = value_key(field, request.version)
+        record = AccessRecord(
+            outcome,
+            request.who,
+            request.purpose,
+            self._session.device_id,
+            self._session.clock(),
+            item=request.item,
+            field=field,
+            origin=request.origin,
+            grant=grant,
+        )
+        try:
+            with self._session.storage.transaction():
+                self._log.append(record)
+        except StoreError as err:
+            raise ReadRefused(
+                f"the access log cannot be written, so nothing is read ({err})",
+                advice=err.advice,
+            ) from err
+
+    def _record_refusal(self, request: ReadRequest, refused: ReadRefused) -> None:
+        try:
+            self._record(request, Outcome.REFUSED, None)
+        except ReadRefused as unwritten:
+            raise refused from unwritten
+
+
+def _version(view: FieldView | None, stamp: Stamp | None) -> Version | None:
+    if view is None:
+        return None
+    if stamp is None:
+        return view.current
+    return next((each for each in view.versions if each.stamp == stamp), None)
