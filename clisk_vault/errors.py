@@ -9,6 +9,7 @@
     │   ├── FormatError        not the one accepted spelling
     │   ├── TamperedError      authentic once, changed since (or the wrong key)
     │   │   └── WrongKeyError  sealed under another key; a passphrase may be wrong
+    │   ├── LogDamagedError    the access log is not as this device left it
     │   ├── CostLimitError     asks for more, or less, work than the reader allows
     │   ├── EquivocationError  one author said two things in one place
     │   └── RollbackError      older than what this device has already seen
@@ -88,6 +89,12 @@ class TamperedError(UntrustedInputError):
 
 class WrongKeyError(TamperedError):
     """Sealed under another key: its commitment, checked first, is not this key's."""
+
+
+class LogDamagedError(UntrustedInputError):
+    """The access log is not as this device left it: nothing is signed, or read."""
+
+    default_advice = "see what is wrong with: clisk log verify"
 
 
 class CostLimitError(UntrustedInputError):

@@ -50,7 +50,22 @@ _VAULT = (
     ) STRICT""",
 )
 
-_LOG = ()
+# position = incarnation * 2**32 + sequence number: protocol/access-log.md §10.
+_LOG = (
+    """CREATE TABLE log_entry (
+        position INTEGER PRIMARY KEY,
+        leaf BLOB NOT NULL,
+        leaf_hash BLOB NOT NULL,
+        epoch INTEGER NOT NULL,
+        ciphertext BLOB,
+        head BLOB
+    ) STRICT""",
+    """CREATE TABLE log_signer (
+        incarnation INTEGER PRIMARY KEY,
+        size INTEGER NOT NULL,
+        sealed BLOB NOT NULL
+    ) STRICT""",
+)
 
 # Nothing here is secret: envelopes and records stand on the relay too.
 _SYNC = (

@@ -1,0 +1,239 @@
+"""What one entry of the access log says: protocol/access-log.md §6.
+
+Who asked, for what, why, for which origin, and what came of it. Knows nothing
+of trees, keys or storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, TypeAlias, TypeVar
+
+from clisk_vault import cbor
+from clisk_vault.errors import CallerError, FormatError, UnsupportedError
+from clisk_vault.ids import (
+    DEVICE_ID_LENGTH,
+    GRANT_ID_LENGTH,
+    HASH_LENGTH,
+    ITEM_ID_LENGTH,
+    DeviceId,
+    GrantId,
+    ItemId,
+)
+
+MAX_TEXT_CHARS = 512
+MAX_CONTENT_BYTES = 4094  # with two bytes of length: 16 buckets of 256
+_MAX_TIME_MS = (1 << 48) - 1
+
+_OUTCOME, _WHO, _ITEM, _FIELD, _PURPOSE, _ORIGIN, _GRANT, _DEVICE, _TIME = range(1, 10)
+_KIND, _NAME, _DIGEST = range(1, 4)
+
+
+class Outcome(IntEnum):
+    """What came of a request. Granted means released: it is written before."""
+
+    GRANTED = 1
+    REFUSED = 2
+    FAILED = 3
+
+
+class RequesterKind(IntEnum):
+    """On whose behalf a request is made."""
+
+    PERSON = 1
+    DASHBOARD = 2
+    PROGRAM = 3
+    KONNECTOR = 4
+    EXPORT = 5
+    RECOVERY = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Who asks: a kind, a name to show, and for code the digest of it."""
+
+    kind: RequesterKind
+    name: str
+    digest: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRecord:
+    """One request to read a secret. ``time_ms`` is informative: never an order."""
+
+    outcome: Outcome
+    who: Requester
+    purpose: str
+    device: DeviceId
+    time_ms: int
+    item: ItemId | None = None
+    field: str | None = None
+    origin: str | None = None
+    grant: GrantId | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would not be read back.
+
+        Raises:
+            CallerError: a text too long, an id of another length, a time out of range.
+        """
+        texts = (self.who.name, self.purpose, self.field, self.origin)
+        if any(text is not None and len(text) > MAX_TEXT_CHARS for text in texts):
+            raise CallerError(f"access record: a text over {MAX_TEXT_CHARS} characters")
+        for raw, length in (
+            (self.device, DEVICE_ID_LENGTH),
+            (self.item, ITEM_ID_LENGTH),
+            (self.grant, GRANT_ID_LENGTH),
+            (self.who.digest, HASH_LENGTH),
+        ):
+            if raw is not None and len(raw) != length:
+                raise CallerError(f"access record: an id is not {length} bytes")
+        if not 0 <= self.time_ms <= _MAX_TIME_MS:
+            raise CallerError("access record: time out of range")
+
+    def to_json(self) -> dict[str, str | int | None]:
+        """Return the record as `clisk log list --json` shows it."""
+        return {
+            "outcome": self.outcome.name.lower(),
+            "kind": self.who.kind.name.lower(),
+            "name": self.who.name,
+            "digest": _hex(self.who.digest),
+            "item": _hex(self.item),
+            "field": self.field,
+            "purpose": self.purpose,
+            "origin": self.origin,
+            "grant": _hex(self.grant),
+            "device": self.device.hex(),
+            "time_ms": self.time_ms,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LogMark:
+    """An event of the log itself (genesis, heartbeat, ...): where and when."""
+
+    device: DeviceId
+    time_ms: int
+
+    def __post_init__(self) -> None:
+        """Refuse what would not be read back; raises CallerError."""
+        if len(self.device) != DEVICE_ID_LENGTH:
+            raise CallerError(f"log mark: device id is not {DEVICE_ID_LENGTH} bytes")
+        if not 0 <= self.time_ms <= _MAX_TIME_MS:
+            raise CallerError("log mark: time out of range")
+
+    def to_json(self) -> dict[str, str | int | None]:
+        """Return the mark as `clisk log list --json` shows it."""
+        return {"device": self.device.hex(), "time_ms": self.time_ms}
+
+
+Content: TypeAlias = AccessRecord | LogMark
+_Known = TypeVar("_Known", Outcome, RequesterKind)
+
+
+def encode_content(content: Content) -> bytes:
+    """Return the one encoding of what an entry says (protocol/access-log.md §6).
+
+    Raises:
+        CallerError: longer than an entry may be.
+    """
+    if isinstance(content, LogMark):
+        return cbor.encode({_DEVICE: content.device, _TIME: content.time_ms})
+    who: dict[int, cbor.Encodable] = {
+        _KIND: int(content.who.kind),
+        _NAME: content.who.name,
+        _DIGEST: content.who.digest,
+    }
+    value: dict[int, cbor.Encodable] = {
+        _OUTCOME: int(content.outcome),
+        _WHO: _present(who),
+        _ITEM: content.item,
+        _FIELD: content.field,
+        _PURPOSE: content.purpose,
+        _ORIGIN: content.origin,
+        _GRANT: content.grant,
+        _DEVICE: content.device,
+        _TIME: content.time_ms,
+    }
+    data = cbor.encode(_present(value))
+    if len(data) > MAX_CONTENT_BYTES:
+        raise CallerError(f"access record: longer than {MAX_CONTENT_BYTES} bytes")
+    return data
+
+
+def parse_content(data: bytes) -> Content:
+    """Return what *data* says.
+
+    Raises:
+        FormatError: not a record or a mark, or not its one spelling.
+        UnsupportedError: an outcome or a kind of requester not known here.
+
+    Spec: protocol/access-log.md §6. Vectors: access-log/content/.
+    """
+    what = "access record"
+    value = cbor.parse(data, max_bytes=MAX_CONTENT_BYTES, what=what)
+    try:
+        if isinstance(value, dict) and value.keys() == {_DEVICE, _TIME}:
+            return _parse_mark(value)
+        return _parse_access(value, what)
+    except CallerError as err:
+        raise FormatError(str(err)) from None
+
+
+def _parse_mark(value: cbor.Value) -> LogMark:
+    mark = cbor.expect_map(value, {_DEVICE: bytes, _TIME: int}, what="log mark")
+    device, time = mark[_DEVICE], mark[_TIME]
+    assert isinstance(device, bytes)
+    assert isinstance(time, int)
+    return LogMark(DeviceId(device), time)
+
+
+def _parse_access(value: cbor.Value, what: str) -> AccessRecord:
+    fields: dict[int, Any] = dict(
+        cbor.expect_map(
+            value,
+            {_OUTCOME: int, _WHO: dict, _PURPOSE: str, _DEVICE: bytes, _TIME: int},
+            optional={_ITEM: bytes, _FIELD: str, _ORIGIN: str, _GRANT: bytes},
+            what=what,
+        )
+    )
+    who: dict[int, Any] = dict(
+        cbor.expect_map(
+            fields[_WHO],
+            {_KIND: int, _NAME: str},
+            optional={_DIGEST: bytes},
+            what=f"{what}: requester",
+        )
+    )
+    return AccessRecord(
+        outcome=_known(Outcome, fields[_OUTCOME], "outcome"),
+        who=Requester(
+            _known(RequesterKind, who[_KIND], "kind of requester"),
+            who[_NAME],
+            who.get(_DIGEST),
+        ),
+        purpose=fields[_PURPOSE],
+        device=fields[_DEVICE],
+        time_ms=fields[_TIME],
+        item=fields.get(_ITEM),
+        field=fields.get(_FIELD),
+        origin=fields.get(_ORIGIN),
+        grant=fields.get(_GRANT),
+    )
+
+
+def _known(kind: type[_Known], number: int, what: str) -> _Known:
+    try:
+        return kind(number)
+    except ValueError:
+        raise UnsupportedError(f"access record: {what} {number} is not known") from None
+
+
+def _present(fields: Mapping[int, cbor.Encodable]) -> dict[int, cbor.Encodable]:
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _hex(raw: bytes | None) -> str | None:
+    return None if raw is None else raw.hex()

@@ -1,0 +1,128 @@
+"""Leaves of the access log: protocol/access-log.md §5.
+
+A leaf is what the tree hashes: enough to walk the chain of keys and to check
+what is opened, and nothing that says who read what.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from clisk_vault import cbor
+from clisk_vault.errors import FormatError, UnsupportedError
+from clisk_vault.primitives import VerifyKey
+
+VERSION = 1
+MAX_LEAF_BYTES = 1024
+_HASH_BYTES = 32
+_MAX_SEQ = (1 << 32) - 1
+
+_VERSION, _TYPE, _SEQ, _NEXT, _COMMITMENT, _CIPHERTEXT, _CHECKPOINT = range(1, 8)
+
+
+class LeafType(IntEnum):
+    """What kind of entry a leaf stands for; the only part of it in the clear."""
+
+    GENESIS = 1
+    READ = 2
+    BULK_READ = 3
+    EXPORT = 4
+    REFUSED = 5
+    WITNESS = 6
+    HEARTBEAT = 7
+    INCARNATION = 8
+    RETIRE = 9
+
+
+ACCESS_TYPES = frozenset(
+    {LeafType.READ, LeafType.BULK_READ, LeafType.EXPORT, LeafType.REFUSED}
+)
+FIRST_TYPES = frozenset({LeafType.GENESIS, LeafType.INCARNATION})
+_WITH_CHECKPOINT = frozenset({LeafType.WITNESS, LeafType.INCARNATION})
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One leaf. ``next`` is the key of the head after the one that closes it."""
+
+    type: LeafType
+    seq: int
+    next: VerifyKey | None
+    commitment: bytes
+    ciphertext_hash: bytes
+    checkpoint: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seq <= _MAX_SEQ:
+            raise FormatError("log leaf: sequence number out of range")
+        if (self.next is None) is not (self.type is LeafType.RETIRE):
+            raise FormatError("log leaf: a next key is in every leaf but retire")
+        if (self.checkpoint is None) is (self.type in _WITH_CHECKPOINT):
+            raise FormatError("log leaf: a checkpoint where none belongs, or none")
+        hashes = (self.next, self.commitment, self.ciphertext_hash)
+        if any(one is not None and len(one) != _HASH_BYTES for one in hashes):
+            raise FormatError("log leaf: a key or hash is not 32 bytes")
+
+    def encode(self) -> bytes:
+        """Return the one encoding of this leaf."""
+        fields: dict[int, cbor.Encodable] = {
+            _VERSION: VERSION,
+            _TYPE: int(self.type),
+            _SEQ: self.seq,
+            _NEXT: self.next,
+            _COMMITMENT: self.commitment,
+            _CIPHERTEXT: self.ciphertext_hash,
+            _CHECKPOINT: self.checkpoint,
+        }
+        return cbor.encode({key: one for key, one in fields.items() if one is not None})
+
+    @classmethod
+    def parse(cls, data: bytes) -> Leaf:
+        """Return the leaf that *data* spells.
+
+        Raises:
+            UnsupportedError: a version or a type of leaf not known here.
+            FormatError: anything but the one spelling of a leaf.
+
+        Spec: protocol/access-log.md §5. Vectors: access-log/leaf/.
+        """
+        value = cbor.parse(data, max_bytes=MAX_LEAF_BYTES, what="log leaf")
+        kind = _leaf_type(value)
+        fields: dict[int, Any] = dict(
+            cbor.expect_map(
+                value,
+                {
+                    _VERSION: int,
+                    _TYPE: int,
+                    _SEQ: int,
+                    _COMMITMENT: bytes,
+                    _CIPHERTEXT: bytes,
+                },
+                optional={_NEXT: bytes, _CHECKPOINT: bytes},
+                what="log leaf",
+            )
+        )
+        return cls(
+            kind,
+            fields[_SEQ],
+            fields.get(_NEXT),
+            fields[_COMMITMENT],
+            fields[_CIPHERTEXT],
+            fields.get(_CHECKPOINT),
+        )
+
+
+def _leaf_type(value: cbor.Value) -> LeafType:
+    # Before the shape: a later version may have other keys, and deserves its name.
+    fields: dict[Any, Any] = value if isinstance(value, dict) else {}
+    version, kind = fields.get(_VERSION), fields.get(_TYPE)
+    if type(version) is not int or type(kind) is not int:
+        raise FormatError("log leaf: no version and type")
+    if version != VERSION:
+        raise UnsupportedError(f"log leaf: version {version} is not known")
+    try:
+        return LeafType(kind)
+    except ValueError:
+        raise UnsupportedError(f"log leaf: type {kind} is not known") from None
