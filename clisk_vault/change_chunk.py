@@ -27,7 +27,7 @@ ACTOR_BYTES = 32
 HASH_BYTES = 32
 MAX_CHANGE_BYTES = 64 * 1024
 MAX_CHANGE_ENTRIES = 1024
-MAX_DEPS = 1024
+MAX_DEPS = 256
 MAX_OP = (1 << 32) - 1
 """automerge counts operations in 32 bits."""
 

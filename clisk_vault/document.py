@@ -10,11 +10,11 @@ Spec: protocol/item.md §4. `merge.py` applies many changes at once.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import cast
+from typing import TypeAlias, cast
 
 from automerge.core import (
     ROOT,
@@ -28,6 +28,7 @@ from clisk_vault import leb128
 from clisk_vault.change_chunk import (
     ACTOR_BYTES,
     MAX_CHANGE_ENTRIES,
+    MAX_DEPS,
     ActorId,
     Change,
     ChangeHash,
@@ -40,6 +41,8 @@ from clisk_vault.errors import (
     CostLimitError,
     EquivocationError,
     FormatError,
+    UnsupportedError,
+    UntrustedInputError,
 )
 from clisk_vault.ids import DEVICE_ID_LENGTH, DeviceId
 from clisk_vault.primitives import Random
@@ -47,7 +50,7 @@ from clisk_vault.primitives import Random
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 
 # Sync message type, then no heads, no needs and no summaries of what we have.
-_SYNC_MESSAGE = b"\x42\x00\x00\x00" + leb128.unsigned(1)
+_SYNC_MESSAGE = b"\x42\x00\x00\x00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +69,28 @@ class Orphan:
     missing: frozenset[ChangeHash]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A change that never goes in: quarantine it, with its author."""
+
+    error: UntrustedInputError | UnsupportedError
+
+
+Outcome: TypeAlias = Applied | Orphan | Refused
+Signed: TypeAlias = tuple[DeviceId, bytes]
+"""A change with the device that is known to have signed it."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Session:
     """The newest change of one actor."""
 
     seq: int
     max_op: int
+    last: tuple[ChangeHash, ...]
+
+
+_NO_SESSION = _Session(seq=0, max_op=0, last=())
 
 
 def new_actor(device: DeviceId, random: Random = os.urandom) -> ActorId:
@@ -99,8 +118,7 @@ class EntryDocument:
         self._max_ops: dict[ChangeHash, int] = {}
         self._sessions: dict[ActorId, _Session] = {}
         with self._guarded("document"):
-            document.set_actor(actor)
-            self._heads = frozenset(map(ChangeHash, document.get_heads()))
+            self._heads = set(map(ChangeHash, document.get_heads()))
             for change in document.get_changes([]):
                 self._note(
                     ChangeHash(change.hash),
@@ -113,7 +131,7 @@ class EntryDocument:
     @classmethod
     def new(cls, actor: ActorId) -> EntryDocument:
         """Return an empty document that *actor* will write to."""
-        return cls(Document(actor), actor)
+        return cls(Document(), actor)
 
     @classmethod
     def load(cls, data: bytes, actor: ActorId) -> EntryDocument:
@@ -132,11 +150,6 @@ class EntryDocument:
             raise FormatError("document: empty")
         return cls(_load(data), actor)
 
-    @property
-    def usable(self) -> bool:
-        """False after the library failed: load the document again."""
-        return not self._broken
-
     def entries(self) -> Entries:
         """Return all entries, by key."""
         self._check_usable()
@@ -145,7 +158,7 @@ class EntryDocument:
     def heads(self) -> frozenset[ChangeHash]:
         """Return the changes that no other change here has seen."""
         self._check_usable()
-        return self._heads
+        return frozenset(self._heads)
 
     def write(self, entries: Entries) -> Change:
         """Add *entries*, all at once, and return the change that carries them.
@@ -156,35 +169,24 @@ class EntryDocument:
         """
         self._check_usable()
         change = self._draft(entries)
-        before = sorted(self._heads)
-        with self._guarded("document: write"):
-            with self._document.transaction() as transaction:
-                for key in sorted(entries):
-                    value = entries[key]
-                    kind = (
-                        ScalarType.Bytes if isinstance(value, bytes) else ScalarType.Str
-                    )
-                    transaction.put(ROOT, key, kind, value)
-            written = [c.raw_bytes for c in self._document.get_changes([*before])]
-            if written != [change.data]:
-                raise FormatError("document: the library wrote another change")
-        self._accept(change)
+        self._note_change(change)
+        self._receive([change])
         return change
 
     def _draft(self, entries: Entries) -> Change:
-        """Return the change that writing *entries* has to make."""
+        """Return the change that adds *entries* to what stands here."""
         if not 1 <= len(entries) <= MAX_CHANGE_ENTRIES:
             raise CallerError(f"write: not 1 to {MAX_CHANGE_ENTRIES} entries")
         if not self._entries.keys().isdisjoint(entries):
             raise CallerError("write: a key that stands already")
-        session = self._sessions.get(self._actor)
-        deps = tuple(sorted(self._heads))
+        session = self._sessions.get(self._actor, _NO_SESSION)
+        deps = self._deps(session)
         try:
             check_entries(entries, author=author_of(self._actor))
             return parse_change(
                 encode_change(
                     actor=self._actor,
-                    seq=session.seq + 1 if session else 1,
+                    seq=session.seq + 1,
                     start_op=self._next_op(deps),
                     deps=deps,
                     entries=entries,
@@ -195,6 +197,18 @@ class EntryDocument:
         except UnicodeEncodeError:
             raise CallerError("write: text that is not Unicode") from None
 
+    def _deps(self, session: _Session) -> tuple[ChangeHash, ...]:
+        """Return what a new change says it has seen: the heads, unless too many.
+
+        A device that lies can leave more heads than fit into a change. Then the
+        latest go in, and this session's own last one, which has to be known first.
+        """
+        heads = self._heads
+        if len(heads) > MAX_DEPS:
+            latest_first = sorted(heads, key=lambda head: -self._max_ops[head])
+            heads = {*latest_first[: MAX_DEPS - 1], *session.last}
+        return tuple(sorted(heads))
+
     def apply(self, data: bytes, *, author: DeviceId) -> Applied | Orphan:
         """Bring in the change *data*, which *author* is known to have signed.
 
@@ -204,23 +218,54 @@ class EntryDocument:
             FormatError: not a change, or not one that *author* may write.
             EquivocationError: another change, or value, stands in its place.
         """
+        (outcome,) = self.apply_many([(author, data)])
+        if isinstance(outcome, Refused):
+            raise outcome.error
+        return outcome
+
+    def apply_many(self, changes: Iterable[Signed]) -> list[Outcome]:
+        """Bring in those of *changes* that pass all checks; say what became of each.
+
+        Raises:
+            FormatError: the library failed on one of those that passed.
+        """
         self._check_usable()
+        outcomes: list[Outcome] = []
+        admitted: list[Change] = []
+        for author, data in changes:
+            try:
+                change = self._check(data, author)
+                outcome = self._place(change)
+            except (UntrustedInputError, UnsupportedError) as err:
+                outcomes.append(Refused(err))
+                continue
+            outcomes.append(outcome)
+            if isinstance(outcome, Applied) and outcome.entries:
+                self._note_change(change)
+                admitted.append(change)
+        self._receive(admitted)
+        return outcomes
+
+    def _check(self, data: bytes, author: DeviceId) -> Change:
+        """Refuse what *author* may write into no document at all."""
         change = parse_change(data)
         if author_of(change.actor) != author:
             raise FormatError("change: by a session of another device")
         check_entries(change.entries, author=author)
+        return change
+
+    def _place(self, change: Change) -> Applied | Orphan:
+        """Return what becomes of *change* in this document, unless it is refused."""
         if change.hash in self._max_ops:
             return Applied(change.hash, MappingProxyType({}))
         if missing := frozenset(change.deps) - self._max_ops.keys():
             return Orphan(change.hash, missing)
         self._check_place(change)
-        self._receive(change)
-        self._accept(change)
         return Applied(change.hash, change.entries)
 
     def _check_place(self, change: Change) -> None:
         """Refuse a change that does not continue what it says it has seen."""
-        session = self._sessions.get(change.actor, _Session(seq=0, max_op=0))
+        session = self._sessions.get(change.actor, _NO_SESSION)
         if change.seq <= session.seq:
             raise EquivocationError("change: its number is that of another change")
         if change.seq != session.seq + 1:
@@ -232,13 +277,23 @@ class EntryDocument:
         if not self._entries.keys().isdisjoint(change.entries):
             raise EquivocationError("change: writes a key that stands already")
 
-    def _receive(self, change: Change) -> None:
-        message = _SYNC_MESSAGE + leb128.unsigned(len(change.data)) + change.data
+    def _receive(self, changes: Sequence[Change]) -> None:
+        """Hand *changes* to the library, in the one way in that costs no reload.
+
+        The same for our own changes: a transaction that fails halfway would leave
+        the library's document poisoned.
+        """
+        if not changes:
+            return
+        chunks = (leb128.unsigned(len(each.data)) + each.data for each in changes)
+        message = b"".join((_SYNC_MESSAGE, leb128.unsigned(len(changes)), *chunks))
         with self._guarded("change"):
             self._document.receive_sync_message(SyncState(), Message.decode(message))
-            heads = frozenset(map(ChangeHash, self._document.get_heads()))
-            if heads != self._heads - set(change.deps) | {change.hash}:
-                raise FormatError("change: the library did not take it")
+            # Malformed and early changes are dropped in silence. Here one entry of
+            # each shows that it was taken; save() compares all, and the heads.
+            for change in changes:
+                if self._document.get(ROOT, min(change.entries)) is None:
+                    raise FormatError("change: the library did not take it")
 
     def save(self) -> bytes:
         """Return the document's bytes, proven to load as just this document.
@@ -255,7 +310,7 @@ class EntryDocument:
         with self._guarded("document: save"):
             again = _load(data)
             if (
-                frozenset(again.get_heads()) != self._heads
+                set(again.get_heads()) != self._heads
                 or _read_entries(again) != self._entries
             ):
                 raise FormatError("document: would load as another one")
@@ -264,16 +319,16 @@ class EntryDocument:
     def _next_op(self, deps: tuple[ChangeHash, ...]) -> int:
         return 1 + max((self._max_ops[dep] for dep in deps), default=0)
 
-    def _accept(self, change: Change) -> None:
+    def _note_change(self, change: Change) -> None:
         self._note(change.hash, change.actor, change.seq, change.max_op)
-        self._heads = self._heads - set(change.deps) | {change.hash}
+        self._heads.difference_update(change.deps)
+        self._heads.add(change.hash)
         self._entries.update(change.entries)
 
     def _note(self, name: ChangeHash, actor: ActorId, seq: int, max_op: int) -> None:
         self._max_ops[name] = max_op
-        session = self._sessions.setdefault(actor, _Session(seq, max_op))
-        session.seq = max(session.seq, seq)
-        session.max_op = max(session.max_op, max_op)
+        if seq > self._sessions.get(actor, _NO_SESSION).seq:
+            self._sessions[actor] = _Session(seq, max_op, (name,))
 
     def _check_usable(self) -> None:
         if self._broken:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import TypeAlias
 
 from clisk_vault.errors import FormatError
@@ -56,6 +57,7 @@ def value_key(field: str, stamp: Stamp) -> str:
     return f"{field}/{stamp}"
 
 
+@lru_cache(maxsize=1024)  # items share most of their field names
 def check_field(field: str) -> None:
     """Refuse what is no field name.
 
@@ -102,8 +104,13 @@ def check_entries(entries: Entries, *, author: DeviceId) -> None:
         _check_value(key, value)
 
 
+def value_bytes(value: EntryValue) -> bytes:
+    """Return the bytes of a value, as a change carries them."""
+    return value if isinstance(value, bytes) else value.encode()
+
+
 def _check_value(key: EntryKey, value: EntryValue) -> None:
-    size = len(value) if isinstance(value, bytes) else len(value.encode())
+    size = len(value_bytes(value))
     if size > MAX_VALUE_BYTES:
         raise FormatError(f"entry: {size} bytes, at most {MAX_VALUE_BYTES} allowed")
     if key.role is Role.SEEN:

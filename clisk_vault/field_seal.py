@@ -32,8 +32,13 @@ class FieldPlace:
     field: str
     version: Stamp
 
+    def key(self, secret: EpochSecret) -> FieldKey:
+        """Return the key of this one place."""
+        context = cbor.encode([self.vault, self.item, self.field, str(self.version)])
+        return derive(secret, Label.FIELD_KEY, context, FieldKey)
+
     def context(self, epoch: int) -> bytes:
-        """Return what key and associated data are bound to."""
+        """Return what the seal is bound to besides its key."""
         return cbor.encode(
             [self.vault, epoch, self.item, self.field, str(self.version)]
         )
@@ -48,10 +53,12 @@ def seal_field(
     random: Random = os.urandom,
 ) -> bytes:
     """Return the value of a secret field for a document: epoch and COSE_Encrypt0."""
-    context = place.context(epoch)
-    key = derive(secret, Label.FIELD_KEY, context, FieldKey)
     sealed = encrypt0(
-        key, text.expose().encode(), label=Label.FIELD, context=context, random=random
+        place.key(secret),
+        text.expose().encode(),
+        label=Label.FIELD,
+        context=place.context(epoch),
+        random=random,
     )
     return cbor.encode([epoch, sealed])
 
@@ -78,10 +85,12 @@ def open_field(
         TamperedError: sealed for another place, under another key, or changed.
     """
     epoch, sealed = _parse(value)
-    context = place.context(epoch)
-    key = derive(secret_of(epoch), Label.FIELD_KEY, context, FieldKey)
     plain = decrypt0(
-        key, sealed, label=Label.FIELD, context=context, max_bytes=MAX_VALUE_BYTES
+        place.key(secret_of(epoch)),
+        sealed,
+        label=Label.FIELD,
+        context=place.context(epoch),
+        max_bytes=MAX_VALUE_BYTES,
     )
     try:
         return SecretText(plain.decode())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from clisk_vault.errors import CallerError, FormatError
 from clisk_vault.ids import DeviceId
@@ -37,6 +38,7 @@ class Stamp:
         return f"{self.time_ms:012x}{self.counter:04x}-{self.device.hex()}"
 
 
+@lru_cache(maxsize=1024)  # one write gives all its fields the same stamp
 def parse_stamp(text: str) -> Stamp:
     """Return the stamp that *text* spells.
 

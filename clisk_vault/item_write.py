@@ -5,12 +5,29 @@ Spec: protocol/item.md §6.4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from clisk_vault.entry import EntryKey, EntryValue, Role, check_field
+from clisk_vault.change_chunk import (
+    HASH_BYTES,
+    MAX_CHANGE_BYTES,
+    MAX_CHANGE_ENTRIES,
+    MAX_DEPS,
+)
+from clisk_vault.entry import (
+    Entries,
+    EntryKey,
+    EntryValue,
+    Role,
+    check_field,
+    value_bytes,
+)
 from clisk_vault.errors import CallerError, FormatError
 from clisk_vault.hlc import HybridClock, Stamp
 from clisk_vault.item import ItemView
+
+# Lengths and kinds of one entry in the columns, and everything but the entries.
+_ENTRY_OVERHEAD = 16
+_ROOM = MAX_CHANGE_BYTES - MAX_DEPS * HASH_BYTES
 
 
 def next_stamp(view: ItemView, clock: HybridClock) -> Stamp:
@@ -56,6 +73,24 @@ def choose(
         str(EntryKey(field, Role.SAME, stamp)): str(chosen[0].source),
         **_seen(view, field, stamp),
     }
+
+
+def in_changes(entries: Entries) -> Iterator[dict[str, EntryValue]]:
+    """Yield *entries* in parts, each small enough for one change.
+
+    What is written at once stays in order, so the parts of a field keep together.
+    """
+    part: dict[str, EntryValue] = {}
+    size = 0
+    for key in sorted(entries):
+        cost = len(key) + len(value_bytes(entries[key])) + _ENTRY_OVERHEAD
+        if part and (size + cost > _ROOM or len(part) == MAX_CHANGE_ENTRIES):
+            yield part
+            part, size = {}, 0
+        part[key] = entries[key]
+        size += cost
+    if part:
+        yield part
 
 
 def _seen(view: ItemView, field: str, stamp: Stamp) -> dict[str, EntryValue]:

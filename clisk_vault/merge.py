@@ -7,25 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from clisk_vault.change_chunk import ActorId
-from clisk_vault.document import Applied, EntryDocument, Orphan
+from clisk_vault.document import (
+    Applied,
+    EntryDocument,
+    Orphan,
+    Outcome,
+    Refused,
+    Signed,
+)
 from clisk_vault.entry import Entries
 from clisk_vault.errors import UnsupportedError, UntrustedInputError
-from clisk_vault.ids import DeviceId
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A change that never goes in; quarantine it with its author."""
-
-    error: UntrustedInputError | UnsupportedError
-
-
-Outcome: TypeAlias = Applied | Orphan | Refused
-Signed: TypeAlias = tuple[DeviceId, bytes]
-"""A change with the device that is known to have signed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +44,8 @@ def merge_changes(
     """
     document = _open(saved, actor)
     try:
-        outcomes = _settle(changes, lambda signed: _apply(document, signed))
-        added = any(isinstance(each, Applied) and each.entries for each in outcomes)
-        after = document.save() if added else saved
+        outcomes = _settle(changes, document.apply_many)
+        after = document.save() if any(map(_adds, outcomes)) else saved
     except UntrustedInputError:
         # The library failed on a change that passed all checks. Which one it was
         # shows when each goes in alone, proven before the next.
@@ -67,15 +59,19 @@ def _open(saved: bytes | None, actor: ActorId) -> EntryDocument:
     return EntryDocument.load(saved, actor)
 
 
+def _adds(outcome: Outcome) -> bool:
+    return isinstance(outcome, Applied) and bool(outcome.entries)
+
+
 def _settle(
-    changes: Sequence[Signed], apply: Callable[[Signed], Outcome]
+    changes: Sequence[Signed], apply: Callable[[list[Signed]], list[Outcome]]
 ) -> tuple[Outcome, ...]:
     """Apply all, and what waited again, until nothing more goes in."""
     outcomes: dict[int, Outcome] = {}
     waiting = list(range(len(changes)))
     while waiting:
-        for index in waiting:
-            outcomes[index] = apply(changes[index])
+        results = apply([changes[index] for index in waiting])
+        outcomes.update(zip(waiting, results, strict=True))
         orphans = [i for i in waiting if isinstance(outcomes[i], Orphan)]
         if len(orphans) == len(waiting):
             break
@@ -83,29 +79,19 @@ def _settle(
     return tuple(outcomes[index] for index in range(len(changes)))
 
 
-def _apply(document: EntryDocument, signed: Signed) -> Outcome:
-    author, data = signed
-    try:
-        return document.apply(data, author=author)
-    except (UntrustedInputError, UnsupportedError) as err:
-        if not document.usable:
-            raise
-        return Refused(err)
-
-
 def _merge_singly(
     saved: bytes | None, changes: Sequence[Signed], actor: ActorId
 ) -> Merged:
-    def apply(signed: Signed) -> Outcome:
+    def apply_one(signed: Signed) -> Outcome:
         nonlocal saved
         document = _open(saved, actor)
         try:
-            outcome = document.apply(signed[1], author=signed[0])
-            if isinstance(outcome, Applied) and outcome.entries:
+            (outcome,) = document.apply_many([signed])
+            if _adds(outcome):
                 saved = document.save()
         except (UntrustedInputError, UnsupportedError) as err:
             return Refused(err)
         return outcome
 
-    outcomes = _settle(changes, apply)
+    outcomes = _settle(changes, lambda batch: [apply_one(each) for each in batch])
     return Merged(outcomes, saved, _open(saved, actor).entries())

@@ -108,6 +108,9 @@ def resolve(name: str, entries: FieldEntries) -> FieldView | None:
     versions = _versions(entries)
     if not versions:
         return None
+    if len(versions) == 1:  # most fields are written once
+        only = tuple(versions.values())
+        return FieldView(name, only, only)
     newest_first = tuple(versions[stamp] for stamp in sorted(versions, reverse=True))
     heads = _heads(newest_first, _covered(versions.keys(), entries.seen))
     return FieldView(name, newest_first, heads)
