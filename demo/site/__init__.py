@@ -1,0 +1,1 @@
+"""The site of the demo: an energy supplier with a login and three bills."""

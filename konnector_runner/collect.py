@@ -1,0 +1,274 @@
+"""What a run collects: plain files in a folder of the person's, without doubles.
+
+The konnector says what a file is called and where it comes from; this module
+decides where it lands. Nothing leaves the account's folder, nothing is written
+over that a run did not write, nothing is ever there by half.
+
+Spec: protocol/konnector-bridge.md §7.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from konnector_runner import atomic
+from konnector_runner.bills import Bill, BillBook, parse_bill
+from konnector_runner.data_uri import parse_data_uri
+from konnector_runner.errors import CollectError, FormatError
+from konnector_runner.file_index import FileIndex, SavedFile
+from konnector_runner.limits import RunLimits
+from konnector_runner.safe_names import numbered, safe_name, safe_parts
+from konnector_runner.strict_json import Json
+
+Download = Callable[[dict[str, Json]], Awaitable[str]]
+Warn = Callable[[str], None]
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+# What only matters on the way in, and may be long.
+_DROPPED = ("requestOptions", "filestream", "dataUri", "shouldReplaceFile")
+_MORE_DROPPED = ("existingFile", "forceReplaceFile", "fileAttributes")
+
+
+@dataclass(frozen=True, slots=True)
+class SaveOptions:
+    """The options of saveFiles that change where and whether a file is saved."""
+
+    key_attributes: tuple[str, ...]
+    parts: tuple[str, ...]
+    media_type: str | None
+
+
+class Collector:
+    """Collects for one account into one folder."""
+
+    def __init__(
+        self,
+        root: Path,
+        account: str,
+        *,
+        konnector: str,
+        limits: RunLimits,
+        warn: Warn,
+    ) -> None:
+        """Open the folder of *account* below *root*, and tidy it up."""
+        self._account = account
+        self._konnector = konnector
+        self._limits = limits
+        self._warn = warn
+        root.mkdir(parents=True, exist_ok=True)
+        self.folder = atomic.make_folder(
+            root, (safe_name(account, fallback="account"),)
+        )
+        atomic.sweep(self.folder)
+        self._index = FileIndex(self.folder)
+        self._book = BillBook(self.folder)
+        self.saved: list[SavedFile] = []
+        self.already_there = 0
+        self.bills: list[Bill] = []
+
+    def existing(self) -> dict[str, Json]:
+        """Return what fetch() is told of the files that are there already."""
+        return {saved.key: self._document(saved) for saved in self._index.all()}
+
+    async def save_files(
+        self, entries: list[Json], options: dict[str, Json], download: Download
+    ) -> list[Json]:
+        """Save *entries*, and return them with what became of each.
+
+        Raises:
+            FormatError: no fileIdAttributes, or too many entries.
+            CollectError: the disk is full, or the folder is not to be written.
+        """
+        if len(entries) > self._limits.files:
+            raise FormatError(f"saveFiles: more than {self._limits.files} entries")
+        chosen = _options(options)
+        done: list[Json] = []
+        for entry in entries:
+            if isinstance(entry, dict) and isinstance(entry.get("filename"), str):
+                done.append(await self._save_entry(entry, chosen, download))
+            else:
+                self._warn("saveFiles: an entry without a file name is left out")
+        return done
+
+    def save_bills(self, entries: list[Json]) -> list[Json]:
+        """Note the bills among *entries*, which save_files returned.
+
+        Raises:
+            FormatError: an entry with a file lacks what makes it a bill.
+        """
+        if len(entries) > self._limits.bills:
+            raise FormatError(f"saveBills: more than {self._limits.bills} entries")
+        by_id = {saved.id: saved for saved in self._index.all()}
+        bills: list[Bill] = []
+        done: list[Json] = []
+        for entry in entries:
+            saved = by_id.get(_document_id(entry))
+            if saved is None or not isinstance(entry, dict):
+                self._warn("saveBills: an entry without a saved file is left out")
+                continue
+            bill = parse_bill(entry, file=saved.path)
+            bills.append(bill)
+            invoice: Json = f"io.cozy.files:{saved.id}"
+            done.append({**entry, "currency": bill.currency, "invoice": invoice})
+        self.bills += self._book.add(bills)
+        return done
+
+    async def _save_entry(
+        self, entry: dict[str, Json], options: SaveOptions, download: Download
+    ) -> Json:
+        key = file_key(entry, options.key_attributes)
+        known = self._index.find(key)
+        if known is not None and entry.get("forceReplaceFile") is not True:
+            self.already_there += 1
+            return self._result(entry, known)
+        content = await self._content(entry, download)
+        if content is None:
+            return self._result(entry, None)
+        media_type, data = content
+        try:
+            path = self._place(entry, options, data, replacing=known)
+        except OSError as err:
+            if err.errno in _FULL:
+                raise CollectError("DISK_QUOTA_EXCEEDED") from None
+            raise CollectError("a collected file could not be written") from err
+        digest = hashlib.sha256(data).hexdigest()
+        saved = SavedFile(
+            key, path, len(data), digest, options.media_type or media_type
+        )
+        self._index.add(saved)
+        self.saved.append(saved)
+        return self._result(entry, saved)
+
+    async def _content(
+        self, entry: dict[str, Json], download: Download
+    ) -> tuple[str, bytes] | None:
+        """Return the type and bytes of an entry; None, with a warning, without any."""
+        given, stream = entry.get("dataUri"), entry.get("filestream")
+        try:
+            if entry.get("fileurl"):
+                given = await download(entry)
+            if isinstance(given, str):
+                content = parse_data_uri(given, max_bytes=self._limits.file_bytes)
+            elif isinstance(stream, str):
+                content = ("text/plain", stream.encode())
+            else:
+                raise FormatError("file without content")
+        except FormatError as err:
+            self._warn(f"saveFiles: {err}")
+            return None
+        if not content[1]:
+            self._warn("saveFiles: BAD_DOWNLOADED_FILE, the file is empty")
+            return None
+        return content
+
+    def _place(
+        self,
+        entry: dict[str, Json],
+        options: SaveOptions,
+        data: bytes,
+        *,
+        replacing: SavedFile | None,
+    ) -> str:
+        if replacing is not None:
+            atomic.replace(self.folder / replacing.path, data)
+            return replacing.path
+        parts = _entry_parts(entry) or options.parts
+        folder = atomic.make_folder(self.folder, parts)
+        name = safe_name(str(entry["filename"]), fallback="file")
+        for number in range(1, 1000):
+            candidate = name if number == 1 else numbered(name, number)
+            path = "/".join((*parts, candidate))
+            if _same_content(folder / candidate, data) and not self._index.owns(path):
+                return path  # ours from a run that ended before its index was written
+            try:
+                atomic.write_new(folder / candidate, data)
+            except FileExistsError:
+                continue
+            return path
+        raise CollectError("too many files of one name")
+
+    def _result(self, entry: dict[str, Json], saved: SavedFile | None) -> Json:
+        dropped = {*_DROPPED, *_MORE_DROPPED}
+        result = {name: value for name, value in entry.items() if name not in dropped}
+        if saved is not None:
+            result["fileDocument"] = self._document(saved)
+        return result
+
+    def _document(self, saved: SavedFile) -> Json:
+        """Return the io.cozy.files document that konnectors expect to see."""
+        name = saved.path.rpartition("/")[2]
+        return {
+            "_id": saved.id,
+            "id": saved.id,
+            "_type": "io.cozy.files",
+            "type": "file",
+            "name": name,
+            "size": str(saved.size),
+            "mime": saved.media_type,
+            "metadata": {"fileIdAttributes": saved.key},
+            "cozyMetadata": {
+                "createdByApp": self._konnector,
+                "sourceAccountIdentifier": self._account,
+            },
+        }
+
+
+def file_key(entry: dict[str, Json], attributes: tuple[str, ...]) -> str:
+    """Return what tells this file from the others: "2024-01####12.5"."""
+    return "####".join(_js_text(_at(entry, name)) for name in sorted(attributes))
+
+
+def _options(options: dict[str, Json]) -> SaveOptions:
+    attributes = options.get("fileIdAttributes")
+    if not isinstance(attributes, list) or not attributes:
+        raise FormatError(
+            "saveFiles: no fileIdAttributes, so nothing tells files apart"
+        )
+    media_type = options.get("contentType")
+    return SaveOptions(
+        key_attributes=tuple(str(name) for name in attributes),
+        parts=_entry_parts(options),
+        media_type=media_type if isinstance(media_type, str) else None,
+    )
+
+
+def _entry_parts(entry: dict[str, Json]) -> tuple[str, ...]:
+    contract = entry.get("contract")
+    name = contract.get("name") if isinstance(contract, dict) else None
+    chosen = name or entry.get("subPath")
+    return safe_parts(chosen) if isinstance(chosen, str) else ()
+
+
+def _document_id(entry: Json) -> str:
+    document = entry.get("fileDocument") if isinstance(entry, dict) else None
+    found = document.get("_id") if isinstance(document, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _at(entry: Json, path: str) -> Json:
+    for name in path.split("."):
+        entry = entry.get(name) if isinstance(entry, dict) else None
+    return entry
+
+
+def _js_text(value: Json) -> str:
+    """Return what Array.join makes of a value."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    if isinstance(value, list):
+        return ",".join(_js_text(member) for member in value)
+    return "[object Object]" if isinstance(value, dict) else str(value)
+
+
+def _same_content(path: Path, data: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False

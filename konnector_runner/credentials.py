@@ -1,0 +1,62 @@
+"""Where a run's credentials come from: an interface, never a vault.
+
+The program gives the runner something with these three verbs. What is granted,
+and the record of each read, are the source's: the runner asks and obeys.
+
+Spec: protocol/konnector-bridge.md §5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from clisk_vault.keys import SecretText
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialField:
+    """One field of the account: its name, and whether it is a secret."""
+
+    name: str
+    secret: bool
+
+
+class CredentialSource(Protocol):
+    """What the runner may ask about one account, for one konnector."""
+
+    async def fields(self) -> Sequence[CredentialField]:
+        """Return what the account has; nothing when there is no account yet."""
+        ...
+
+    async def release(
+        self, field: str, *, origin: str | None, purpose: str
+    ) -> SecretText:
+        """Return one value, recorded before it returns.
+
+        *origin* is the page that will get it (konnector_runner.origin), or None:
+        the value is handed to the konnector's code, which is only ever asked for
+        a field that is not secret.
+
+        Raises:
+            clisk_vault.errors.ReadRefused: not granted; that is recorded too.
+        """
+        ...
+
+    async def propose(self, values: Mapping[str, SecretText]) -> None:
+        """Take note of what the konnector would like to have saved.
+
+        Only a proposal: a person confirms it, and nothing is overwritten.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One read, as the run's report tells it: never the value."""
+
+    field: str
+    origin: str | None
+    purpose: str
+    granted: bool

@@ -1,0 +1,296 @@
+"""One page and the konnector's code in it: calls, answers, and reloads.
+
+A link outlives the documents of its page. Each new document means a new
+session; calls that were waiting for the old one end as RELOADED, once the new
+one is ready, and are never made again: a click must not happen twice.
+
+Spec: protocol/konnector-bridge.md §4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+from typing import Final, TypeAlias
+
+from konnector_runner.bridge import (
+    NOTHING,
+    HandshakeResponse,
+    Message,
+    Note,
+    Nothing,
+    encode_message,
+    parse_message,
+)
+from konnector_runner.browser import Document, Page, PageListener
+from konnector_runner.errors import (
+    BrowserError,
+    DocumentGone,
+    FormatError,
+    RunFailed,
+    RunnerError,
+)
+from konnector_runner.session import (
+    SET_TYPE_REQUEST,
+    Answered,
+    Asked,
+    Effect,
+    Failed,
+    Send,
+    Session,
+    Told,
+)
+from konnector_runner.strict_json import Json
+
+
+class _Reloaded(Enum):
+    RELOADED = auto()
+
+
+RELOADED: Final = _Reloaded.RELOADED
+Outcome: TypeAlias = "Json | _Reloaded"
+
+
+class CallFailed(RunnerError):
+    """The konnector's code threw; *text* is what it said, and is untrusted."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("the konnector reported an error")
+        self.text = text
+
+
+class LinkOwner:
+    """What a link tells the launcher; each call must return at once."""
+
+    def on_asked(self, link: Link, asked: Asked) -> None: ...
+
+    def on_told(self, link: Link, told: Told) -> None: ...
+
+    def on_document(self, link: Link) -> None: ...
+
+    def on_fault(self, link: Link, fault: RunnerError) -> None: ...
+
+    def on_popup(self, link: Link, url: str) -> None: ...
+
+
+class Link(PageListener):
+    """The conversation with whatever document a page has now."""
+
+    page: Page
+
+    def __init__(
+        self,
+        role: str,
+        owner: LinkOwner,
+        *,
+        methods: frozenset[str],
+        handshake_seconds: float,
+    ) -> None:
+        self.role = role
+        self._owner = owner
+        self._methods = methods
+        self._handshake_seconds = handshake_seconds
+        self._document: Document | None = None
+        self._lost: Document | None = None
+        self._session: Session | None = None
+        self._typed = False
+        self._ready = asyncio.Event()
+        self._waiting: dict[int, asyncio.Future[Outcome]] = {}
+        self._stale: list[asyncio.Future[Outcome]] = []
+        self._sending: set[asyncio.Task[None]] = set()
+
+    @property
+    def document(self) -> Document | None:
+        """The document that a call would go to now."""
+        return self._document
+
+    async def ready(self) -> None:
+        """Wait until the current document's code has its role.
+
+        Raises:
+            RunFailed: UNKNOWN_ERROR.HANDSHAKE_FAILED, it did not answer in time.
+        """
+        try:
+            await asyncio.wait_for(self._ready.wait(), self._handshake_seconds)
+        except TimeoutError:
+            raise RunFailed(
+                "UNKNOWN_ERROR.HANDSHAKE_FAILED",
+                f"the konnector did not answer in the {self.role} page",
+                advice="is main.js built with cozy-clisk, and does it call init()?",
+            ) from None
+
+    def expect_reload(self) -> None:
+        """Take the current document for lost: wait for the next one's code."""
+        # Whatever it still says, a late answer too, must not look like news.
+        self._lost = self._document
+        self._ready.clear()
+
+    def reload_averted(self) -> None:
+        """The document stayed after all."""
+        self._lost = None
+        if self._typed:
+            self._ready.set()
+
+    async def call(
+        self,
+        method: str,
+        args: list[Json],
+        *,
+        document: Document | None = None,
+    ) -> Outcome:
+        """Call *method* and return its result, or RELOADED.
+
+        With *document* the call is for that document and for its origin alone;
+        when the page has another by now, nothing is sent.
+
+        Raises:
+            CallFailed: the method threw.
+            RunFailed: there is nobody to call.
+        """
+        if document is None:
+            await self.ready()
+        session = self._session
+        if session is None or document not in {None, self._document}:
+            await self.ready()
+            return RELOADED
+        message = session.call(method, args)
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting[message.request] = future
+        try:
+            await self._post(message)
+            return await future
+        finally:
+            self._waiting.pop(message.request, None)
+            if future in self._stale:
+                self._stale.remove(future)
+
+    def answer(self, asked: Asked, result: Json | Nothing = NOTHING) -> None:
+        """Answer a call of the konnector's; no matter if its page has gone."""
+        if self._session is not None:
+            self._send(self._session.answer(asked.request, result))
+
+    def refuse(self, asked: Asked, message: str, *, plain: bool = False) -> None:
+        """Reject a call of the konnector's."""
+        if self._session is not None:
+            self._send(self._session.refuse(asked.request, message, plain=plain))
+
+    def tell(self, name: str, payload: Json) -> None:
+        """Send an event to the konnector."""
+        if self._session is not None:
+            self._send(self._session.event(name, payload))
+
+    def close(self) -> None:
+        """Let everybody who waits go, with an error."""
+        for future in [*self._waiting.values(), *self._stale]:
+            if not future.done():
+                future.set_exception(BrowserError("the page was closed"))
+                future.exception()  # some may have nobody left to await them
+        for task in self._sending:
+            task.cancel()
+
+    # What the page tells.
+
+    def on_document(self, document: Document) -> None:
+        self._ready.clear()
+        self._document = document
+        self._session = None
+        self._typed = False
+        self._stale += self._waiting.values()
+        self._waiting = {}
+        asyncio.get_running_loop().call_later(
+            self._handshake_seconds, self._give_up, document
+        )
+        self._owner.on_document(self)
+
+    def on_text(self, document: Document, text: str) -> None:
+        try:
+            message = parse_message(text)
+        except FormatError as fault:
+            self._owner.on_fault(self, fault)
+            return
+        if isinstance(message, Note) or document is not self._document:
+            return
+        if document is self._lost:
+            return
+        if isinstance(message, HandshakeResponse) and self._session is None:
+            self._session = Session(message.session, methods=self._methods)
+        elif self._session is not None:
+            for effect in self._session.receive(message):
+                self._do(effect)
+
+    def on_popup(self, url: str) -> None:
+        self._owner.on_popup(self, url)
+
+    def on_closed(self) -> None:
+        self._owner.on_fault(self, BrowserError(f"the {self.role} page was closed"))
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Send(message):
+                self._send(message)
+            case Asked():
+                self._owner.on_asked(self, effect)
+            case Told():
+                self._owner.on_told(self, effect)
+            case Answered(request, value):
+                self._settle(request, value, None)
+            case Failed(request, error):
+                self._settle(request, None, CallFailed(error))
+
+    def _settle(self, request: int, value: Json, error: CallFailed | None) -> None:
+        if request == SET_TYPE_REQUEST:
+            self._become_ready(error)
+            return
+        future = self._waiting.get(request)
+        if future is None or future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(value)
+
+    def _become_ready(self, error: CallFailed | None) -> None:
+        # A konnector whose onWorkerReady threw can still be called.
+        if error is not None:
+            self._owner.on_fault(self, error)
+        self._typed = True
+        self._ready.set()
+        stale, self._stale = self._stale, []
+        for future in stale:
+            if not future.done():
+                future.set_result(RELOADED)
+
+    def _give_up(self, document: Document) -> None:
+        # The new document has no code of ours (a picture, a broken bundle), so
+        # nobody will ever end the calls that waited for the old one.
+        if document is not self._document or self._typed:
+            return
+        stale, self._stale = self._stale, []
+        for future in stale:
+            if not future.done():
+                future.set_exception(CallFailed("UNKNOWN_ERROR.HANDSHAKE_FAILED"))
+
+    def _send(self, message: Message) -> None:
+        task = asyncio.ensure_future(self._post(message))
+        self._sending.add(task)
+        task.add_done_callback(self._sent)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            self._owner.on_fault(
+                self,
+                fault if isinstance(fault, RunnerError) else BrowserError("not sent"),
+            )
+
+    async def _post(self, message: Message) -> None:
+        document = self._document
+        if document is None:
+            return
+        try:
+            await self.page.post(
+                document, encode_message(message), origin=document.origin
+            )
+        except DocumentGone:
+            # The next document will end whatever waited for this one.
+            return

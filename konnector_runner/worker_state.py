@@ -1,0 +1,111 @@
+"""Where the worker page is, and whether the person sees it: setWorkerState.
+
+Spec: protocol/konnector-bridge.md §4.4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from konnector_runner.browser import Arrival
+from konnector_runner.errors import FormatError, RunFailed
+from konnector_runner.link import Link
+from konnector_runner.method_error import MethodError
+from konnector_runner.origin import origin_of
+from konnector_runner.strict_json import Json
+
+_MAX_MS = 10 * 60 * 1000
+
+
+class WorkerState:
+    """Moves the worker page; one move at a time."""
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        headless: bool,
+        timeout_seconds: float,
+        visit: Callable[[str], None],
+    ) -> None:
+        self._link = link
+        self._headless = headless
+        self._timeout_seconds = timeout_seconds
+        self._visit = visit
+        self._url: str | None = None
+        self._moving = asyncio.Lock()
+
+    async def apply(self, state: dict[str, Json]) -> None:
+        """Do what setWorkerState's argument asks for.
+
+        Raises:
+            MethodError: not a page that a konnector may open, or it did not load.
+        """
+        if state.get("visible") is True:
+            await self._show()
+        url = state.get("url")
+        if url is None:
+            return
+        if not isinstance(url, str):
+            raise MethodError("setWorkerState: url is not a text")
+        async with self._moving:
+            if url == self._url and _same_page(url, self._link.page.url):
+                return
+            self._url = url
+            await self._go(url, self._patience(state.get("timeout")))
+
+    async def _go(self, url: str, seconds: float) -> None:
+        try:
+            # No file:, chrome: or data: page: the code would read this device.
+            self._visit(origin_of(url))
+        except FormatError as err:
+            raise MethodError(f"setWorkerState: {err}") from None
+        try:
+            async with asyncio.timeout(seconds):
+                await self._navigate(url)
+        except TimeoutError:
+            # Word for word what konnectors know, and a plain string there too.
+            raise MethodError(
+                "ReactNativeLauncher.setWorkerState took more than "
+                f"{round(seconds * 1000)} ms",
+                plain=True,
+            ) from None
+        except RunFailed as err:
+            raise MethodError(err.code) from None
+
+    async def _navigate(self, url: str) -> None:
+        page = self._link.page
+        if _only_fragment_differs(url, page.url):
+            await page.navigate(url)
+            return
+        # From here on the old document is not to be spoken to any more, however
+        # long it lives: what would be done in it would be lost.
+        self._link.expect_reload()
+        arrival = await page.navigate(url)
+        if arrival is Arrival.NOWHERE:
+            raise MethodError("VENDOR_DOWN")
+        if arrival is Arrival.STAYED:
+            self._link.reload_averted()
+            return
+        await self._link.ready()
+
+    async def _show(self) -> None:
+        if self._headless:
+            raise MethodError("USER_ACTION_NEEDED")
+        await self._link.page.show()
+
+    def _patience(self, asked: Json) -> float:
+        if isinstance(asked, bool) or not isinstance(asked, int | float):
+            return self._timeout_seconds
+        return min(max(asked, 0), _MAX_MS) / 1000 or self._timeout_seconds
+
+
+def _only_fragment_differs(url: str, now: str) -> bool:
+    target, hash_sign, _ = url.partition("#")
+    return bool(hash_sign) and _same_page(target, now.partition("#")[0])
+
+
+def _same_page(url: str, now: str) -> bool:
+    """Compare as far as a missing "/" at the end goes: browsers add it."""
+    return now in {url, f"{url}/"}
