@@ -59,14 +59,15 @@ def parse_record_item(item: bytes) -> bytes:
 
 
 class SequenceReader:
-    """Cuts chunks of a stream into whole items of at most *max_item_bytes*.
+    """Cuts chunks of a stream, *max_bytes* in all, into items of *max_item_bytes*.
 
     Knows the two shapes that the relay API has: a byte string, and an array of
     unsigned integers and byte strings. Anything else is refused at its head.
     """
 
-    def __init__(self, *, max_item_bytes: int) -> None:
+    def __init__(self, *, max_item_bytes: int, max_bytes: int) -> None:
         self._max = max_item_bytes
+        self._room = max_bytes
         self._buffer = bytearray()
         self._at = 0  # how far into the buffer the current item has been scanned
         self._left = 1  # values the current item still lacks
@@ -75,8 +76,11 @@ class SequenceReader:
         """Take in *chunk*; yield each item it completes.
 
         Raises:
-            FormatError: an item of another shape or above the bound.
+            FormatError: an item of another shape, or above either bound.
         """
+        self._room -= len(chunk)
+        if self._room < 0:
+            raise FormatError("sequence: longer than the bound")
         self._buffer += chunk
         start = 0
         while (end := self._scan(start)) is not None:

@@ -19,7 +19,7 @@ from clisk_vault.ids import VAULT_ID_LENGTH, VaultId, parse_hex
 
 _BEARER = "Bearer "
 _JSON = "application/json"
-_DAY_SECONDS = 86_400
+_DAY_MS = 86_400_000
 
 
 def relay_of(request: Request) -> Relay:
@@ -56,7 +56,7 @@ def after_of(request: Request) -> int:
 
 def seconds_of(request: Request) -> float:
     """Return for how long the caller wants to wait."""
-    return float(uint_of(request.query_params, "timeout", at_most=_DAY_SECONDS))
+    return uint_of(request.query_params, "wait_ms", at_most=_DAY_MS) / 1000
 
 
 def caller_of(request: Request) -> Caller:

@@ -105,7 +105,7 @@ async def read_envelopes(request: Request) -> Response:
 
 
 async def wait_for_news(request: Request) -> Response:
-    """GET: answers once something may stand above `after`, or after `timeout`."""
+    """GET: answers once something may stand above `after`, or after `wait_ms`."""
     relay, caller = relay_of(request), caller_of(request)
     news = await relay.wait(caller, after_of(request), seconds_of(request))
     return answer(News(news=news))
@@ -122,7 +122,7 @@ async def post_slot(request: Request) -> Response:
 
 
 async def fetch_slot(request: Request) -> Response:
-    """GET a mailbox slot, waiting up to `timeout` for it."""
+    """GET a mailbox slot, waiting up to `wait_ms` for it."""
     relay = relay_of(request)
     relay.mailbox_calls.take(address_of(request))
     mailbox, slot = _slot_of(request)

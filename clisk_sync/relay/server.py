@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from clisk_sync.errors import CallerError
+from clisk_sync.origin import is_loopback, relay_origin
 from clisk_sync.relay.app import create_app
 from clisk_sync.relay.limits import Limits
 from clisk_sync.relay.logs import log_event, set_up_logs
@@ -55,6 +55,7 @@ def serve(
         CallerError: a host that others can reach, without saying so; no origin
             for it; or an address that cannot be bound.
     """
+    origins = list(origins)
     _check_host(host, origins, allowed=unsafe_listen_beyond_this_machine)
     set_up_logs()
     with _bound(host, port) as bound:
@@ -111,11 +112,13 @@ def _server(
 ) -> tuple[RunningRelay, _Server]:
     host, port = bound.getsockname()[:2]
     names = {f"[{host}]" if ":" in host else host}
-    if _is_loopback(host):
+    if is_loopback(host):
         names |= {"127.0.0.1", "localhost", "[::1]"}
     own = {f"http://{name}:{port}" for name in names}
     settings = Settings(
-        database=database, origins=frozenset(own | set(origins)), limits=limits
+        database=database,
+        origins=frozenset(own | {relay_origin(each) for each in origins}),
+        limits=limits,
     )
     config = uvicorn.Config(
         create_app(settings),
@@ -165,8 +168,8 @@ async def _until_started(server: uvicorn.Server, task: asyncio.Task[None]) -> No
         await asyncio.sleep(0.005)
 
 
-def _check_host(host: str, origins: Iterable[str], *, allowed: bool) -> None:
-    if _is_loopback(host):
+def _check_host(host: str, origins: Sequence[str], *, allowed: bool) -> None:
+    if is_loopback(host):
         return
     if not allowed:
         raise CallerError(
@@ -174,20 +177,11 @@ def _check_host(host: str, origins: Iterable[str], *, allowed: bool) -> None:
             advice="put a proxy that ends TLS before it, or say"
             " unsafe_listen_beyond_this_machine",
         )
-    if not list(origins):
+    if not origins:
         raise CallerError(
             "a relay that others reach must know its own address",
             advice="give its origin, such as https://relay.example",
         )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @contextlib.contextmanager

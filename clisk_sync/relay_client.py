@@ -1,0 +1,269 @@
+"""A vault and the mailboxes of a relay, over HTTP: protocol/relay-api.md.
+
+Implements transport.py. Every call may be repeated, so each is, with pauses,
+until the relay answers; what it answers is parsed strictly and believed by nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from clisk_sync.errors import (
+    AuthError,
+    CallerError,
+    RelayMisbehaved,
+    TransportError,
+)
+from clisk_sync.http_transport import HttpRelay
+from clisk_sync.login import sign_login
+from clisk_sync.refusals import Code
+from clisk_sync.relay_answers import (
+    Challenge,
+    Created,
+    News,
+    Placed,
+    RecordIndex,
+    Token,
+    parse_answer,
+)
+from clisk_sync.sequence import (
+    MAX_ENTRY_BYTES,
+    MAX_RECORD_ITEM_BYTES,
+    SequenceReader,
+    parse_entry,
+    parse_record_item,
+)
+from clisk_sync.transport import MAX_MAILBOX_BODY_BYTES, MAX_RECORDS
+from clisk_vault.errors import FormatError
+from clisk_vault.ids import DeviceId, VaultId
+from clisk_vault.primitives import SigningKey
+
+# A relay's own wait is 30 s; ours is shorter so that its answer comes first.
+_POLL_SECONDS: Final = 25.0
+# After an answer that came too soon, so that no relay makes us spin.
+_POLL_PAUSE_SECONDS: Final = 0.5
+_MAX_PAGE_BYTES: Final = 16 << 20
+_MAX_RECORDS_BYTES: Final = 32 << 20
+
+T = TypeVar("T")
+
+
+class HttpVaultTransport:
+    """VaultTransport for one vault and one device, over HTTP."""
+
+    def __init__(
+        self, relay: HttpRelay, vault: VaultId, *, device: DeviceId, signing: SigningKey
+    ) -> None:
+        self._relay = relay
+        self._vault = vault
+        self._device = device
+        self._signing = signing
+        self._path = f"/v1/vaults/{vault.hex()}"
+        self._token = ""
+        self._signing_in = asyncio.Lock()
+
+    async def create(self, genesis: bytes) -> VaultId:
+        """Bring the vault to the relay."""
+        body = await self._relay.retry.run(
+            lambda: self._relay.call("POST", "/v1/vaults", body=genesis)
+        )
+        if parse_answer(Created, body).vault != self._vault.hex():
+            raise RelayMisbehaved("the relay made another vault than it was asked for")
+        return self._vault
+
+    async def append_record(self, record: bytes) -> int:
+        """Append a membership record; returns its index."""
+        body = await self._call("POST", "/records", body=record)
+        return parse_answer(RecordIndex, body).index
+
+    async def records(self) -> list[bytes]:
+        """Return all membership records in order, unverified."""
+        return await self._relay.retry.run(lambda: self._with_token(self._records))
+
+    async def append(self, envelope: bytes) -> int:
+        """Append an envelope of this device; returns its position."""
+        body = await self._call("POST", "/envelopes", body=envelope)
+        return parse_answer(Placed, body).position
+
+    async def read(self, after: int) -> AsyncIterator[tuple[int, bytes]]:
+        """Yield (position, envelope), unverified, for each position above *after*."""
+        failures = 0
+        while True:
+            entries, cut = await self._page(after)
+            for position, envelope in entries:
+                after = position
+                yield position, envelope
+            if cut is None:
+                if not entries:
+                    return
+                failures = 0
+                continue
+            # What arrived whole was worth having: only standing still counts.
+            failures = 1 if entries else failures + 1
+            if failures >= self._relay.retry.attempts:
+                raise cut
+            await self._relay.retry.sleep(self._relay.retry.pause_seconds(failures))
+
+    async def wait(self, after: int, timeout_seconds: float) -> bool:
+        """Return True once something may stand above *after*, False at timeout."""
+
+        async def poll(seconds: float) -> bool | None:
+            path = f"/news?after={after}&wait_ms={_ms(seconds)}"
+            body = await self._with_token(
+                lambda token: self._relay.call(
+                    "GET", self._path + path, token=token, wait_seconds=seconds
+                )
+            )
+            return parse_answer(News, body).news or None
+
+        return await _poll(poll, timeout_seconds) is not None
+
+    async def _call(self, method: str, path: str, *, body: bytes) -> bytes:
+        async def call(token: str) -> bytes:
+            return await self._relay.call(
+                method, self._path + path, body=body, token=token
+            )
+
+        return await self._relay.retry.run(lambda: self._with_token(call))
+
+    async def _with_token(self, call: Callable[[str], Awaitable[T]]) -> T:
+        """Return what *call* returns, signing in first, and again if told to: once."""
+        token = self._token or await self._sign_in("")
+        try:
+            return await call(token)
+        except AuthError as err:
+            if err.code != Code.NOT_SIGNED_IN:
+                raise
+        return await call(await self._sign_in(token))
+
+    async def _sign_in(self, stale: str) -> str:
+        async with self._signing_in:
+            if self._token != stale:
+                return self._token  # another task was quicker
+            made = parse_answer(
+                Challenge, await self._relay.call("POST", "/v1/challenges")
+            )
+            login = sign_login(
+                self._signing,
+                device=self._device,
+                # The address that we dialled, never one that the relay says.
+                origin=self._relay.origin,
+                vault=self._vault,
+                challenge=bytes.fromhex(made.challenge),
+            )
+            body = await self._relay.call("POST", self._path + "/tokens", body=login)
+            self._token = parse_answer(Token, body).token
+            return self._token
+
+    async def _records(self, token: str) -> list[bytes]:
+        path = self._path + "/records"
+        records: list[bytes] = []
+        reader = SequenceReader(
+            max_item_bytes=MAX_RECORD_ITEM_BYTES, max_bytes=_MAX_RECORDS_BYTES
+        )
+        with _misbehaving():
+            async with self._relay.stream("GET", path, token=token) as chunks:
+                async for chunk in chunks:
+                    records += map(parse_record_item, reader.feed(chunk))
+            reader.close()
+        if len(records) > MAX_RECORDS:
+            raise RelayMisbehaved("the relay gave too many membership records")
+        return records
+
+    async def _page(
+        self, after: int
+    ) -> tuple[list[tuple[int, bytes]], TransportError | None]:
+        """Return one page, and the error that cut it short, if one did.
+
+        A page is held whole, so no connection waits for whoever consumes it.
+        """
+        entries: list[tuple[int, bytes]] = []
+        try:
+            await self._with_token(lambda token: self._fetch(token, after, entries))
+        except TransportError as err:
+            return entries, err
+        return entries, None
+
+    async def _fetch(
+        self, token: str, after: int, entries: list[tuple[int, bytes]]
+    ) -> None:
+        path = f"{self._path}/envelopes?after={after}"
+        reader = SequenceReader(
+            max_item_bytes=MAX_ENTRY_BYTES, max_bytes=_MAX_PAGE_BYTES
+        )
+        with _misbehaving():
+            async with self._relay.stream("GET", path, token=token) as chunks:
+                async for chunk in chunks:
+                    for position, envelope in map(parse_entry, reader.feed(chunk)):
+                        if position <= after:
+                            raise RelayMisbehaved("the relay's positions do not rise")
+                        after = position
+                        entries.append((position, envelope))
+            reader.close()
+
+
+class HttpMailboxTransport:
+    """MailboxTransport over HTTP."""
+
+    def __init__(self, relay: HttpRelay) -> None:
+        self._relay = relay
+
+    async def post(self, mailbox: bytes, slot: int, body: bytes) -> None:
+        """Write *body* into the slot."""
+        if not 1 <= len(body) <= MAX_MAILBOX_BODY_BYTES:
+            raise CallerError("mailbox: a body of a size that is not allowed")
+        path = _slot_path(mailbox, slot)
+        await self._relay.retry.run(lambda: self._relay.call("PUT", path, body=body))
+
+    async def fetch(
+        self, mailbox: bytes, slot: int, timeout_seconds: float
+    ) -> bytes | None:
+        """Return what stands in the slot, waiting for it, or None at timeout."""
+
+        async def poll(seconds: float) -> bytes | None:
+            path = f"{_slot_path(mailbox, slot)}?wait_ms={_ms(seconds)}"
+            body = await self._relay.retry.run(
+                lambda: self._relay.call(
+                    "GET", path, wait_seconds=seconds, max_bytes=MAX_MAILBOX_BODY_BYTES
+                )
+            )
+            return body or None
+
+        return await _poll(poll, timeout_seconds)
+
+
+def _slot_path(mailbox: bytes, slot: int) -> str:
+    return f"/v1/mailboxes/{mailbox.hex()}/{int(slot)}"
+
+
+def _ms(seconds: float) -> int:
+    return max(0, int(seconds * 1000))
+
+
+async def _poll(
+    poll: Callable[[float], Awaitable[T | None]], timeout_seconds: float
+) -> T | None:
+    """Return the first answer that is not None, asking again until the timeout."""
+    ends = time.monotonic() + timeout_seconds
+    while True:
+        left = max(0.0, ends - time.monotonic())
+        asked, began = min(left, _POLL_SECONDS), time.monotonic()
+        found = await poll(asked)
+        left = ends - time.monotonic()
+        if found is not None or left <= 0:
+            return found
+        if time.monotonic() - began < asked / 2:
+            await asyncio.sleep(min(_POLL_PAUSE_SECONDS, left))
+
+
+@contextmanager
+def _misbehaving() -> Iterator[None]:
+    """Turn what our parsers refuse into what it says of the relay."""
+    try:
+        yield
+    except FormatError as err:
+        raise RelayMisbehaved(f"the relay's answer: {err}") from err

@@ -1,0 +1,208 @@
+"""For tests: a relay in memory that behaves as the real one, and the suite both pass.
+
+`MemoryRelay` admits and refuses by the very functions that the relay asks, so
+what a test learns here holds there; what differs is that nothing is stored and
+nobody signs in: a transport is a device's because the test says so.
+
+`ACCEPTANCE` lists what every implementation of transport.py must do. A test
+calls each with a relay of its own making.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from clisk_sync.acceptance import (
+    ACCEPTANCE,
+    Acceptance,
+    Author,
+    Family,
+    RelayUnderTest,
+)
+from clisk_sync.admission import (
+    Admitted,
+    Head,
+    Members,
+    admit_envelope,
+    admit_genesis,
+    admit_record,
+    place,
+)
+from clisk_sync.errors import CallerError
+from clisk_sync.refusals import Code, refuse
+from clisk_sync.transport import (
+    MAILBOX_SLOTS,
+    MAX_ENVELOPE_BYTES,
+    MAX_MAILBOX_BODY_BYTES,
+    MAX_RECORD_BYTES,
+)
+from clisk_vault.device import DeviceSecrets
+from clisk_vault.ids import DeviceId, EnvelopeHash, VaultId
+
+__all__ = [
+    "ACCEPTANCE",
+    "Acceptance",
+    "Author",
+    "Family",
+    "MemoryMailboxTransport",
+    "MemoryRelay",
+    "MemoryVaultTransport",
+    "RelayUnderTest",
+]
+
+
+@dataclass(slots=True)
+class _Vault:
+    members: Members
+    log: list[Admitted] = field(default_factory=list)
+    heads: dict[DeviceId, Head] = field(default_factory=dict)
+    placed: dict[tuple[DeviceId, int], tuple[int, EnvelopeHash]] = field(
+        default_factory=dict
+    )
+
+
+class MemoryRelay:
+    """A relay that forgets everything when the test ends."""
+
+    def __init__(self, *, vault_bytes: int = 256 << 20) -> None:
+        self.vault_bytes = vault_bytes
+        self.vaults: dict[VaultId, _Vault] = {}
+        self.slots: dict[tuple[bytes, int], bytes] = {}
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def vault(self, vault: VaultId, device: DeviceSecrets) -> MemoryVaultTransport:
+        """Return what *device* uses to reach *vault*."""
+        return MemoryVaultTransport(self, vault, device.public.id)
+
+    def mailboxes(self) -> MemoryMailboxTransport:
+        """Return what anybody uses to reach the mailboxes."""
+        return MemoryMailboxTransport(self)
+
+    def find(self, vault: VaultId) -> _Vault:
+        """Return the vault.
+
+        Raises:
+            UnknownVaultError: it was never created here.
+        """
+        if vault not in self.vaults:
+            raise refuse(Code.UNKNOWN_VAULT)
+        return self.vaults[vault]
+
+    def wake(self) -> None:
+        """Wake everybody who waits."""
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+
+    async def woken(self, timeout_seconds: float) -> bool:
+        """Return True at the next change, False at timeout."""
+        wake = asyncio.get_running_loop().create_future()
+        self._waiting.add(wake)
+        try:
+            await asyncio.wait({wake}, timeout=max(0.0, timeout_seconds))
+        finally:
+            self._waiting.discard(wake)
+        return wake.done()
+
+
+class MemoryVaultTransport:
+    """VaultTransport to a MemoryRelay."""
+
+    def __init__(self, relay: MemoryRelay, vault: VaultId, device: DeviceId) -> None:
+        self._relay = relay
+        self._vault = vault
+        self._device = device
+
+    async def create(self, genesis: bytes) -> VaultId:
+        """Bring the vault to the relay."""
+        _check_size(genesis, MAX_RECORD_BYTES)
+        members = admit_genesis(genesis)
+        vault = members.membership.vault_id
+        self._relay.vaults.setdefault(vault, _Vault(members))
+        return vault
+
+    async def append_record(self, record: bytes) -> int:
+        """Append a membership record; returns its index."""
+        _check_size(record, MAX_RECORD_BYTES)
+        vault = self._relay.find(self._vault)
+        vault.members.active(self._device)
+        index = vault.members.find(record)
+        if index is None:
+            vault.members = admit_record(vault.members, record, author=self._device)
+            index = vault.members.count - 1
+            self._relay.wake()
+        return index
+
+    async def records(self) -> list[bytes]:
+        """Return all membership records in order, unverified."""
+        members = self._relay.find(self._vault).members
+        members.known(self._device)
+        return list(members.membership.records)
+
+    async def append(self, envelope: bytes) -> int:
+        """Append an envelope of this device; returns its position."""
+        _check_size(envelope, MAX_ENVELOPE_BYTES)
+        vault = self._relay.find(self._vault)
+        admitted = admit_envelope(vault.members, envelope, author=self._device)
+        author, number = admitted.author, admitted.number
+        head = vault.heads.get(author, Head.none())
+        position = place(admitted, head, vault.placed.get((author, number)))
+        if position is not None:
+            return position
+        used = sum(len(each.data) for each in vault.log)
+        if used + len(envelope) > self._relay.vault_bytes:
+            raise refuse(Code.VAULT_FULL)
+        vault.log.append(admitted)
+        vault.heads[author] = Head(number, admitted.hash)
+        vault.placed[author, number] = (len(vault.log), admitted.hash)
+        self._relay.wake()
+        return len(vault.log)
+
+    async def read(self, after: int) -> AsyncIterator[tuple[int, bytes]]:
+        """Yield (position, envelope), unverified, for each position above *after*."""
+        vault = self._relay.find(self._vault)
+        vault.members.active(self._device)
+        while after < len(vault.log):
+            after += 1
+            yield after, vault.log[after - 1].data
+
+    async def wait(self, after: int, timeout_seconds: float) -> bool:
+        """Return True once something may stand above *after*, False at timeout."""
+        vault = self._relay.find(self._vault)
+        vault.members.active(self._device)
+        return len(vault.log) > after or await self._relay.woken(timeout_seconds)
+
+
+class MemoryMailboxTransport:
+    """MailboxTransport to a MemoryRelay."""
+
+    def __init__(self, relay: MemoryRelay) -> None:
+        self._relay = relay
+
+    async def post(self, mailbox: bytes, slot: int, body: bytes) -> None:
+        """Write *body* into the slot."""
+        if not 1 <= len(body) <= MAX_MAILBOX_BODY_BYTES:
+            raise CallerError("mailbox: a body of a size that is not allowed")
+        if len(mailbox) != 32 or not 0 <= slot < MAILBOX_SLOTS:
+            raise refuse(Code.MALFORMED)
+        if self._relay.slots.setdefault((mailbox, slot), body) != body:
+            raise refuse(Code.SLOT_TAKEN)
+        self._relay.wake()
+
+    async def fetch(
+        self, mailbox: bytes, slot: int, timeout_seconds: float
+    ) -> bytes | None:
+        """Return what stands in the slot, waiting for it, or None at timeout."""
+        ends = asyncio.get_running_loop().time() + timeout_seconds
+        while (body := self._relay.slots.get((mailbox, slot))) is None:
+            left = ends - asyncio.get_running_loop().time()
+            if not await self._relay.woken(left):
+                return None
+        return body
+
+
+def _check_size(data: bytes, most: int) -> None:
+    if len(data) > most:
+        raise refuse(Code.TOO_LARGE)
