@@ -7,11 +7,10 @@ that wait to be sent. Opens no seal of a field.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from clisk_vault.change_chunk import MAX_CHANGE_ENTRIES
 from clisk_vault.document import EntryDocument
 from clisk_vault.draft import Edit, entry_value
 from clisk_vault.entry import Entries, EntryValue
@@ -21,7 +20,7 @@ from clisk_vault.field_seal import FieldPlace, seal_field
 from clisk_vault.hlc import Stamp
 from clisk_vault.ids import ITEM_ID_LENGTH, ItemId
 from clisk_vault.item import ItemView
-from clisk_vault.item_write import compose, next_stamp
+from clisk_vault.item_write import compose, in_changes, next_stamp
 from clisk_vault.keys import SecretText
 from clisk_vault.overview import ItemOverview, Overview
 from clisk_vault.pending import Pending
@@ -34,8 +33,6 @@ SETTINGS = ItemId(bytes(ITEM_ID_LENGTH))
 Composer: TypeAlias = Callable[[ItemView, Stamp], Entries]
 
 _CACHED_ITEMS = 256
-# Below the size of a change, with room for its columns.
-_CHUNK_BYTES = 56 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +160,7 @@ class ItemStore:
             document = EntryDocument.load(saved, actor)
             view = ItemView.from_entries(document.entries())
         entries = composer(view, next_stamp(view, self._session.stamps))
-        for part in _chunks(entries):
+        for part in in_changes(entries):
             self._pending.add(item, document.write(part))
         self.put(item, document.save())
         return self._remember(item, document.entries()).view
@@ -220,19 +217,3 @@ def overview_of(item: ItemId, view: ItemView) -> ItemOverview:
         conflict=bool(view.conflicts),
         changed_ms=view.changed_ms,
     )
-
-
-def _chunks(entries: Entries) -> Iterator[dict[str, EntryValue]]:
-    """Yield *entries* in parts that each fit into one change."""
-    part: dict[str, EntryValue] = {}
-    size = 0
-    for key in sorted(entries):
-        value = entries[key]
-        cost = len(key) + len(value if isinstance(value, bytes) else value.encode())
-        if part and (size + cost > _CHUNK_BYTES or len(part) >= MAX_CHANGE_ENTRIES):
-            yield part
-            part, size = {}, 0
-        part[key] = value
-        size += cost
-    if part:
-        yield part

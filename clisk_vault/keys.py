@@ -115,6 +115,12 @@ class EpochChainKey(SecretBytes):
     __slots__ = ()
 
 
+class ImportKey(SecretBytes):
+    """Tells an imported value from one imported before, without keeping either."""
+
+    __slots__ = ()
+
+
 class LogKey(SecretBytes):
     """Key of the access log's contents in one epoch."""
 

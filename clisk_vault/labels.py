@@ -32,6 +32,7 @@ class Label(bytes, Enum):
     # items and grants
     FIELD = b"clisk/1/field"
     GRANT = b"clisk/1/grant"
+    IMPORT_KEY = b"clisk/1/import-key"
     # access log
     LOG_COMMITMENT = b"clisk/1/log-commitment"
     LOG_PAYLOAD = b"clisk/1/log-payload"

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from clisk_vault.change_chunk import MAX_CHANGE_BYTES
-from clisk_vault.document import Applied, Orphan
+from clisk_vault.document import Applied, Orphan, Outcome, Refused
 from clisk_vault.entry import parse_key
 from clisk_vault.hlc import Stamp
 from clisk_vault.ids import DeviceId, ItemId
 from clisk_vault.item import ItemView
 from clisk_vault.item_store import SETTINGS, ItemStore, overview_of
-from clisk_vault.merge import Outcome, Refused, merge_changes
+from clisk_vault.merge import merge_changes
 from clisk_vault.overview import ItemOverview, Overview
 from clisk_vault.pending import Pending, PendingChange
 from clisk_vault.primitives import sha256

@@ -1,0 +1,407 @@
+"""One device's vault: DESIGN §5. The public door of this package.
+
+Puts the parts together; each part has its own module. A call that returned has
+reached the disk, and a call that raised has changed nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from clisk_vault.access_log import AccessLog
+from clisk_vault.creation import create_file
+from clisk_vault.device import DeviceSecrets
+from clisk_vault.draft import Edit, ItemDraft
+from clisk_vault.epochs import Epochs
+from clisk_vault.errors import FormatError
+from clisk_vault.folders import Folders
+from clisk_vault.grant_record import Grant, Signer
+from clisk_vault.grants import Grants, GrantState
+from clisk_vault.hlc import Stamp
+from clisk_vault.ids import ITEM_ID_LENGTH, DeviceId, GrantId, ItemId, VaultId
+from clisk_vault.item import TRUE, ItemView
+from clisk_vault.item_store import ItemStore
+from clisk_vault.item_write import choose
+from clisk_vault.keys import EpochSecret, SecretText
+from clisk_vault.overview import ItemOverview, Overview
+from clisk_vault.passphrase import FLOOR, LIMITS, Argon2Profile, CostLimits
+from clisk_vault.primitives import Random, SigningKey
+from clisk_vault.replica import Replica
+from clisk_vault.reveal import Reader, ReadRequest
+from clisk_vault.session import Clock, Session, wall_clock
+from clisk_vault.storage import Storage
+from clisk_vault.vault_file import (
+    KeyringSecret,
+    VaultHeader,
+    encode_header,
+    new_header,
+    open_secrets,
+    parse_header,
+    seal_secrets,
+    unlock_key,
+)
+from clisk_vault.versions import FieldView
+
+
+def read_public(path: Path) -> VaultHeader:
+    """Return what the vault file at *path* says of itself while it is locked.
+
+    Anyone who can write to the file can make it say anything: for showing only.
+
+    Raises:
+        StoreError: there is no such file. FormatError, UnsupportedError: not a
+            vault, or one from a later version.
+    """
+    storage = Storage.open(path)
+    try:
+        return _read_header(storage)[0]
+    finally:
+        storage.close()
+
+
+def _nothing() -> None:
+    """Show no progress."""
+
+
+class Vault:
+    """An unlocked vault, until lock(). One thread; one agent a vault."""
+
+    def __init__(
+        self, session: Session, log: AccessLog, *, limits: CostLimits = LIMITS
+    ) -> None:
+        """Use create() or unlock()."""
+        self._session = session
+        self._limits = limits
+        self._overview = Overview(session)
+        self.epochs = Epochs(session)
+        self._items = ItemStore(session, self._overview, self.epochs)
+        self._folders = Folders(self._items)
+        self._grants = Grants(session, self._items)
+        self.log = log
+        self._reader = Reader(session, self._items, self.epochs, self._grants, log)
+        self.replica = Replica(session, self._items, self._overview)
+
+    # -- opening and closing
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        *,
+        passphrase: SecretText,
+        secrets: DeviceSecrets,
+        first_log_key: SigningKey,
+        vault_id: VaultId,
+        epochs: Mapping[int, EpochSecret],
+        profile: Argon2Profile = FLOOR,
+        keyring: KeyringSecret | None = None,
+        limits: CostLimits = LIMITS,
+        clock: Clock = wall_clock,
+        random: Random = os.urandom,
+        also: Callable[[Storage], None] | None = None,
+    ) -> Vault:
+        """Make a vault file for the device of *secrets* and return it unlocked.
+
+        *also* writes what must be there from the first moment, in the same
+        transaction: the membership records.
+
+        Raises:
+            StoreError: a file is there, or the disk refuses; nothing is left.
+            CostLimitError: *profile* is outside *limits*.
+        """
+        header = new_header(
+            secrets, vault_id, profile, keyring=keyring is not None, random=random
+        )
+        key = unlock_key(header, passphrase, keyring, limits=limits)
+        sealed = seal_secrets(key, header, secrets, random=random)
+
+        def fill(storage: Storage) -> None:
+            draft = Session(storage, secrets, vault_id, clock=clock, random=random)
+            _write_header(storage, header, sealed)
+            known = Epochs(draft)
+            for number, secret in epochs.items():
+                known.add(number, secret)
+            AccessLog.enrol(draft, known, first_log_key)
+            if also is not None:
+                also(storage)
+
+        storage = create_file(path, fill, random=random)
+        session = Session(storage, secrets, vault_id, clock=clock, random=random)
+        return cls._assemble(session, limits)
+
+    @classmethod
+    def unlock(
+        cls,
+        path: Path,
+        passphrase: SecretText,
+        *,
+        keyring: KeyringSecret | None = None,
+        limits: CostLimits = LIMITS,
+        clock: Clock = wall_clock,
+        random: Random = os.urandom,
+    ) -> Vault:
+        """Return the vault at *path*, unlocked.
+
+        Raises:
+            PassphraseError: the passphrase does not open it.
+            CostLimitError: the file asks for work outside *limits*; none was done.
+            TamperedError: the header or the device secrets were changed.
+            StoreError, FormatError, UnsupportedError: as read_public().
+        """
+        storage = Storage.open(path)
+        try:
+            header, sealed = _read_header(storage)
+            key = unlock_key(header, passphrase, keyring, limits=limits)
+            secrets = open_secrets(key, header, sealed)
+            session = Session(
+                storage, secrets, header.vault_id, clock=clock, random=random
+            )
+            return cls._assemble(session, limits)
+        except BaseException:
+            storage.close()
+            raise
+
+    @classmethod
+    def _assemble(cls, session: Session, limits: CostLimits) -> Vault:
+        log = AccessLog(session, Epochs(session))
+        return cls(session, log, limits=limits)
+
+    def change_passphrase(
+        self,
+        current: SecretText,
+        new: SecretText,
+        *,
+        profile: Argon2Profile | None = None,
+        keyring: KeyringSecret | None = None,
+        new_keyring: KeyringSecret | None = None,
+    ) -> None:
+        """Seal the device secrets under *new*; keys of items and epochs stay.
+
+        The current passphrase is asked for: an unlocked screen is not enough.
+        *profile* None keeps the old one. *keyring* is the keyring's secret so far,
+        *new_keyring* the one from now on, each None where none is used.
+
+        Raises:
+            PassphraseError: *current* is wrong.
+            CostLimitError: the new profile is outside the limits.
+        """
+        storage, secrets = self._session.storage, self._session.secrets
+        header, sealed = _read_header(storage)
+        open_secrets(
+            unlock_key(header, current, keyring, limits=self._limits), header, sealed
+        )
+        changed = new_header(
+            secrets,
+            header.vault_id,
+            profile or header.profile,
+            keyring=new_keyring is not None,
+            random=self._session.random,
+        )
+        key = unlock_key(changed, new, new_keyring, limits=self._limits)
+        with storage.transaction():
+            _write_header(
+                storage,
+                changed,
+                seal_secrets(key, changed, secrets, random=self._session.random),
+            )
+        # The old seal is not to linger in the write-ahead log.
+        storage.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def lock(self) -> None:
+        """Drop the keys and close the file; every later call raises LockedError."""
+        self._session.close()
+        for part in (self._overview, self.epochs, self._items, self._grants):
+            part.forget_opened()
+        self.log.forget()
+
+    @property
+    def locked(self) -> bool:
+        """Whether lock() was called."""
+        return self._session.locked
+
+    # -- what the other packages build on
+
+    @property
+    def id(self) -> VaultId:
+        """The vault's id, the same on every device."""
+        return self._session.vault_id
+
+    @property
+    def device_id(self) -> DeviceId:
+        """This device's id."""
+        return self._session.device_id
+
+    @property
+    def secrets(self) -> DeviceSecrets:
+        """This device's keys, for the layer that signs and unwraps with them."""
+        return self._session.secrets
+
+    @property
+    def storage(self) -> Storage:
+        """The open file, for owners of other tables."""
+        return self._session.storage
+
+    @property
+    def session(self) -> Session:
+        """Keys, clock and file, for parts that live and lock with this vault."""
+        return self._session
+
+    def trust(self, signer: Signer) -> None:
+        """Take the keys that grants are verified with from *signer* from now on.
+
+        Until then only this device's own grants verify. The membership knows the
+        others.
+        """
+        self._grants.trust(signer)
+
+    # -- items
+
+    def add(self, draft: ItemDraft) -> ItemId:
+        """Store a new item and return its id."""
+        return self.add_many([draft])[0]
+
+    def add_many(
+        self,
+        drafts: Iterable[ItemDraft],
+        *,
+        on_item: Callable[[], None] = _nothing,
+    ) -> list[ItemId]:
+        """Store new items, all or none, and return their ids in order.
+
+        *on_item* is called before each, for those who show progress.
+
+        Raises:
+            CallerError: an item id that is there already, or a name or value that
+                no field may have.
+        """
+        random = self._session.random
+        chosen = [
+            (draft.item or ItemId(random(ITEM_ID_LENGTH)), draft) for draft in drafts
+        ]
+
+        def edits() -> Iterator[tuple[ItemId, Edit]]:
+            for item, draft in chosen:
+                on_item()
+                yield item, draft.edit(random)
+
+        self._items.write(edits(), new=True)
+        return [item for item, _ in chosen]
+
+    def edit(self, item: ItemId, edit: Edit) -> None:
+        """Give fields of *item* new values; None takes one away.
+
+        Raises:
+            CallerError: no such item, or a name or value that no field may have.
+        """
+        self.edit_many([(item, edit)])
+
+    def edit_many(self, edits: Iterable[tuple[ItemId, Edit]]) -> None:
+        """Edit several items, all or none; raises as edit()."""
+        self._items.write(edits)
+
+    def trash(self, item: ItemId) -> None:
+        """Put *item* into the trash."""
+        self.edit(item, {"trashed": TRUE})
+
+    def restore(self, item: ItemId) -> None:
+        """Take *item* out of the trash."""
+        self.edit(item, {"trashed": None})
+
+    def overviews(self) -> list[ItemOverview]:
+        """Return a line for every item, trashed ones too, by title."""
+        return self._overview.find("")
+
+    def find(self, query: str) -> list[ItemOverview]:
+        """Return the items not in the trash that match *query*, best first."""
+        return [each for each in self._overview.find(query) if not each.trashed]
+
+    def view(self, item: ItemId) -> ItemView:
+        """Return all that is not secret of *item*, with its history.
+
+        Raises:
+            CallerError: there is no such item.
+        """
+        return self._items.load(item).view
+
+    def conflicts(self) -> list[tuple[ItemId, FieldView]]:
+        """Return every field whose newest values did not see each other."""
+        items = [each.item for each in self._overview.all() if each.conflict]
+        return [(item, field) for item in items for field in self.view(item).conflicts]
+
+    def settle(self, item: ItemId, field: str, version: Stamp) -> None:
+        """Make *version* of *field* the current one: of a conflict, or an older one.
+
+        No seal is opened for it.
+
+        Raises:
+            CallerError: no such item, field or version.
+        """
+        self._items.write_entries(
+            item, lambda view, stamp: choose(view, stamp, field, version)
+        )
+
+    def rebuild_overview(self) -> None:
+        """Make the overview anew from the items."""
+        self._items.rebuild_overview()
+
+    def folders(self) -> list[str]:
+        """Return the names of all folders, empty ones too, sorted."""
+        used = {each.folder for each in self._overview.all() if each.folder}
+        return sorted(used | set(self._folders.kept()))
+
+    def add_folders(self, names: Iterable[str]) -> None:
+        """Keep folders that may be empty; one that is there stays as it is."""
+        self._folders.add(names)
+
+    # -- secrets and grants
+
+    def reveal(self, request: ReadRequest) -> SecretText:
+        """Return one value, after its record is on disk: see Reader.reveal()."""
+        return self._reader.reveal(request)
+
+    def grant(
+        self,
+        *,
+        konnector: str,
+        digest: bytes,
+        item: ItemId,
+        fields: Iterable[str],
+        origins: Iterable[str],
+        purpose: str,
+        expires_ms: int | None = None,
+    ) -> Grant:
+        """Let a konnector's code read fields of one item: see Grants.give()."""
+        return self._grants.give(
+            konnector=konnector,
+            digest=digest,
+            item=item,
+            fields=fields,
+            origins=origins,
+            purpose=purpose,
+            expires_ms=expires_ms,
+        )
+
+    def grants(self) -> list[GrantState]:
+        """Return every grant, oldest first, revoked ones too."""
+        return self._grants.all()
+
+    def revoke_grant(self, grant: GrantId) -> None:
+        """Take a grant back, for good."""
+        self._grants.revoke(grant)
+
+
+def _read_header(storage: Storage) -> tuple[VaultHeader, bytes]:
+    row = storage.one("SELECT header, sealed FROM header")
+    if row is None or not isinstance(row[0], bytes) or not isinstance(row[1], bytes):
+        raise FormatError("vault file: no header")
+    return parse_header(row[0]), row[1]
+
+
+def _write_header(storage: Storage, header: VaultHeader, sealed: bytes) -> None:
+    storage.execute(
+        "INSERT INTO header (one, header, sealed) VALUES (1, ?1, ?2)"
+        " ON CONFLICT (one) DO UPDATE SET header = ?1, sealed = ?2",
+        (encode_header(header), sealed),
+    )
