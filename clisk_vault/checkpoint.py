@@ -13,6 +13,7 @@ from clisk_vault.merkle import HASH_BYTES
 from clisk_vault.note import encode_base64, parse_base64
 
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f]")
 _MAX_SIZE = (1 << 63) - 1
 
 
@@ -27,7 +28,7 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         lines = (self.origin, *self.extensions)
-        if not all(lines) or any(c < " " for line in lines for c in line):
+        if not all(lines) or any(map(_CONTROL.search, lines)):
             raise FormatError("checkpoint: an empty line or a control character")
         if not 0 <= self.size <= _MAX_SIZE:
             raise FormatError("checkpoint: size out of range")

@@ -8,6 +8,7 @@ cosignature (0x04).
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -29,6 +30,8 @@ KEY_ID_BYTES = 4
 _TIME_BYTES = 8
 _MAX_TIME = (1 << 63) - 1
 _DASH = "\N{EM DASH} "
+_UNFIT_IN_NAME = re.compile(r"[\s\x00-\x1f+\ud800-\udfff]")
+_UNFIT_IN_TEXT = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 class KeyKind(IntEnum):
@@ -233,15 +236,11 @@ def _cosigned(text: str, time: int) -> bytes:
     return f"cosignature/v1\ntime {time}\n{text}".encode()
 
 
-def _unfit(c: str) -> bool:
-    return c.isspace() or c < " " or c == "+" or "\ud800" <= c <= "\udfff"
-
-
 def _check_name(name: str) -> None:
-    if not name or any(map(_unfit, name)):
+    if not name or _UNFIT_IN_NAME.search(name):
         raise FormatError("note: a key name is empty or holds a space or plus")
 
 
 def _check_text(text: str) -> None:
-    if not text.endswith("\n") or any(c < " " and c != "\n" for c in text):
+    if not text.endswith("\n") or _UNFIT_IN_TEXT.search(text):
         raise FormatError("note: text without a newline or with a control character")
