@@ -100,21 +100,24 @@ class ItemStore:
                 no field may have.
         """
         with self._session.storage.transaction():
+            epoch = self._epochs.current
             self._overview.put(
-                self._write_one(item, self._composer(item, edit), new=new)
+                self._write_item(item, self._composer(item, edit, epoch), new=new)
                 for item, edit in edits
             )
 
     def write_entries(self, item: ItemId, composer: Composer) -> None:
         """Add the entries that *composer* makes to *item*."""
         with self._session.storage.transaction():
-            self._overview.put([self._write_one(item, composer, new=False)])
+            self._overview.put([self._write_item(item, composer, new=False)])
 
     def write_settings(self, values: Mapping[str, EntryValue]) -> None:
         """Give fields of the settings document new values."""
         with self._session.storage.transaction():
-            self._write_document(
-                SETTINGS, lambda view, stamp: compose(view, stamp, values)
+            self._write(
+                SETTINGS,
+                self.saved(SETTINGS),
+                lambda view, stamp: compose(view, stamp, values),
             )
 
     def put(self, item: ItemId, saved: bytes) -> None:
@@ -140,20 +143,21 @@ class ItemStore:
         """Drop what is held in memory."""
         self._cache.clear()
 
-    def _write_one(
+    def _write_item(
         self, item: ItemId, composer: Composer, *, new: bool
     ) -> ItemOverview:
         if item == SETTINGS:
             raise CallerError("settings are not an item")
-        if new is not (self.saved(item) is None):
+        saved = self.saved(item)
+        if new is not (saved is None):
             raise CallerError(
                 "there is such an item already" if new else "there is no such item",
                 advice="look at: clisk list",
             )
-        return overview_of(item, self._write_document(item, composer))
+        return overview_of(item, self._write(item, saved, composer))
 
-    def _write_document(self, item: ItemId, composer: Composer) -> ItemView:
-        saved, actor = self.saved(item), self._session.actor
+    def _write(self, item: ItemId, saved: bytes | None, composer: Composer) -> ItemView:
+        actor = self._session.actor
         if saved is None:
             document, view = EntryDocument.new(actor), ItemView({})
         else:
@@ -163,12 +167,11 @@ class ItemStore:
         for part in in_changes(entries):
             self._pending.add(item, document.write(part))
         self.put(item, document.save())
-        return self._remember(item, document.entries()).view
+        return ItemView.from_entries(document.entries())
 
-    def _composer(self, item: ItemId, edit: Edit) -> Composer:
+    def _composer(self, item: ItemId, edit: Edit, epoch: int) -> Composer:
         def composer(view: ItemView, stamp: Stamp) -> Entries:
             def seal(name: str, secret: SecretText) -> bytes:
-                epoch = self._epochs.current
                 return seal_field(
                     self._epochs.secret(epoch),
                     secret,
