@@ -13,6 +13,7 @@
     │   └── FrontierError        what a relay did to the envelopes (envelope.md §6)
     │       ├── ReplayedEnvelope     seen before
     │       ├── GapError             one before it is missing
+    │       ├── UnknownEpoch         sealed in an epoch that is not known here
     │       ├── PreviousMismatch     builds on another envelope than the one we hold
     │       ├── ForkDetected         two envelopes at one number
     │       ├── FrontierRegression   its author knew more before
@@ -244,6 +245,12 @@ class ReplayedEnvelope(FrontierError):
 
 class GapError(FrontierError):
     """An envelope before this one is missing."""
+
+    default_advice = "the relay keeps something back; it is asked again at each sync"
+
+
+class UnknownEpoch(FrontierError):
+    """Sealed under an epoch whose membership record the relay does not give."""
 
     default_advice = "the relay keeps something back; it is asked again at each sync"
 

@@ -25,7 +25,7 @@ from clisk_sync.errors import (
     ReplayedEnvelope,
     Withheld,
 )
-from clisk_sync.membership import Membership
+from clisk_sync.membership import Head, Membership
 from clisk_sync.transport import NO_HASH
 from clisk_vault.ids import DeviceId, EnvelopeHash
 
@@ -197,6 +197,26 @@ class Frontier:
         said = Said(self._forward(author, claim, active), envelope.header.number)
         after = replace(self, said={**self.said, author: said}, missing=missing)
         return after.await_records(membership, now_ms=now_ms), found
+
+    def expecting(
+        self, marks: Mapping[DeviceId, Mark], head: Head, *, now_ms: int
+    ) -> Frontier:
+        """Return the frontier that misses *marks* until it has them.
+
+        They came with the pairing, from a device that this one trusts: its word is
+        kept as if it were our own.
+        """
+        missing = {
+            device: Missing(mark.number, now_ms)
+            for device, mark in marks.items()
+            if mark.number > self.chain(device).mark.number
+        }
+        said = Said(Claim(marks, head.height, head.hash), 0)
+        return replace(
+            self,
+            missing={**self.missing, **missing},
+            said={**self.said, self.own: said},
+        )
 
     def await_records(self, membership: Membership, *, now_ms: int) -> Frontier:
         """Return the frontier with what it lacks of the membership known or settled."""

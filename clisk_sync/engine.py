@@ -1,0 +1,308 @@
+"""Keeps one vault in step with its other devices over one relay.
+
+Records first, then envelopes in, then envelopes out. Nothing that a relay says is
+believed before intake.py has checked it, and nothing is sent before it is saved;
+so a call may be cancelled, and the process killed, at any instant.
+
+Spec: protocol/envelope.md §6 to §8.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Mapping,
+)
+from contextlib import asynccontextmanager
+from typing import Final
+
+from clisk_sync.envelope_content import Mark
+from clisk_sync.errors import (
+    ConflictError,
+    NumberTakenError,
+    RelayMisbehaved,
+    RelayRefused,
+    RollbackDetected,
+    SyncError,
+    TransportError,
+)
+from clisk_sync.founding import clock_ms
+from clisk_sync.frontier import Frontier
+from clisk_sync.intake import Intake, Offered
+from clisk_sync.journal import Evidence, Journal, State
+from clisk_sync.membership import Membership
+from clisk_sync.outbox import Outbox
+from clisk_sync.ports import VaultPort
+from clisk_sync.report import Heard, SyncReport, Tally
+from clisk_sync.retry import RetryPolicy
+from clisk_sync.roster import Roster
+from clisk_sync.transport import VaultTransport
+from clisk_vault.ids import DeviceId, EnvelopeHash
+from clisk_vault.primitives import Random, sha256
+
+# One transaction takes this much, so that none keeps the program from answering.
+_GROUP_BYTES: Final = 64 << 10
+_RESCAN_EVERY_MS: Final = 60_000
+# A conflict is looked into once, and tried again once.
+_ATTEMPTS: Final = 2
+_DEBOUNCE_SECONDS: Final = 0.25
+_WAIT_SECONDS: Final = 30.0
+_BACKOFF = RetryPolicy(base_seconds=1.0, cap_seconds=300.0)
+
+
+class SyncEngine:
+    """One vault, one relay. `sync_once` does a round, `follow` keeps at it."""
+
+    def __init__(
+        self,
+        vault: VaultPort,
+        transport: VaultTransport,
+        *,
+        clock: Callable[[], int] = clock_ms,
+        random: Random = os.urandom,
+    ) -> None:
+        """Take up where the vault file left off.
+
+        The file must hold the membership records: Journal.keep_membership().
+        """
+        self._transport = transport
+        self._clock = clock
+        self._journal = Journal(vault.storage)
+        self._roster = Roster(vault, self._journal, clock)
+        self._intake = Intake(vault, self._journal, clock)
+        self._outbox = Outbox(
+            vault, self._journal, self._intake, clock=clock, random=random
+        )
+        self._one_at_a_time = asyncio.Lock()
+        self._nudge = asyncio.Event()
+
+    @property
+    def membership(self) -> Membership:
+        """The membership as verified so far."""
+        return self._roster.membership
+
+    @property
+    def frontier(self) -> Frontier:
+        """The frontier as verified so far."""
+        return self._intake.frontier
+
+    @property
+    def cloned(self) -> bool:
+        """Whether another device writes under this one's identity.
+
+        Then this one writes no more: it has to be paired again.
+        """
+        return self._journal.state(State.CLONED) == 1
+
+    def evidence(self) -> list[Evidence]:
+        """Return everything ever found against the relay or a device."""
+        return self._journal.evidence()
+
+    def heard(self) -> dict[DeviceId, Heard]:
+        """Return when each other member was last heard from."""
+        chains = self.frontier.chains.items()
+        return {
+            device: Heard(chain.mark.number, chain.written_ms, chain.received_ms)
+            for device, chain in chains
+            if device != self.frontier.own
+        }
+
+    def adopt(self, membership: Membership) -> None:
+        """Keep *membership*, which continues the one held: after a pairing."""
+        self._roster.take(membership)
+
+    def handover(self) -> dict[DeviceId, tuple[int, EnvelopeHash]]:
+        """Return every mark, the own one too: what a newcomer must be able to find."""
+        return {
+            device: (chain.mark.number, chain.mark.hash)
+            for device, chain in self.frontier.chains.items()
+        }
+
+    def expect(self, marks: Mapping[DeviceId, tuple[int, EnvelopeHash]]) -> None:
+        """Hold the relay to *marks*, which came with the pairing."""
+        expected = self.frontier.expecting(
+            {device: Mark(*mark) for device, mark in marks.items()},
+            self.membership.head,
+            now_ms=self._clock(),
+        )
+        with self._journal.storage.transaction():
+            self._intake.save(expected)
+
+    def nudge(self) -> None:
+        """Say that there is something to send; follow() wakes up."""
+        self._nudge.set()
+
+    async def sync_once(self) -> SyncReport:
+        """Take in all that is new, send all that is not sent.
+
+        Faults of the relay and of other devices are alerts in the report.
+
+        Raises:
+            TransportError, RelayRefused: the relay; what was done stays done.
+            UnsupportedError: the membership needs a newer program.
+        """
+        async with self._one_at_a_time:
+            tally = Tally()
+            await self._roster.pull(self._transport, tally)
+            for _ in range(_ATTEMPTS):
+                await self._pull(tally)
+                if self.cloned or await self._push(tally):
+                    break
+            for alert in self.frontier.withheld():
+                tally.alert(alert)
+            return tally.report(self.heard())
+
+    async def follow(
+        self,
+        stop: asyncio.Event,
+        *,
+        tell: Callable[[SyncReport | SyncError], None],
+        backoff: RetryPolicy = _BACKOFF,
+    ) -> None:
+        """Sync now, at each nudge and whenever the relay has news, until *stop*.
+
+        *tell* gets each round's report, or why there was none: then the pauses grow.
+
+        Raises:
+            UnsupportedError: the membership needs a newer program.
+        """
+        failures = 0
+        while not stop.is_set():
+            try:
+                tell(await self.sync_once())
+                failures = 0
+                await self._idle(stop)
+            except (TransportError, RelayRefused) as err:
+                failures += 1
+                tell(err)
+                pause = backoff.pause_seconds(failures)
+                await _first(pause, stop.wait())
+
+    async def _idle(self, stop: asyncio.Event) -> None:
+        """Return when there may be something to do."""
+        after = self._journal.state(State.CURSOR)
+        await _first(
+            _WAIT_SECONDS + 5,
+            stop.wait(),
+            self._nudge.wait(),
+            self._transport.wait(after, _WAIT_SECONDS),
+        )
+        if self._nudge.is_set():
+            # Changes come in bursts, and an envelope holds many.
+            await _first(_DEBOUNCE_SECONDS, stop.wait())
+            self._nudge.clear()
+
+    async def _pull(self, tally: Tally) -> None:
+        await self._check_anchor(tally)
+        if self._is_rescan_due():
+            self._journal.forget_positions()
+            self._journal.set_state(State.RESCANNED_MS, self._clock())
+        after = self._journal.state(State.CURSOR)
+        async with _reading(self._transport, after) as stream:
+            async for group in _grouped(stream):
+                if not all(offer.is_known_to(self.membership) for offer in group):
+                    await self._roster.pull(self._transport, tally)
+                self._intake.receive(group, self.membership, tally)
+                await asyncio.sleep(0)  # a long catch-up leaves others their turn
+        if self.frontier.missing_record is not None:
+            await self._roster.pull(self._transport, tally)
+            self._intake.settle(self.membership)
+
+    async def _check_anchor(self, tally: Tally) -> None:
+        """Ask for the envelope read last: a relay that was set back has it no more."""
+        anchor = self._journal.newest_placed()
+        if anchor is None:
+            return
+        async with _reading(self._transport, anchor.position - 1) as stream:
+            async for position, data in stream:
+                if position == anchor.position and sha256(data) == anchor.hash:
+                    return
+                break
+        self._set_back(anchor.author, anchor.number, tally)
+
+    def _set_back(self, device: DeviceId, number: int, tally: Tally) -> None:
+        found = RollbackDetected(
+            "the relay no longer gives it", device=device, number=number
+        )
+        with self._journal.storage.transaction():
+            self._intake.note(found, tally)
+            self._journal.forget_positions()
+
+    def _is_rescan_due(self) -> bool:
+        """Tell whether to read everything again: for what is missing, in moderation."""
+        if not self._journal.state(State.RESCAN) and not self.frontier.missing:
+            return False
+        since_ms = self._clock() - self._journal.state(State.RESCANNED_MS)
+        return abs(since_ms) >= _RESCAN_EVERY_MS
+
+    async def _push(self, tally: Tally) -> bool:
+        """Send all there is; return whether the relay took it.
+
+        Where it did not, everything is to be read again first: the relay was set
+        back, or holds envelopes of ours that we do not know.
+        """
+        try:
+            await self._outbox.send_all(self._transport, tally)
+            while self._outbox.seal_next(self.membership, tally):
+                await self._outbox.send_all(self._transport, tally)
+        except NumberTakenError:
+            tally.alert(RelayMisbehaved("the relay says it has another one of ours"))
+            self._journal.forget_positions()
+        except ConflictError as conflict:
+            self._set_back(self.frontier.own, conflict.head_number + 1, tally)
+        else:
+            return True
+        return False
+
+
+@asynccontextmanager
+async def _reading(
+    transport: VaultTransport, after: int
+) -> AsyncIterator[AsyncIterator[tuple[int, bytes]]]:
+    """Yield the relay's log above *after*, and let go of it in any case."""
+    stream = transport.read(after)
+    try:
+        yield stream
+    finally:
+        if isinstance(stream, AsyncGenerator):
+            await stream.aclose()
+
+
+async def _grouped(
+    stream: AsyncIterator[tuple[int, bytes]],
+) -> AsyncIterator[list[Offered]]:
+    group, size = list[Offered](), 0
+    async for position, data in stream:
+        group.append(Offered.parse(position, data))
+        size += len(data)
+        if size >= _GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+async def _first(
+    timeout_seconds: float, *awaitables: Coroutine[object, object, object]
+) -> None:
+    """Return when the first of *awaitables* is done, or at the timeout.
+
+    Raises:
+        what the first one raised, if it did.
+    """
+    tasks = [asyncio.ensure_future(each) for each in awaitables]
+    try:
+        done, _ = await asyncio.wait(
+            tasks, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

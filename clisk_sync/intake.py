@@ -1,0 +1,244 @@
+"""Envelopes in: protocol/envelope.md §6, step by step.
+
+Bytes that no member signed stop at step 4 and never reach the vault. One
+transaction takes a handful of envelopes, with everything that follows from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from clisk_sync.envelope import (
+    Envelope,
+    UnverifiedEnvelope,
+    parse_unverified_envelope,
+)
+from clisk_sync.envelope_content import Content, parse_content
+from clisk_sync.errors import (
+    CloneDetected,
+    ForeignEnvelope,
+    ForkDetected,
+    GapError,
+    NotAMember,
+    PeerError,
+    RelayMisbehaved,
+    ReplayedEnvelope,
+    SyncError,
+    UnknownEpoch,
+)
+from clisk_sync.frontier import Frontier
+from clisk_sync.frontier_store import load_frontier, save_frontier
+from clisk_sync.journal import Journal, State
+from clisk_sync.membership import Membership
+from clisk_sync.ports import VaultPort
+from clisk_sync.report import SetAside, Tally
+from clisk_vault.document import Applied, Orphan
+from clisk_vault.errors import (
+    FormatError,
+    TamperedError,
+    UnsupportedError,
+    VaultError,
+)
+from clisk_vault.replica import IncomingChange
+
+_Unreadable: TypeAlias = FormatError | UnsupportedError
+# After these something may stand in the log that was not taken: read it all again.
+_LOSES_SIGHT = (
+    RelayMisbehaved,
+    ForeignEnvelope,
+    NotAMember,
+    TamperedError,
+    GapError,
+    UnknownEpoch,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What the relay gives at a position, offer or not readable: all a claim."""
+
+    position: int
+    envelope: UnverifiedEnvelope | _Unreadable
+
+    @classmethod
+    def parse(cls, position: int, data: bytes) -> Offered:
+        """Return what *data* is; nothing is checked but its shape."""
+        try:
+            return cls(position, parse_unverified_envelope(data))
+        except (FormatError, UnsupportedError) as err:
+            return cls(position, err)
+
+    def is_known_to(self, membership: Membership) -> bool:
+        """Tell whether *membership* has the author and the epoch it names."""
+        if not isinstance(self.envelope, UnverifiedEnvelope):
+            return True
+        header = self.envelope.unverified_header
+        return header.author in membership.devices and header.epoch <= membership.epoch
+
+
+class Intake:
+    """Takes envelopes into the vault, one verified step after another."""
+
+    def __init__(
+        self, vault: VaultPort, journal: Journal, clock: Callable[[], int]
+    ) -> None:
+        self._vault = vault
+        self._journal = journal
+        self._clock = clock
+        self.frontier = load_frontier(journal.storage, vault.secrets.public.id)
+
+    def receive(
+        self, offered: Sequence[Offered], membership: Membership, tally: Tally
+    ) -> None:
+        """Take what of *offered* may be believed, in one transaction.
+
+        What may not be believed becomes an alert, and evidence where it is signed.
+        """
+        start = self.frontier
+        try:
+            with self._journal.storage.transaction():
+                for offer in offered:
+                    self._receive_one(offer, membership, tally)
+                    cursor = max(offer.position, self._journal.state(State.CURSOR))
+                    self._journal.set_state(State.CURSOR, cursor)
+                save_frontier(self._journal.storage, start, self.frontier)
+        except BaseException:
+            self.frontier = start
+            raise
+
+    def save(self, frontier: Frontier) -> None:
+        """Move to *frontier*; call it within a transaction that may still fail."""
+        save_frontier(self._journal.storage, self.frontier, frontier)
+        self.frontier = frontier
+
+    def settle(self, membership: Membership) -> None:
+        """Note what *membership* has brought of the records that were missing."""
+        with self._journal.storage.transaction():
+            now_ms = self._clock()
+            self.save(self.frontier.await_records(membership, now_ms=now_ms))
+
+    def note(self, found: SyncError | VaultError, tally: Tally) -> None:
+        """Report *found*, and keep the evidence of it."""
+        tally.alert(found)
+        if isinstance(found, PeerError):
+            self._journal.keep_evidence(found, self._clock())
+        if isinstance(found, _LOSES_SIGHT):
+            self._journal.set_state(State.RESCAN, 1)
+        if isinstance(found, CloneDetected) or (
+            isinstance(found, ForkDetected) and found.device == self.frontier.own
+        ):
+            self._journal.set_state(State.CLONED, 1)
+
+    def _receive_one(
+        self, offer: Offered, membership: Membership, tally: Tally
+    ) -> None:
+        try:
+            envelope = self._believe(offer, membership)
+        except ReplayedEnvelope as again:
+            self._place_again(offer.position, again, tally)
+        except (PeerError, TamperedError, UnsupportedError) as refused:
+            self.note(refused, tally)
+        else:
+            self._take(offer.position, envelope, membership, tally)
+
+    def _believe(self, offer: Offered, membership: Membership) -> Envelope:
+        """Return the envelope at *offer* when it passes steps 1 to 6.
+
+        Raises:
+            PeerError, TamperedError, UnsupportedError: as the step says.
+        """
+        unverified = offer.envelope
+        if isinstance(unverified, FormatError):  # 6.1
+            raise RelayMisbehaved(
+                f"position {offer.position}: not an envelope"
+            ) from unverified
+        if isinstance(unverified, UnsupportedError):
+            raise unverified
+        header = unverified.unverified_header
+        if header.vault != self._vault.id:  # 6.2
+            raise ForeignEnvelope(
+                f"position {offer.position}: an envelope of another vault"
+            )
+        member = membership.member(header.author)  # 6.3
+        envelope = unverified.verify(member.public.signing)  # 6.4
+        self.frontier.check_next(envelope, self._journal)  # 6.5
+        if header.epoch not in self._vault.epochs.numbers():  # 6.6
+            raise UnknownEpoch(
+                "sealed in an epoch whose record the relay does not give",
+                device=header.author,
+                number=header.number,
+            )
+        return envelope
+
+    def _place_again(
+        self, position: int, again: ReplayedEnvelope, tally: Tally
+    ) -> None:
+        """Note where a known envelope stands; standing twice is a replay."""
+        known = self._journal.position_of(again.device, again.number)
+        if known is None:
+            self._journal.place(again.device, again.number, position)
+        elif known != position:
+            tally.alert(again)
+
+    def _take(
+        self, position: int, envelope: Envelope, membership: Membership, tally: Tally
+    ) -> None:
+        """Make *envelope* part of the frontier, then of the vault."""
+        now_ms = self._clock()
+        self._journal.keep_envelope(envelope, position)  # 6.7
+        disputes = self.frontier.disputes(envelope, self._journal)
+        content = self._open(envelope, tally)  # 6.8
+        written_ms = 0 if content is None else content.clock_ms
+        self.frontier = self.frontier.take(
+            envelope, written_ms=written_ms, now_ms=now_ms
+        )
+        tally.pulled += 1
+        for found in disputes:
+            self.note(found, tally)
+        if content is not None:
+            self._hear(envelope, content, membership, tally)
+            self._apply(envelope, content, tally)  # 6.9
+
+    def _open(self, envelope: Envelope, tally: Tally) -> Content | None:
+        """Return the inside, or set the envelope aside with the reason."""
+        header = envelope.header
+        try:
+            plain = envelope.open(self._vault.epochs.secret(header.epoch))
+            return parse_content(plain, author=header.author)
+        except (FormatError, TamperedError, UnsupportedError) as err:
+            aside = SetAside(header.author, header.number, str(err))
+            self._journal.set_aside(aside.author, aside.number, aside.reason)
+            tally.set_aside.append(aside)
+            return None
+
+    def _hear(
+        self,
+        envelope: Envelope,
+        content: Content,
+        membership: Membership,
+        tally: Tally,
+    ) -> None:
+        self.frontier, found = self.frontier.hear(
+            envelope,
+            content.claim,
+            self._journal,
+            membership=membership,
+            now_ms=self._clock(),
+        )
+        for each in found:
+            self.note(each, tally)
+
+    def _apply(self, envelope: Envelope, content: Content, tally: Tally) -> None:
+        author = envelope.header.author
+        arrived = [
+            IncomingChange(author, each.item, each.change) for each in content.changes
+        ]
+        for outcome in self._vault.replica.apply_all(arrived):
+            if isinstance(outcome, Applied):
+                tally.changes_in += 1
+            elif isinstance(outcome, Orphan):
+                tally.orphans += 1
+            else:
+                tally.quarantined += 1

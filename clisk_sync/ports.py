@@ -1,0 +1,79 @@
+"""What sync needs from a vault; `clisk_vault.Vault` has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from clisk_vault.device import DeviceSecrets
+from clisk_vault.ids import VaultId
+from clisk_vault.keys import EpochSecret
+from clisk_vault.pending import PendingChange
+from clisk_vault.replica import Arrival, IncomingChange
+from clisk_vault.storage import Storage
+
+
+class ReplicaPort(Protocol):
+    """Changes out, changes in; every call joins the transaction around it."""
+
+    def pending(self, limit_changes: int, limit_bytes: int) -> Sequence[PendingChange]:
+        """Return the oldest unsent changes within both limits, one at least."""
+        ...
+
+    def forget(self, through_rowid: int) -> None:
+        """Drop the unsent changes up to that one: an envelope has them now."""
+        ...
+
+    def apply_all(self, arrived: Sequence[IncomingChange]) -> Sequence[Arrival]:
+        """Bring in verified changes and return what became of each."""
+        ...
+
+
+class EpochsPort(Protocol):
+    """The epoch secrets that this device holds."""
+
+    @property
+    def current(self) -> int:
+        """The number under which new things are sealed."""
+        ...
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of all that are held."""
+        ...
+
+    def secret(self, number: int) -> EpochSecret:
+        """Return one of them."""
+        ...
+
+    def add(self, number: int, secret: EpochSecret) -> None:
+        """Keep one more; adding the same again changes nothing."""
+        ...
+
+
+class VaultPort(Protocol):
+    """An unlocked vault, as sync sees it: no items, no fields, no passphrase."""
+
+    @property
+    def id(self) -> VaultId:
+        """The vault's id."""
+        ...
+
+    @property
+    def secrets(self) -> DeviceSecrets:
+        """This device's keys."""
+        ...
+
+    @property
+    def storage(self) -> Storage:
+        """The open vault file."""
+        ...
+
+    @property
+    def replica(self) -> ReplicaPort:
+        """Changes out, changes in."""
+        ...
+
+    @property
+    def epochs(self) -> EpochsPort:
+        """The epoch secrets."""
+        ...

@@ -1,0 +1,94 @@
+"""Membership records in and out: protocol/membership.md §5.1.
+
+Keeps the verified list on disk and unwraps what new records bring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from clisk_sync.errors import (
+    MembershipRollback,
+    PeerError,
+    SyncError,
+    UnknownVaultError,
+)
+from clisk_sync.founding import unwrap_epochs
+from clisk_sync.journal import Journal, State
+from clisk_sync.membership import Membership
+from clisk_sync.ports import VaultPort
+from clisk_sync.record import parse_unverified_record
+from clisk_sync.report import Tally
+from clisk_sync.transport import VaultTransport
+from clisk_vault.errors import FormatError, TamperedError, VaultError
+
+
+class Roster:
+    """The membership of one vault, kept in step with a relay."""
+
+    def __init__(
+        self, vault: VaultPort, journal: Journal, clock: Callable[[], int]
+    ) -> None:
+        self._vault = vault
+        self._journal = journal
+        self._clock = clock
+        self.membership = journal.membership(vault.id)
+
+    async def pull(self, transport: VaultTransport, tally: Tally) -> None:
+        """Verify what the relay has, keep what is new, give back what it lost.
+
+        Records that must not be believed become alerts, and change nothing.
+
+        Raises:
+            TransportError, RelayRefused: the relay.
+            UnsupportedError: a kind of record that this program does not read.
+        """
+        try:
+            records = await transport.records()
+        except UnknownVaultError:
+            await self._bring_all(transport, tally)
+            return
+        try:
+            membership = self.membership.advance(records)
+        except MembershipRollback as set_back:
+            self._alert(set_back, tally)
+            await self._give_back(transport, len(records))
+        except (PeerError, FormatError, TamperedError) as found:
+            self._alert(found, tally)
+        else:
+            self.take(membership)
+
+    def take(self, membership: Membership) -> None:
+        """Keep *membership*, which continues the one held, and its new secrets."""
+        held = self._vault.epochs.numbers()
+        with self._journal.storage.transaction():
+            self._journal.keep_membership(membership)
+            self._journal.set_state(State.MET, 1)
+            if any(number not in held for number in membership.epochs):
+                secrets = unwrap_epochs(membership, self._vault.secrets)
+                for number, secret in secrets.items():
+                    self._vault.epochs.add(number, secret)
+        self.membership = membership
+
+    def _alert(self, found: SyncError | VaultError, tally: Tally) -> None:
+        tally.alert(found)
+        if isinstance(found, PeerError):
+            self._journal.keep_evidence(found, self._clock())
+
+    async def _bring_all(self, transport: VaultTransport, tally: Tally) -> None:
+        """Bring the vault to a relay that does not know it, or no longer does."""
+        if self._journal.state(State.MET):
+            self._alert(MembershipRollback("no longer given", height=0), tally)
+        await transport.create(self.membership.records[0])
+        await self._give_back(transport, 1)
+        with self._journal.storage.transaction():
+            self._journal.forget_positions()
+            self._journal.set_state(State.MET, 1)
+
+    async def _give_back(self, transport: VaultTransport, height: int) -> None:
+        """Send our own records from *height* on; each device sends its own."""
+        own = self._vault.secrets.public.id
+        for data in self.membership.records[height:]:
+            if parse_unverified_record(data).unverified_body.author != own:
+                return
+            await transport.append_record(data)
