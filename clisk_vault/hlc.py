@@ -81,15 +81,15 @@ class HybridClock:
         Raises:
             CallerError: this device's clock, or *after*, stands at the year 3000.
         """
-        last = self._last
-        if after is not None:
-            last = max(last, (after.time_ms, after.counter))
-        time_ms, counter = max((self._now_ms(), 0), _successor(*last))
+        own = max((self._now_ms(), 0), _successor(*self._last))
+        forced = _successor(after.time_ms, after.counter) if after else own
+        time_ms, counter = max(own, forced)
         if time_ms >= END_OF_TIME_MS:
             raise CallerError(
                 "stamp: this device's clock shows a year past 3000",
                 advice="set the clock of this device, then try again",
             )
+        self._last = own
         stamp = Stamp(time_ms, counter, self.device)
         self.observe(stamp)
         return stamp
