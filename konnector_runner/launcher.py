@@ -171,12 +171,20 @@ class Launcher(LinkOwner):
             role,
             self,
             methods=methods,
-            handshake_seconds=self._limits.handshake_seconds,
+            limits=self._limits,
         )
 
     def _scripts(self, role: str) -> Callable[[str], list[str]]:
-        bundle = self._konnector.bundle
-        return lambda binding: [page_script(bundle, role=role, binding=binding)]
+        def scripts(binding: str) -> list[str]:
+            script = page_script(
+                self._konnector.bundle,
+                role=role,
+                binding=binding,
+                max_message=self._limits.message_characters,
+            )
+            return [script]
+
+        return scripts
 
     async def _answer(self, link: Link, asked: Asked) -> None:
         try:

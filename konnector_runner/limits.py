@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from konnector_runner.bridge import MAX_MESSAGE
+
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
@@ -12,6 +14,7 @@ class RunLimits:
     handshake_seconds: float = 10
     set_worker_state_seconds: float = 30
     run_seconds: float = 15 * 60
+    message_characters: int = MAX_MESSAGE
     file_bytes: int = 64 * 1024 * 1024
     files: int = 10_000
     bills: int = 10_000

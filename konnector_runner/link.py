@@ -30,6 +30,7 @@ from konnector_runner.errors import (
     RunFailed,
     RunnerError,
 )
+from konnector_runner.limits import RunLimits
 from konnector_runner.session import (
     SET_TYPE_REQUEST,
     Answered,
@@ -84,12 +85,12 @@ class Link(PageListener):
         owner: LinkOwner,
         *,
         methods: frozenset[str],
-        handshake_seconds: float,
+        limits: RunLimits,
     ) -> None:
         self.role = role
         self._owner = owner
         self._methods = methods
-        self._handshake_seconds = handshake_seconds
+        self._limits = limits
         self._document: Document | None = None
         self._lost: Document | None = None
         self._session: Session | None = None
@@ -111,7 +112,7 @@ class Link(PageListener):
             RunFailed: UNKNOWN_ERROR.HANDSHAKE_FAILED, it did not answer in time.
         """
         try:
-            await asyncio.wait_for(self._ready.wait(), self._handshake_seconds)
+            await asyncio.wait_for(self._ready.wait(), self._limits.handshake_seconds)
         except TimeoutError:
             raise RunFailed(
                 "UNKNOWN_ERROR.HANDSHAKE_FAILED",
@@ -198,13 +199,15 @@ class Link(PageListener):
         self._stale += self._waiting.values()
         self._waiting = {}
         asyncio.get_running_loop().call_later(
-            self._handshake_seconds, self._give_up, document
+            self._limits.handshake_seconds, self._give_up, document
         )
         self._owner.on_document(self)
 
     def on_text(self, document: Document, text: str) -> None:
         try:
-            message = parse_message(text)
+            message = parse_message(
+                text, max_characters=self._limits.message_characters
+            )
         except FormatError as fault:
             self._owner.on_fault(self, fault)
             return

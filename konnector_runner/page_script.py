@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from konnector_runner.bridge import MAX_MESSAGE
 from konnector_runner.strict_json import encode_json
 
 _ASK_EVERY_MS = 100
@@ -21,7 +20,7 @@ def _prelude() -> tuple[str, str, str]:
     return before, between, after
 
 
-def page_script(bundle: str, *, role: str, binding: str) -> str:
+def page_script(bundle: str, *, role: str, binding: str, max_message: int) -> str:
     """Return the script that makes a document the *role*, "pilot" or "worker".
 
     *bundle* must be a whole script by itself (Page.compile tells): the guard
@@ -32,7 +31,7 @@ def page_script(bundle: str, *, role: str, binding: str) -> str:
         {
             "role": role,
             "binding": binding,
-            "maxMessage": MAX_MESSAGE,
+            "maxMessage": max_message,
             "askEveryMs": _ASK_EVERY_MS,
             "asks": _ASKS,
         }

@@ -54,7 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: DemoSite
     server_version = "DemoEnergy"
 
-    def do_GET(self) -> None:  # noqa: N802  # http.server calls it by this name
+    def do_GET(self) -> None:  # http.server calls it by this name
         """Answer a page or a bill."""
         logged_in = self._session() in self.server.sessions
         if self.path == "/logout":
@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.send_error(404)
 
-    def do_POST(self) -> None:  # noqa: N802  # http.server calls it by this name
+    def do_POST(self) -> None:  # http.server calls it by this name
         """Take a login."""
         length = int(self.headers.get("Content-Length") or 0)
         if self.path != "/login" or not 0 < length <= _MAX_FORM:

@@ -1,0 +1,1 @@
+"""Tests of konnector_runner; those marked `browser` open a real Chromium."""
