@@ -164,6 +164,8 @@ class ItemStore:
             document = EntryDocument.load(saved, actor)
             view = ItemView.from_entries(document.entries())
         entries = composer(view, next_stamp(view, self._session.stamps))
+        if not entries:
+            raise CallerError("write: no field named")
         for part in in_changes(entries):
             self._pending.add(item, document.write(part))
         self.put(item, document.save())
