@@ -1,0 +1,1 @@
+"""The background process that holds the unlocked vault: protocol/agent.md."""

@@ -1,0 +1,28 @@
+"""One connected client, as operations see it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+from clisk import wire
+from clisk.agent.admission import Admission
+from clisk.agent.joining import Joining
+from clisk.agent.konnector_session import KonnectorSession
+
+SendEvent = Callable[[str, wire.Message], Awaitable[None]]
+
+
+class Caller:
+    """What one connection has, and what ends with it.
+
+    ``konnector`` is set once and confines the connection from then on: the
+    process that drives a konnector needs no other operation.
+    """
+
+    def __init__(self, send_event: SendEvent) -> None:
+        self.send_event = send_event
+        self.konnector: KonnectorSession | None = None
+        self.admission: Admission | None = None
+        self.joining: Joining | None = None
+        self.at_hang_up = AsyncExitStack()

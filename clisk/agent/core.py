@@ -1,0 +1,125 @@
+"""The agent itself: one home folder, at most one open vault, one idle timer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from clisk.agent.idle import IdleTimer
+from clisk.agent.journal import log
+from clisk.agent.settings import load_settings
+from clisk.agent.sync_driver import SyncDriver
+from clisk.agent.worker import VaultThread
+from clisk.home import Home
+from clisk_vault.errors import LockedError
+from clisk_vault.vault import Vault
+
+Result = TypeVar("Result")
+
+IDLE_SECONDS = 15 * 60.0
+# A sleeping machine wakes with its timers unfinished: look at least this often.
+_LOOK_SECONDS = 15.0
+
+
+class Agent:
+    """Holds the unlocked vault; every operation goes through here."""
+
+    def __init__(self, home: Home, *, timer: IdleTimer | None = None) -> None:
+        self.home = home
+        self.folder = Path(home.folder)
+        self.vault_path = Path(home.vault)
+        self.thread = VaultThread()
+        self.timer = timer or IdleTimer(IDLE_SECONDS)
+        self.stopped = asyncio.Event()
+        # Held while a vault is made, joined or unlocked: one at a time.
+        self.opening = asyncio.Lock()
+        self._open: SyncDriver | None = None
+        self._in_use = 0
+
+    @property
+    def unlocked(self) -> bool:
+        """Whether the vault is open."""
+        return self._open is not None
+
+    @property
+    def driver(self) -> SyncDriver:
+        """The open vault with what keeps it in step.
+
+        Raises:
+            LockedError: the vault is not open.
+        """
+        if self._open is None:
+            raise LockedError
+        return self._open
+
+    async def vault(self, work: Callable[[Vault], Result]) -> Result:
+        """Return what *work* makes of the open vault; raises LockedError."""
+        vault = self.driver.vault
+        return await self.thread.run(lambda: work(vault))
+
+    async def change(self, work: Callable[[Vault], Result]) -> Result:
+        """Do as vault(), and send to the other devices what *work* changed."""
+        driver = self.driver
+        result = await self.vault(work)
+        await self.thread.run(driver.nudge)
+        return result
+
+    async def sync(
+        self, work: Callable[[SyncDriver], Coroutine[Any, Any, Result]]
+    ) -> Result:
+        """Return what *work* returns, done on the vault's thread; raises LockedError.
+
+        It is cancelled when the client that asked hangs up.
+        """
+        return await self.thread.run_async(work(self.driver))
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Put off the automatic lock while an operation runs, and start it anew."""
+        self._in_use += 1
+        self.timer.touch()
+        try:
+            yield
+        finally:
+            self._in_use -= 1
+            self.timer.touch()
+
+    async def opened(self, vault: Vault) -> None:
+        """Take *vault*, just unlocked, and begin to keep it in step."""
+        relay_url = load_settings(self.folder).relay
+
+        async def begin() -> SyncDriver:
+            return SyncDriver(vault, relay_url)
+
+        self._open = await self.thread.run_async(begin())
+        log.info("unlocked")
+
+    async def lock(self) -> None:
+        """Stop syncing, close the vault and drop every key."""
+        driver, self._open = self._open, None
+        if driver is not None:
+            await self.thread.run_async(driver.stop())
+            # Queued behind what still runs, so nothing is cut in the middle.
+            await self.thread.run(driver.vault.lock)
+            log.info("locked")
+
+    async def lock_if_idle(self) -> None:
+        """Lock when the timer has run out and nothing is going on."""
+        if self.unlocked and not self._in_use and self.timer.left_seconds() <= 0:
+            log.info("idle")
+            await self.lock()
+
+    async def watch_idle(self) -> None:
+        """Lock in time; runs as long as the agent."""
+        while True:
+            await self.lock_if_idle()
+            left = self.timer.left_seconds() if self.unlocked else _LOOK_SECONDS
+            await asyncio.sleep(min(max(left, 0.2), _LOOK_SECONDS))
+
+    async def close(self) -> None:
+        """Lock and end the vault's thread."""
+        await self.lock()
+        self.thread.close()

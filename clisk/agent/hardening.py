@@ -1,0 +1,23 @@
+"""What the operating system can do to keep the agent's memory to itself."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import sys
+
+_PR_SET_DUMPABLE = 4
+
+
+def keep_memory_private() -> None:
+    """Forbid core dumps, and on Linux debuggers of the same user as well.
+
+    Also makes every file the process creates its owner's alone. Called before
+    any secret is in memory.
+    """
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform.startswith("linux"):
+        # No Python function: prctl(PR_SET_DUMPABLE, 0) closes /proc/PID/mem.
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

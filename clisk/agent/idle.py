@@ -1,0 +1,36 @@
+"""When a vault nobody uses locks itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+def suspended_time_counts() -> float:
+    """Return seconds of a clock that nobody can set and that runs through sleep."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
+
+
+class IdleTimer:
+    """Counts down from the last use. Holds no task and never sleeps itself."""
+
+    def __init__(
+        self, seconds: float, clock: Callable[[], float] = suspended_time_counts
+    ) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._used_at = clock()
+
+    def touch(self) -> None:
+        """Start over: the person used the vault now."""
+        self._used_at = self._clock()
+
+    def set_limit(self, seconds: float) -> None:
+        """Lock after so much time without use from now on."""
+        self._seconds = seconds
+        self.touch()
+
+    def left_seconds(self) -> float:
+        """Return how long until the vault locks; zero or less: now."""
+        return self._used_at + self._seconds - self._clock()

@@ -1,0 +1,92 @@
+"""How a vault comes to be open: made here, or unlocked."""
+
+from __future__ import annotations
+
+from clisk.agent.core import Agent
+from clisk.agent.settings import Settings, save_settings
+from clisk_sync.founding import found
+from clisk_sync.journal import Journal
+from clisk_sync.membership import Membership
+from clisk_sync.origin import relay_origin
+from clisk_vault.device import enrol
+from clisk_vault.errors import StoreError
+from clisk_vault.keys import SecretText
+from clisk_vault.passphrase import calibrate
+from clisk_vault.storage import Storage
+from clisk_vault.vault import Vault
+
+
+async def create(
+    agent: Agent,
+    passphrase: SecretText,
+    *,
+    name: str,
+    relay_url: str | None,
+    unlock_seconds: float,
+) -> Vault:
+    """Make a vault with this device as its only member, and open it.
+
+    Raises:
+        StoreError: there is one already.
+    """
+    async with agent.opening:
+        refuse_second_vault(agent)
+        relay = None if relay_url is None else relay_origin(relay_url)
+        vault = await agent.thread.run(
+            lambda: _create(agent, passphrase, name, unlock_seconds)
+        )
+        save_settings(agent.folder, Settings(relay=relay))
+        await agent.opened(vault)
+        return vault
+
+
+def refuse_second_vault(agent: Agent) -> None:
+    """Refuse to put a vault where one is.
+
+    Raises:
+        StoreError: there is one.
+    """
+    if agent.vault_path.exists():
+        raise StoreError(
+            "there is a vault here already",
+            advice="open it: clisk unlock; or choose another --home",
+        )
+
+
+def _create(
+    agent: Agent, passphrase: SecretText, name: str, unlock_seconds: float
+) -> Vault:
+    secrets, first_log_key = enrol()
+    genesis, vault_id, secret = found(secrets, name)
+    membership = Membership.verify(vault_id, [genesis])
+
+    def keep(storage: Storage) -> None:
+        Journal(storage).keep_membership(membership)
+
+    return Vault.create(
+        agent.vault_path,
+        passphrase=passphrase,
+        secrets=secrets,
+        first_log_key=first_log_key,
+        vault_id=vault_id,
+        epochs={membership.epoch: secret},
+        profile=calibrate(unlock_seconds),
+        also=keep,
+    )
+
+
+async def unlock(agent: Agent, passphrase: SecretText) -> None:
+    """Open the vault; when it is open, only check the passphrase.
+
+    Raises:
+        PassphraseError: it does not open this vault.
+        StoreError, FormatError, TamperedError: the file.
+    """
+    async with agent.opening:
+        vault = await agent.thread.run(
+            lambda: Vault.unlock(agent.vault_path, passphrase)
+        )
+        if agent.unlocked:
+            await agent.thread.run(vault.lock)
+        else:
+            await agent.opened(vault)

@@ -1,0 +1,24 @@
+"""What the agent can be asked, one subject a module."""
+
+from __future__ import annotations
+
+import importlib
+
+_MODULES = (
+    "life",
+    "items",
+    "reading",
+    "conflicts",
+    "grants",
+    "log",
+    "sync",
+    "pairing",
+    "joining",
+    "konnector",
+)
+
+
+def load() -> None:
+    """Fill the registry's table."""
+    for name in _MODULES:
+        importlib.import_module(f"{__name__}.{name}")

@@ -1,0 +1,203 @@
+"""add, edit, trash, restore, list, view: items without their secrets."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from clisk.agent import drafting
+from clisk.agent.caller import Caller
+from clisk.agent.core import Agent
+from clisk.agent.labels import labelled_fields
+from clisk.agent.registry import Answer, Params, operation
+from clisk.agent.resolve import resolve_item, search
+from clisk_vault.ids import ItemId
+from clisk_vault.overview import ItemOverview
+from clisk_vault.vault import Vault
+
+
+class AddParams(Params):
+    """A new item."""
+
+    type: str
+    title: str = Field(min_length=1)
+    changes: drafting.Changes = Field(default_factory=drafting.Changes)
+
+
+class ItemParams(Params):
+    """An item, by id, title, or words that only it matches."""
+
+    item: str = Field(min_length=1)
+
+
+class EditParams(ItemParams):
+    """Changes to an item."""
+
+    changes: drafting.Changes
+
+
+class ItemAnswer(Answer):
+    """The id of the item that was meant or made."""
+
+    item: str
+
+
+@operation("add", AddParams, ItemAnswer)
+async def add(agent: Agent, _caller: Caller, params: AddParams) -> ItemAnswer:
+    """Store a new item."""
+    draft = drafting.draft(params.type, params.title, params.changes)
+    item = await agent.change(lambda vault: vault.add(draft))
+    return ItemAnswer(item=item.hex())
+
+
+@operation("edit", EditParams, ItemAnswer)
+async def edit(agent: Agent, _caller: Caller, params: EditParams) -> ItemAnswer:
+    """Change fields of an item; earlier values become its history."""
+
+    def work(vault: Vault) -> ItemId:
+        item = resolve_item(vault, params.item)
+        vault.edit(item, drafting.edit(params.changes))
+        return item
+
+    item = await agent.change(work)
+    return ItemAnswer(item=item.hex())
+
+
+@operation("trash", ItemParams, ItemAnswer)
+async def trash(agent: Agent, _caller: Caller, params: ItemParams) -> ItemAnswer:
+    """Move an item to the trash."""
+
+    def work(vault: Vault) -> ItemId:
+        item = resolve_item(vault, params.item)
+        vault.trash(item)
+        return item
+
+    item = await agent.change(work)
+    return ItemAnswer(item=item.hex())
+
+
+@operation("restore", ItemParams, ItemAnswer)
+async def restore(agent: Agent, _caller: Caller, params: ItemParams) -> ItemAnswer:
+    """Take an item out of the trash."""
+
+    def work(vault: Vault) -> ItemId:
+        item = resolve_item(vault, params.item, trashed=True)
+        vault.restore(item)
+        return item
+
+    item = await agent.change(work)
+    return ItemAnswer(item=item.hex())
+
+
+class ListParams(Params):
+    """Which items: all, or those that match every word and every filter."""
+
+    query: str = ""
+    trash: bool = False
+    type: str | None = None
+    tag: str | None = None
+
+
+class ItemLine(Answer):
+    """One line of a list; nothing in it is secret."""
+
+    item: str
+    type: str
+    title: str
+    username: str
+    uris: list[str]
+    tags: list[str]
+    folder: str
+    favourite: bool
+    trashed: bool
+    conflict: bool
+    changed_ms: int
+
+
+class ListAnswer(Answer):
+    """The items found, best match first, or by title."""
+
+    items: list[ItemLine]
+
+
+@operation("list", ListParams, ListAnswer)
+async def list_items(agent: Agent, _caller: Caller, params: ListParams) -> ListAnswer:
+    """List items, without opening any of them."""
+
+    def wanted(entry: ItemOverview) -> bool:
+        return params.type in (None, entry.type) and (
+            params.tag is None or params.tag in entry.tags
+        )
+
+    found = await agent.vault(
+        lambda vault: search(vault, params.query, trashed=params.trash)
+    )
+    return ListAnswer(items=[_line(entry) for entry in found if wanted(entry)])
+
+
+def _line(entry: ItemOverview) -> ItemLine:
+    return ItemLine(
+        item=entry.item.hex(),
+        type=entry.type,
+        title=entry.title,
+        username=entry.username,
+        uris=list(entry.uris),
+        tags=list(entry.tags),
+        folder=entry.folder,
+        favourite=entry.favourite,
+        trashed=entry.trashed,
+        conflict=entry.conflict,
+        changed_ms=entry.changed_ms,
+    )
+
+
+class ShownField(Answer):
+    """One field: a secret one shows that it is there, never what it is."""
+
+    name: str
+    field: str
+    value: str | None
+    secret: bool
+    conflict: bool
+    versions: int
+
+
+class ViewAnswer(Answer):
+    """One item as it is shown."""
+
+    item: str
+    type: str
+    title: str
+    fields: list[ShownField]
+    created_ms: int
+    changed_ms: int
+    trashed: bool
+
+
+@operation("view", ItemParams, ViewAnswer)
+async def view(agent: Agent, _caller: Caller, params: ItemParams) -> ViewAnswer:
+    """Show an item; opens no secret and records nothing."""
+
+    def work(vault: Vault) -> ViewAnswer:
+        item = resolve_item(vault, params.item)
+        shown = vault.view(item)
+        return ViewAnswer(
+            item=item.hex(),
+            type=shown.type,
+            title=shown.title,
+            fields=[
+                ShownField(
+                    name=each.label,
+                    field=each.field.name,
+                    value=each.field.current.text,
+                    secret=each.field.secret,
+                    conflict=bool(each.field.conflicts),
+                    versions=len(each.field.versions),
+                )
+                for each in labelled_fields(shown)
+            ],
+            created_ms=shown.created_ms,
+            changed_ms=shown.changed_ms,
+            trashed=shown.trashed,
+        )
+
+    return await agent.vault(work)

@@ -1,0 +1,155 @@
+"""status, init, unlock, lock, passphrase.change, stop: the life of a vault."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+from pydantic import Field
+
+from clisk.agent import opening
+from clisk.agent.caller import Caller
+from clisk.agent.core import Agent
+from clisk.agent.registry import Answer, Done, NoParams, Params, Secret, operation
+from clisk_vault.vault import Vault, read_public
+
+
+class StatusAnswer(Answer):
+    """What can be said; less while the vault is locked."""
+
+    state: str
+    agent: bool
+    version: str
+    home: str
+    vault_id: str | None = None
+    device_id: str | None = None
+    device_name: str | None = None
+    items: int | None = None
+    conflicts: int | None = None
+    unsent: int | None = None
+    relay: str | None = None
+    last_sync_ms: int | None = None
+    locks_in_seconds: int | None = None
+
+
+@operation("status", NoParams, StatusAnswer, counts_as_use=False)
+async def status(agent: Agent, _caller: Caller, _params: NoParams) -> StatusAnswer:
+    """Tell how things stand; never counts as use."""
+    state = "none"
+    vault_id = device_id = None
+    if agent.vault_path.exists():
+        public = await agent.thread.run(lambda: read_public(agent.vault_path))
+        vault_id, device_id = public.vault_id.hex(), public.device_id.hex()
+        state = "unlocked" if agent.unlocked else "locked"
+    answer = StatusAnswer(
+        state=state,
+        agent=True,
+        version=version("clisk-vault"),
+        home=agent.home.folder,
+        vault_id=vault_id,
+        device_id=device_id,
+    )
+    if state != "unlocked":
+        return answer
+    return answer.model_copy(update=await _open_facts(agent))
+
+
+async def _open_facts(agent: Agent) -> dict[str, object]:
+    driver = agent.driver
+
+    def facts(vault: Vault) -> dict[str, object]:
+        lines = vault.overviews()
+        return {
+            "items": sum(not line.trashed for line in lines),
+            "conflicts": sum(line.conflict for line in lines),
+            "unsent": vault.replica.unsent(),
+            "device_name": driver.device_names().get(vault.device_id),
+            "relay": driver.relay_url,
+            "last_sync_ms": driver.last_sync_ms,
+            "locks_in_seconds": max(0, round(agent.timer.left_seconds())),
+        }
+
+    return await agent.vault(facts)
+
+
+UnlockSeconds = Annotated[float, Field(default=1.0, ge=0, le=30)]
+"""How long one try of the passphrase shall take here; never below the floor."""
+
+
+class InitParams(Params):
+    """A new vault."""
+
+    passphrase: Secret
+    name: str
+    relay: str | None = None
+    unlock_seconds: UnlockSeconds
+
+
+class InitAnswer(Answer):
+    """The new vault and its first device."""
+
+    vault_id: str
+    device_id: str
+
+
+@operation("init", InitParams, InitAnswer)
+async def init(agent: Agent, _caller: Caller, params: InitParams) -> InitAnswer:
+    """Make a vault with this device as its only member, and open it."""
+    vault = await opening.create(
+        agent,
+        params.passphrase,
+        name=params.name,
+        relay_url=params.relay,
+        unlock_seconds=params.unlock_seconds,
+    )
+    return InitAnswer(vault_id=vault.id.hex(), device_id=vault.device_id.hex())
+
+
+class UnlockParams(Params):
+    """The passphrase, and after how long without use to lock again."""
+
+    passphrase: Secret
+    lock_after_seconds: int | None = Field(default=None, ge=1, le=24 * 3600)
+
+
+class UnlockAnswer(Answer):
+    """How many items there are, without those in the trash."""
+
+    items: int
+
+
+@operation("unlock", UnlockParams, UnlockAnswer)
+async def unlock(agent: Agent, _caller: Caller, params: UnlockParams) -> UnlockAnswer:
+    """Open the vault; when it is open, check the passphrase all the same."""
+    await opening.unlock(agent, params.passphrase)
+    if params.lock_after_seconds is not None:
+        agent.timer.set_limit(params.lock_after_seconds)
+    return UnlockAnswer(items=await agent.vault(lambda vault: len(vault.find(""))))
+
+
+@operation("lock", NoParams, Done, counts_as_use=False)
+async def lock(agent: Agent, _caller: Caller, _params: NoParams) -> Done:
+    """Close the vault, drop every key and stop syncing."""
+    await agent.lock()
+    return Done()
+
+
+class ChangeParams(Params):
+    """The old passphrase and the new one."""
+
+    old: Secret
+    new: Secret
+
+
+@operation("passphrase.change", ChangeParams, Done)
+async def change(agent: Agent, _caller: Caller, params: ChangeParams) -> Done:
+    """Change the passphrase of the vault on this device."""
+    await agent.vault(lambda vault: vault.change_passphrase(params.old, params.new))
+    return Done()
+
+
+@operation("stop", NoParams, Done, counts_as_use=False)
+async def stop(agent: Agent, caller: Caller, _params: NoParams) -> Done:
+    """Lock, and end the agent once this client has its answer and hangs up."""
+    caller.at_hang_up.callback(agent.stopped.set)
+    return Done()

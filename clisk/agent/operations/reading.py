@@ -1,0 +1,83 @@
+"""reveal: the door to secrets. The vault records each read before it opens one."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from clisk.agent.caller import Caller
+from clisk.agent.core import Agent
+from clisk.agent.labels import find_field
+from clisk.agent.registry import Answer, Params, operation
+from clisk.agent.resolve import resolve_item
+from clisk_vault.access_record import Requester, RequesterKind
+from clisk_vault.hlc import parse_stamp
+from clisk_vault.ids import ItemId
+from clisk_vault.reveal import ReadRequest
+from clisk_vault.vault import Vault
+
+PERSON = Requester(RequesterKind.PERSON, "command line")
+
+
+class RevealParams(Params):
+    """Which field of which item, and why."""
+
+    item: str = Field(min_length=1)
+    field: str = Field(min_length=1)
+    purpose: str = Field(min_length=1, max_length=200)
+
+
+class RevealAnswer(Answer):
+    """The value, with the names that were meant."""
+
+    item: str
+    field: str
+    value: str
+
+
+class RevealVersionParams(Params):
+    """Which version of which field."""
+
+    item: str = Field(min_length=1)
+    field: str = Field(min_length=1)
+    version: str
+
+
+@operation("reveal", RevealParams, RevealAnswer)
+async def reveal(agent: Agent, _caller: Caller, params: RevealParams) -> RevealAnswer:
+    """Give one field of one item; the read of a secret is recorded first.
+
+    A field that is not secret is given without a record, as `view` gives it.
+    """
+
+    def work(vault: Vault) -> RevealAnswer:
+        item = resolve_item(vault, params.item)
+        found = find_field(vault.view(item), params.field)
+        value = found.current.text
+        if found.secret:
+            request = ReadRequest(item, found.name, PERSON, params.purpose)
+            value = vault.reveal(request).expose()
+        assert value is not None, "a field is clear, secret or not found"
+        return RevealAnswer(item=item.hex(), field=found.name, value=value)
+
+    return await agent.vault(work)
+
+
+@operation("reveal.version", RevealVersionParams, RevealAnswer)
+async def reveal_version(
+    agent: Agent, _caller: Caller, params: RevealVersionParams
+) -> RevealAnswer:
+    """Give one version of a field, current or earlier; always recorded."""
+
+    def work(vault: Vault) -> RevealAnswer:
+        item = resolve_item(vault, params.item)
+        field = find_field(vault.view(item), params.field)
+        value = vault.reveal(_version_request(item, field.name, params.version))
+        return RevealAnswer(item=item.hex(), field=field.name, value=value.expose())
+
+    return await agent.vault(work)
+
+
+def _version_request(item: ItemId, field: str, version: str) -> ReadRequest:
+    return ReadRequest(
+        item, field, PERSON, "compare versions", version=parse_stamp(version)
+    )

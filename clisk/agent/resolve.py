@@ -1,0 +1,66 @@
+"""Which item a person means: an id, a title, or words that only one matches."""
+
+from __future__ import annotations
+
+from clisk.errors import CliskError
+from clisk_vault.ids import ItemId
+from clisk_vault.overview import ItemOverview
+from clisk_vault.search import SearchIndex
+from clisk_vault.vault import Vault
+
+_MIN_PREFIX = 6
+
+
+class NoSuchItemError(CliskError):
+    """Nothing in the vault is meant by these words."""
+
+    default_advice = "look at: clisk list"
+
+
+class AmbiguousItemError(CliskError):
+    """The words mean several items."""
+
+    default_advice = "use more words, or the id that clisk list shows"
+
+
+def resolve_item(vault: Vault, meant: str, *, trashed: bool = False) -> ItemId:
+    """Return the one item that *meant* names.
+
+    An id comes first, then a title as it is, then search: among the items in
+    the trash if *trashed*, or else among the others.
+
+    Raises:
+        NoSuchItemError, AmbiguousItemError: none, or several.
+    """
+    by_id = _by_id(vault, meant)
+    if by_id:
+        return _only(by_id)
+    found = search(vault, meant, trashed=trashed)
+    titled = [each for each in found if each.title.casefold() == meant.casefold()]
+    return _only(titled or found)
+
+
+def search(vault: Vault, query: str, *, trashed: bool) -> list[ItemOverview]:
+    """Return the items that match *query*, in the trash or outside it."""
+    if not trashed:
+        return vault.find(query)
+    index: SearchIndex[ItemOverview] = SearchIndex()
+    for entry in vault.overviews():
+        if entry.trashed:
+            index.put(entry, entry.title, (entry.username, *entry.uris, *entry.tags))
+    return index.find(query)
+
+
+def _by_id(vault: Vault, meant: str) -> list[ItemOverview]:
+    digits = meant.lower()
+    if len(digits) < _MIN_PREFIX or set(digits) - set("0123456789abcdef"):
+        return []
+    return [each for each in vault.overviews() if each.item.hex().startswith(digits)]
+
+
+def _only(found: list[ItemOverview]) -> ItemId:
+    if not found:
+        raise NoSuchItemError("no item matches")
+    if len(found) > 1:
+        raise AmbiguousItemError(f"{len(found)} items match")
+    return found[0].item

@@ -1,0 +1,148 @@
+"""The options that `clisk add` and `clisk edit` share, turned into a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import click
+
+from clisk.errors import UsageError
+from clisk.wire import Message
+from clisk_vault.item_types import Secrecy, secrecy
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("-u", "--username", metavar="NAME", help="User name of a login."),
+    click.option("--uri", "uris", multiple=True, metavar="URL", help="Add an address."),
+    click.option("--tag", "tags", multiple=True, metavar="TAG", help="Add a tag."),
+    click.option("--folder", metavar="NAME", help="Folder to show it in."),
+    click.option("--favourite/--no-favourite", default=None, help="Mark it."),
+    click.option(
+        "-s",
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="FIELD=VALUE",
+        help="Set a field that is not secret.",
+    ),
+    click.option(
+        "--custom",
+        "customs",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Add a field of your own, in clear text.",
+    ),
+    click.option(
+        "--ask",
+        "asked",
+        multiple=True,
+        metavar="FIELD",
+        help="Ask for a secret field on the terminal.",
+    ),
+    click.option(
+        "--read",
+        "reads",
+        multiple=True,
+        metavar="FIELD=N",
+        help="Read a secret field from descriptor N.",
+    ),
+    click.option(
+        "--generate",
+        "generated",
+        multiple=True,
+        metavar="FIELD",
+        help="Put a new random password into a field.",
+    ),
+    click.option(
+        "--hidden",
+        "hidden",
+        multiple=True,
+        metavar="NAME",
+        help="Add a secret field of your own; asked for on the terminal.",
+    ),
+)
+
+
+def field_options(function: Function) -> Function:
+    """Give a command the options that say what goes into an item."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def changes_from(
+    *,
+    username: str | None,
+    uris: tuple[str, ...],
+    tags: tuple[str, ...],
+    folder: str | None,
+    favourite: bool | None,
+    assignments: tuple[str, ...],
+    customs: tuple[str, ...],
+    asked: tuple[str, ...],
+    reads: tuple[str, ...],
+    generated: tuple[str, ...],
+    hidden: tuple[str, ...],
+) -> Message:
+    """Return the part of a request that these options spell.
+
+    Raises:
+        UsageError: a secret given as an argument, or not FIELD=VALUE.
+        InputError: a secret that was asked for did not come.
+    """
+    fields = dict(_clear(pair) for pair in assignments)
+    for name, value in (("username", username), ("folder", folder)):
+        if value is not None:
+            fields[name] = value
+    if favourite is not None:
+        fields["favourite"] = "true" if favourite else "false"
+    fields.update(_secrets(asked, reads))
+    custom = [
+        {"name": name, "value": value, "hidden": False}
+        for name, value in (_split(pair, "--custom") for pair in customs)
+    ]
+    custom += [{"name": name, "value": _ask(name), "hidden": True} for name in hidden]
+    return {
+        "fields": fields,
+        "generate": list(generated),
+        "uris": list(uris),
+        "tags": list(tags),
+        "custom": custom,
+    }
+
+
+def _clear(pair: str) -> tuple[str, str]:
+    name, value = _split(pair, "--set")
+    if secrecy(name) is Secrecy.SECRET:
+        raise UsageError(
+            f"--set: {name} is secret, and arguments are visible to every process",
+            advice=f"use --ask {name}, --read {name}=N or --generate {name}",
+        )
+    return name, value
+
+
+def _secrets(asked: Iterable[str], reads: Iterable[str]) -> dict[str, str]:
+    from clisk.passphrase_input import read_secret
+
+    found = {name: _ask(name) for name in asked}
+    for pair in reads:
+        name, number = _split(pair, "--read")
+        if not number.isdecimal():
+            raise UsageError(f"--read: {name}= wants the number of a descriptor")
+        found[name] = read_secret(int(number)).expose()
+    return found
+
+
+def _ask(name: str) -> str:
+    from clisk.passphrase_input import ask_secret
+
+    return ask_secret(name).expose()
+
+
+def _split(pair: str, option: str) -> tuple[str, str]:
+    name, equals, value = pair.partition("=")
+    if not name or not equals:
+        raise UsageError(f"{option} wants NAME=VALUE")
+    return name, value

@@ -1,0 +1,200 @@
+"""konnector: run a program that fetches the person's own data from a site."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from clisk import output
+from clisk.client import AgentClient
+from clisk.commands.options import ask_agent, json_option
+from clisk.errors import AgentRefusal, CliskError
+from clisk.home import Home
+
+if TYPE_CHECKING:
+    from clisk.credential_source import AgentSource
+    from clisk.granting import GrantOffer
+    from konnector_runner.events import RunEvent, RunReport
+    from konnector_runner.konnector import Konnector
+
+
+@click.group("konnector")
+def konnector_command() -> None:
+    """Konnectors log in to a site as you and fetch your bills and papers.
+
+    A konnector is a folder with manifest.konnector and main.js. It runs in a
+    browser on this device and never sees your password: this program fills it
+    in, only on the sites that you granted, and the access log shows each time.
+    """
+
+
+@konnector_command.command("run")
+@click.argument("path", type=click.Path(exists=True, file_okay=False))
+@click.option("--item", required=True, metavar="ITEM", help="The login to use.")
+@click.option("--to", "folder", type=click.Path(file_okay=False), help="Save here.")
+@click.option("--account", help="Only for this account of the site.")
+@click.option("--grant", is_flag=True, help="Grant what it needs, without asking.")
+@click.option(
+    "--field", "fields", multiple=True, metavar="FIELD", help="Grant this field."
+)
+@click.option(
+    "--origin", "origins", multiple=True, metavar="ORIGIN", help="Grant this site."
+)
+@click.option("--show", is_flag=True, help="Show the browser's window.")
+@json_option
+@click.pass_obj
+def run_command(
+    home: Home,
+    path: str,
+    item: str,
+    folder: str | None,
+    account: str | None,
+    grant: bool,
+    fields: tuple[str, ...],
+    origins: tuple[str, ...],
+    show: bool,
+    as_json: bool,
+) -> None:
+    """Run the konnector in the folder PATH with the login ITEM.
+
+    At the first run it tells what the konnector wants to read, and on which
+    sites, and asks. --grant answers yes for the fields user name and password
+    on the item's own addresses. What is fetched lands in plain files in --to,
+    by default ~/Clisk/<konnector>; what was fetched before is not fetched again.
+
+    \b
+    Examples:
+      clisk konnector run ./edf --item EDF
+      clisk konnector run ./shop --item Shop --grant --to ~/Bills
+    """
+    konnector = _load(Path(path))
+    view = ask_agent(home, "view", {"item": item})
+    if not _is_granted(home, konnector, str(view["item"])):
+        from clisk.granting import offer_for
+
+        offer = offer_for(
+            konnector,
+            view,
+            fields=fields,
+            origins=origins,
+            believe_manifest=not grant,
+        )
+        _give(home, offer, asked=not grant)
+    target = Path(folder) if folder else Path.home() / "Clisk" / konnector.manifest.slug
+    with AgentClient.connect(home) as agent:
+        agent.call(
+            "konnector.open",
+            {
+                "konnector": konnector.manifest.slug,
+                "digest": konnector.digest.hex(),
+                "item": str(view["item"]),
+            },
+        )
+        report, source = asyncio.run(
+            _run(agent, konnector, target, account=account, show=show)
+        )
+    _tell(report, target, as_json=as_json)
+    if source.proposed:
+        output.say(f"it proposes to save: {', '.join(sorted(source.proposed))}")
+        output.say(f"if that is right, do so yourself: clisk edit {item} --ask FIELD")
+    if report.error is not None:
+        raise AgentRefusal(
+            "RunFailed",
+            f"the run failed: {report.error.message}",
+            advice=report.error.advice,
+        )
+
+
+def _load(path: Path) -> Konnector:
+    try:
+        from konnector_runner import run as _run_module  # noqa: F401 - is it installed?
+        from konnector_runner.konnector import load_konnector
+    except ModuleNotFoundError as err:
+        raise CliskError(
+            "the runner's libraries are not installed",
+            advice="pip install 'clisk-vault[runner]'",
+        ) from err
+    return load_konnector(path)
+
+
+def _is_granted(home: Home, konnector: Konnector, item: str) -> bool:
+    rows = cast(list[dict[str, Any]], ask_agent(home, "grants.list")["grants"])
+    return any(
+        row["state"] == "valid"
+        and row["digest"] == konnector.digest.hex()
+        and row["item"] == item
+        for row in rows
+    )
+
+
+def _give(home: Home, offer: GrantOffer, *, asked: bool) -> None:
+    for line in offer.sentences():
+        output.say(line)
+    if asked:
+        from clisk.passphrase_input import ask_line
+
+        if ask_line("Grant this? Type yes: ").casefold() != "yes":
+            raise CliskError("not granted, so the konnector was not run")
+    ask_agent(home, "grants.add", offer.request())
+    output.say("granted")
+
+
+async def _run(
+    agent: AgentClient,
+    konnector: Konnector,
+    folder: Path,
+    *,
+    account: str | None,
+    show: bool,
+) -> tuple[RunReport, AgentSource]:
+    from clisk.credential_source import AgentSource
+    from konnector_runner.browser_choice import BrowserChoice, find_browser
+    from konnector_runner.run import run_konnector
+
+    source = AgentSource(agent)
+    report = await run_konnector(
+        konnector,
+        source,
+        folder=folder,
+        browser=BrowserChoice(executable=find_browser(), headless=not show),
+        account=account,
+        on_event=_event,
+    )
+    return report, source
+
+
+def _event(event: RunEvent) -> None:
+    output.say(f"{event.kind.value}: {event.text}")
+
+
+def _tell(report: RunReport, folder: Path, *, as_json: bool) -> None:
+    files = [saved.path for saved in report.saved]
+    if as_json:
+        output.write_json(
+            {
+                "konnector": report.konnector,
+                "digest": report.digest.hex(),
+                "outcome": report.outcome.value,
+                "account": report.account,
+                "folder": str(folder),
+                "saved": files,
+                "already_there": report.already_there,
+                "reads": [
+                    {
+                        "field": read.field,
+                        "origin": read.origin,
+                        "purpose": read.purpose,
+                        "granted": read.granted,
+                    }
+                    for read in report.releases
+                ],
+                "seconds": round(report.duration_seconds, 1),
+            }
+        )
+        return
+    for name in files:
+        output.write_line(str(folder / name))
+    output.say(f"{len(files)} new files, {report.already_there} were there already")

@@ -1,0 +1,46 @@
+"""What several commands share: their options, and how they reach the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from clisk.client import AgentClient, OnEvent
+from clisk.home import Home
+from clisk.wire import Message
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Write JSON instead of text."
+)
+
+unlock_seconds_option = click.option(
+    "--unlock-seconds",
+    type=click.FloatRange(0, 30),
+    default=1.0,
+    show_default=True,
+    metavar="S",
+    help="How long trying one passphrase shall take; never below the safe minimum.",
+)
+
+
+def passphrase_option(
+    says: str = "Read the passphrase from this descriptor.",
+) -> Callable[[Function], Function]:
+    """Return the option that names a descriptor for the passphrase."""
+    return click.option("--passphrase-fd", type=int, metavar="N", help=says)
+
+
+def ask_agent(
+    home: Home,
+    operation: str,
+    params: Message | None = None,
+    *,
+    on_event: OnEvent | None = None,
+) -> Message:
+    """Return the agent's answer to one question."""
+    with AgentClient.connect(home) as agent:
+        return agent.call(operation, params, on_event=on_event)

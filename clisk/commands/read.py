@@ -1,0 +1,117 @@
+"""get, list: what shows items. clisk.quick does the plain form of get faster."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import click
+
+from clisk import output, quick
+from clisk.client import AgentClient
+from clisk.commands.options import ask_agent, json_option
+from clisk.errors import UsageError
+from clisk.home import Home
+from clisk.times import date_and_time
+from clisk.wire import Message
+
+_MASK = "••••••••"
+
+
+@click.command("get")
+@click.argument("item")
+@click.option("-f", "--field", metavar="FIELD", help="Write this field, secrets too.")
+@click.option("--no-newline", is_flag=True, help="End without a line feed.")
+@json_option
+@click.pass_obj
+def get_command(
+    home: Home, item: str, field: str | None, no_newline: bool, as_json: bool
+) -> None:
+    """Show an item with its secrets masked, or write one field of it.
+
+    ITEM is an id, a title, or words that only one item matches. FIELD is a name
+    that the item shows, also of a field of your own. A secret is written to
+    standard output, and the access log records the read before that happens.
+
+    \b
+    Examples:
+      clisk get GitHub
+      clisk get GitHub --field password
+      clisk get GitHub -f PIN --no-newline | wl-copy
+    """
+    if field is None:
+        if no_newline:
+            raise UsageError("--no-newline goes with --field")
+        _show_item(ask_agent(home, "view", {"item": item}), as_json=as_json)
+    elif as_json:
+        with AgentClient.connect(home) as agent:
+            output.write_json(quick.reveal(agent, item, field))
+    else:
+        quick.show_field(home, item, field, newline=not no_newline)
+
+
+def _show_item(answer: Message, *, as_json: bool) -> None:
+    if as_json:
+        output.write_json(answer)
+        return
+    facts: list[tuple[str, object]] = [
+        ("id", answer["item"]),
+        ("type", answer["type"]),
+        ("title", answer["title"]),
+    ]
+    for field in cast(list[dict[str, Any]], answer["fields"]):
+        value = _MASK if field["secret"] else field["value"]
+        note = "  (in conflict: clisk conflicts)" if field["conflict"] else ""
+        facts.append((field["name"], f"{value}{note}"))
+    facts.append(("created", date_and_time(answer["created_ms"])))
+    facts.append(("changed", date_and_time(answer["changed_ms"])))
+    if answer["trashed"]:
+        facts.append(("trash", "yes"))
+    output.write_facts(facts)
+
+
+@click.command("list")
+@click.argument("query", nargs=-1)
+@click.option("--trash", is_flag=True, help="What is in the trash, instead.")
+@click.option("--type", "kind", metavar="TYPE", help="Only items of this type.")
+@click.option("--tag", metavar="TAG", help="Only items with this tag.")
+@json_option
+@click.pass_obj
+def list_command(
+    home: Home,
+    query: tuple[str, ...],
+    trash: bool,
+    kind: str | None,
+    tag: str | None,
+    as_json: bool,
+) -> None:
+    """List items, all or those that match every word of QUERY. No secret is read.
+
+    In a pipe each line is: id, title, user name, address, separated by tabs.
+
+    \b
+    Examples:
+      clisk list
+      clisk list git alice
+      clisk list --type card --json
+    """
+    answer = ask_agent(
+        home,
+        "list",
+        {"query": " ".join(query), "trash": trash, "type": kind, "tag": tag},
+    )
+    if as_json:
+        output.write_json(answer)
+        return
+    rows = cast(list[dict[str, Any]], answer["items"])
+    output.write_table(
+        ("ID", "TITLE", "USER", "ADDRESS"),
+        (
+            (
+                row["item"],
+                row["title"] + (" (conflict)" if row["conflict"] else ""),
+                row["username"],
+                next(iter(row["uris"]), ""),
+            )
+            for row in rows
+        ),
+    )

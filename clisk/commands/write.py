@@ -1,0 +1,110 @@
+"""add, edit, rm: what changes items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from clisk import output
+from clisk.commands.fields import changes_from, field_options
+from clisk.commands.options import ask_agent, json_option
+from clisk.errors import UsageError
+from clisk.home import Home
+from clisk_vault.item_types import ITEM_TYPES
+
+
+@click.command("add")
+@click.argument("type", type=click.Choice(list(ITEM_TYPES)))
+@click.argument("title")
+@field_options
+@json_option
+@click.pass_obj
+def add_command(home: Home, /, title: str, as_json: bool, **options: Any) -> None:
+    """Store a new item and write its id.
+
+    Secrets are never arguments: they are asked for, read from a descriptor, or
+    generated. The fields of each type: docs/commands.md, or `clisk get` of one.
+
+    \b
+    Examples:
+      clisk add login GitHub -u alice --uri https://github.com --ask password
+      clisk add login Shop --generate password
+      clisk add note "Wifi at home" --ask notes
+      clisk add card Visa --ask card.number -s card.holder="A. Lice"
+    """
+    kind = options.pop("type")
+    changes = changes_from(**options)
+    answer = ask_agent(home, "add", {"type": kind, "title": title, "changes": changes})
+    if as_json:
+        output.write_json(answer)
+    else:
+        output.write_line(str(answer["item"]))
+
+
+@click.command("edit")
+@click.argument("item")
+@click.option("--title", metavar="TITLE", help="New title.")
+@field_options
+@click.option(
+    "--clear",
+    "cleared",
+    multiple=True,
+    metavar="FIELD",
+    help="Empty a field; its earlier values stay in the history.",
+)
+@json_option
+@click.pass_obj
+def edit_command(
+    home: Home,
+    /,
+    item: str,
+    title: str | None,
+    cleared: tuple[str, ...],
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Change fields of an item. Earlier values are kept as its history.
+
+    ITEM is an id, a title, or words that only one item matches.
+
+    \b
+    Examples:
+      clisk edit GitHub --ask password
+      clisk edit GitHub --generate password --tag work
+      clisk edit GitHub --clear custom.1f00c0de.value
+    """
+    changes = changes_from(**options)
+    if title is not None:
+        fields = changes["fields"]
+        assert isinstance(fields, dict), "changes_from() made it"
+        fields["title"] = title
+    changes["remove"] = list(cleared)
+    if not any(changes.values()):
+        raise UsageError("nothing to change", advice="clisk edit --help")
+    answer = ask_agent(home, "edit", {"item": item, "changes": changes})
+    if as_json:
+        output.write_json(answer)
+    else:
+        output.say("changed")
+
+
+@click.command("rm")
+@click.argument("item")
+@click.option("--restore", is_flag=True, help="Take it out of the trash again.")
+@json_option
+@click.pass_obj
+def rm_command(home: Home, item: str, restore: bool, as_json: bool) -> None:
+    """Move an item to the trash; nothing in it is lost.
+
+    \b
+    Examples:
+      clisk rm GitHub
+      clisk rm --restore GitHub
+      clisk list --trash
+    """
+    answer = ask_agent(home, "restore" if restore else "trash", {"item": item})
+    if as_json:
+        output.write_json(answer)
+    else:
+        output.say("restored" if restore else "in the trash: clisk rm --restore ITEM")

@@ -1,0 +1,74 @@
+"""How a refusal looks: `error:` and `hint:` on standard error, never a traceback.
+
+Lower case, no full stop. Knows no error class of the packages below: each of
+their trees gives a message and ``advice``, click gives ``format_message``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+INTERRUPTED = 130  # what a shell shows for a program that SIGINT ended
+
+
+def report(err: BaseException, *, as_json: bool) -> int:
+    """Print *err* and return the exit code."""
+    if isinstance(err, SystemExit):
+        return err.code if isinstance(err.code, int) else 1
+    if isinstance(err, BrokenPipeError):
+        # The reader left (`clisk list | head`). Python flushes once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if isinstance(err, KeyboardInterrupt) or type(err).__name__ == "Abort":
+        _print("Interrupted", "stopped; what was done stays done", "", as_json=as_json)
+        return INTERRUPTED
+    name, message, advice, code = _words(err)
+    _print(name, message, advice, as_json=as_json)
+    return code
+
+
+def _words(err: BaseException) -> tuple[str, str, str, int]:
+    name = str(getattr(err, "name", "") or type(err).__name__)
+    advice = getattr(err, "advice", None)
+    if isinstance(advice, str):
+        return name, str(err), advice, 2 if name == "UsageError" else 1
+    if hasattr(err, "format_message"):
+        return _click_words(err)
+    # A fault of ours. Its message may hold anything, so only its place is shown.
+    frames = traceback.extract_tb(err.__traceback__)
+    place = f"{frames[-1].filename.rpartition(os.sep)[2]}:{frames[-1].lineno}"
+    return (
+        "InternalError",
+        f"clisk failed inside: {type(err).__name__} at {place}",
+        "this is a fault of the program; please report it with the line above",
+        1,
+    )
+
+
+def _click_words(err: BaseException) -> tuple[str, str, str, int]:
+    message = str(err.format_message()).rstrip(".")  # type: ignore[attr-defined]  # click's
+    context = getattr(err, "ctx", None)
+    path = context.command_path if context is not None else "clisk"
+    lower = message[:1].lower() + message[1:]
+    return (
+        type(err).__name__,
+        lower,
+        f"{path} --help",
+        int(getattr(err, "exit_code", 1)),
+    )
+
+
+def _print(name: str, message: str, advice: str, *, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        whole = {"error": name, "message": message, "advice": advice}
+        sys.stderr.write(json.dumps(whole, ensure_ascii=False) + "\n")
+        return
+    from clisk.terminal import printable
+
+    sys.stderr.write(f"error: {printable(message)}\n")
+    if advice:
+        sys.stderr.write(f"hint: {printable(advice)}\n")

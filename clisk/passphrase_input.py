@@ -1,0 +1,84 @@
+"""Where secrets come in: a terminal or a file descriptor.
+
+Never an argument, which every process may read, and never the environment,
+which every child inherits.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+
+from clisk.errors import InputError
+from clisk_vault.keys import SecretText
+
+_MAX_BYTES = 64 * 1024
+
+
+def read_secret(descriptor: int) -> SecretText:
+    """Return all of what *descriptor* gives, without one line feed at its end.
+
+    Raises:
+        InputError: it is not open, empty, too long, or not UTF-8 text.
+    """
+    raw = bytearray()
+    try:
+        while len(raw) <= _MAX_BYTES and (part := os.read(descriptor, _MAX_BYTES)):
+            raw += part
+    except OSError as err:
+        raise InputError(
+            f"descriptor {descriptor} cannot be read: {err.strerror}",
+            advice="give an open one, such as 0: printf %s SECRET | clisk ...",
+        ) from err
+    if len(raw) > _MAX_BYTES:
+        raise InputError(f"descriptor {descriptor}: more than {_MAX_BYTES} bytes")
+    try:
+        text = bytes(raw).decode()
+    except UnicodeDecodeError:
+        # From None: the cause carries the bytes.
+        raise InputError(f"descriptor {descriptor}: not UTF-8 text") from None
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise InputError(f"descriptor {descriptor} gave nothing")
+    return SecretText(text)
+
+
+def ask_secret(prompt: str, *, twice: bool = False) -> SecretText:
+    """Return what a person types on the terminal, unseen.
+
+    Raises:
+        InputError: no terminal, nothing typed, or two different answers.
+    """
+    typed = _ask(f"{prompt}: ")
+    if not typed:
+        raise InputError("nothing was typed")
+    if twice and _ask("the same once more: ") != typed:
+        raise InputError("the two are not the same", advice="try again")
+    return SecretText(typed)
+
+
+def ask_line(prompt: str) -> str:
+    """Return a line that a person types on the terminal, seen."""
+    try:
+        with Path("/dev/tty").open("r+", encoding="utf-8", buffering=1) as terminal:
+            terminal.write(prompt)
+            return terminal.readline().strip()
+    except OSError:
+        raise _no_terminal() from None
+
+
+def _ask(prompt: str) -> str:
+    try:
+        # getpass would fall back to standard input, with echo.
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+        return getpass.getpass(prompt)
+    except (OSError, EOFError):
+        raise _no_terminal() from None
+
+
+def _no_terminal() -> InputError:
+    return InputError(
+        "there is no terminal to ask on",
+        advice="pass it through a descriptor; see the options in --help",
+    )

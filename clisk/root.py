@@ -1,0 +1,90 @@
+"""The command line: the list of commands, each imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from clisk.home import Home, default_folder
+
+# name: (module of clisk.commands, what `clisk --help` says of it)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("setup", "Make a vault on this device."),
+    "unlock": ("setup", "Open the vault with its passphrase."),
+    "lock": ("setup", "Close the vault and forget its keys."),
+    "passphrase": ("setup", "Change the passphrase."),
+    "status": ("setup", "Tell whether the vault is open, and how fresh it is."),
+    "add": ("write", "Store a new item."),
+    "get": ("read", "Show one item, or one field of it."),
+    "list": ("read", "List items; search in them."),
+    "edit": ("write", "Change fields of an item."),
+    "rm": ("write", "Move an item to the trash, or back."),
+    "conflicts": ("conflicts", "Show and settle what two devices changed at once."),
+    "generate": ("generate", "Make a password."),
+    "import": ("transfer", "Bring items from another password manager."),
+    "relay": ("relay", "Run a relay, which stores only what it cannot read."),
+    "pair": ("pairing", "Let a new device into this vault."),
+    "join": ("pairing", "Make this device part of a vault."),
+    "devices": ("devices", "List the devices of this vault."),
+    "sync": ("sync", "Exchange news with the other devices now."),
+    "konnector": ("konnector", "Run a program that fetches your data from a site."),
+    "grants": ("grants", "Say what a konnector may read."),
+    "log": ("log", "Show and check who read what."),
+    "agent": ("agent", "The background process that keeps the vault open."),
+}
+
+
+class LazyCommands(click.Group):
+    """A group that imports a command's module when the command is used."""
+
+    # The signatures are click's; a table needs no context.
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        cmd_name: str,
+    ) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"clisk.commands.{COMMANDS[cmd_name][0]}")
+        command = getattr(module, f"{cmd_name}_command")
+        assert isinstance(command, click.Command), "see the table above"
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, says) for name, (_, says) in COMMANDS.items()])
+
+
+@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--home",
+    metavar="FOLDER",
+    help="Folder of the vault. Default: CLISK_HOME, or this system's data folder.",
+)
+@click.version_option(package_name="clisk-vault", message="%(version)s")
+@click.pass_context
+def clisk(ctx: click.Context, home: str | None) -> None:
+    """Keep passwords on your own devices, and see who read them.
+
+    \b
+    Begin here:
+      clisk init                     make a vault
+      clisk add login GitHub         store a login
+      clisk get GitHub -f password   read it back
+      clisk relay / pair / join      add a second device
+    """
+    ctx.obj = Home(home or default_folder())
+
+
+def run(arguments: list[str]) -> int:
+    """Run *arguments*; errors are the caller's to print."""
+    code = clisk.main(arguments, prog_name="clisk", standalone_mode=False)
+    return code if isinstance(code, int) else 0

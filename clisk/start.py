@@ -1,0 +1,54 @@
+"""Finds the agent of a home folder, and starts one where that is asked for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from clisk.client import AgentClient
+from clisk.errors import AgentAbsentError, CliskError
+from clisk.home import Home
+
+
+def connect_or_start(home: Home) -> AgentClient:
+    """Return a connection to the agent of *home*, starting one if none runs.
+
+    Raises:
+        CliskError: a new agent ended before it listened.
+    """
+    try:
+        return AgentClient.connect(home)
+    except AgentAbsentError:
+        home.make()
+        start(home)
+        return AgentClient.connect(home)
+
+
+def start(home: Home) -> None:
+    """Start an agent that outlives this process; return when it listens."""
+    ready, tell = os.pipe()
+    log = os.open(home.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        subprocess.Popen(
+            # -I: neither the current folder nor PYTHON* decides which code
+            # will be given the passphrase.
+            [
+                *(sys.executable, "-I", "-m", "clisk", "--home", home.folder),
+                *("agent", "run", "--ready-fd", str(tell)),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[tell],
+            start_new_session=True,
+            cwd="/",
+        )
+    finally:
+        os.close(tell)
+        os.close(log)
+    with os.fdopen(ready, "rb") as pipe:
+        if not pipe.read():  # end of file without a word: it has died
+            raise CliskError(
+                "the agent did not start", advice="agent.log in the home says why"
+            )
