@@ -203,12 +203,13 @@ class AccessLog:
         """Return the newest signed head, a C2SP checkpoint.
 
         Raises:
-            FormatError: the log has not begun, or its last entry has no head.
+            CallerError: the log has not begun.
+            FormatError: its last entry has no head.
         """
-        for row in self._rows(self.size - 1):
-            if row.head is not None:
-                return row.head
-        raise FormatError("access log: its last entry has no head")
+        head = self._row_at(self.size - 1).head
+        if head is None:
+            raise FormatError("access log: its last entry has no head")
+        return head
 
     def entries(self, start: int = 0, end: int | None = None) -> Iterator[LogEntry]:
         """Yield the entries from *start* up to *end*, each checked against its leaf.
@@ -238,11 +239,10 @@ class AccessLog:
             CallerError: there is no such entry.
             TamperedError: it is not what its leaf commits to.
         """
-        for row in self._rows(index):
-            leaf = Leaf.parse(row.leaf)
-            self._content(row, leaf)
-            return self._open(row, leaf)
-        raise CallerError(f"access log: there is no entry {index}")
+        row = self._row_at(index)
+        leaf = Leaf.parse(row.leaf)
+        self._content(row, leaf)
+        return self._open(row, leaf)
 
     def leaf(self, index: int) -> bytes:
         """Return the bytes of leaf *index*, which an opening is checked against.
@@ -250,8 +250,11 @@ class AccessLog:
         Raises:
             CallerError: there is no such entry.
         """
-        for row in self._rows(index):
-            return row.leaf
+        return self._row_at(index).leaf
+
+    def _row_at(self, index: int) -> LogRow:
+        for row in self._rows(index, index + 1) if index >= 0 else ():
+            return row
         raise CallerError(f"access log: there is no entry {index}")
 
     def _rows(self, start: int, end: int | None = None) -> Iterator[LogRow]:

@@ -92,7 +92,9 @@ class LogWalk:
         if not self.count:
             self.find(Finding.MISSING_ENTRY, 0)
         elif self._group:
+            self._check_group(self._group)
             self.find(Finding.MISSING_HEAD, self.size)
+            self._lose()
 
     def find(self, kind: Finding, first: int, last: int | None = None) -> None:
         """Add a finding at one place, or at a run of places."""
@@ -100,7 +102,12 @@ class LogWalk:
 
     def _skip_to(self, seq: int) -> None:
         self.find(Finding.MISSING_ENTRY, self.size, seq - 1)
-        self._tree, self.key, self._group = None, None, []
+        self._group = []
+        self._lose()
+
+    def _lose(self) -> None:
+        """From here on neither roots nor the key of the next head are known."""
+        self._tree, self.key, self.key_is_sure = None, None, False
 
     def _parse_leaf(self, row: LogRow, *, edited: bool) -> Leaf | None:
         try:
@@ -117,6 +124,7 @@ class LogWalk:
         """Check what a leaf says against where it stands and what stands beside it."""
         if leaf.seq != row.seq:
             self.find(Finding.WRONG_ORDER, row.seq)
+            self._lose()
         if self._retired or (leaf.type in FIRST_TYPES) is not (leaf.seq == 0):
             self.find(Finding.WRONG_PLACE, row.seq)
         self._retired = self._retired or leaf.type is LeafType.RETIRE
@@ -142,6 +150,8 @@ class LogWalk:
         for before, after in pairwise(group):
             if before.leaf is None or after.leaf is None:
                 continue
+            if before.edited or after.edited:
+                continue  # named as such; its next key is not to be believed
             if before.leaf.next != after.leaf.next:
                 self.find(Finding.MISSING_HEAD, after.seq)
                 self.key = before.leaf.next

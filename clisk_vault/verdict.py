@@ -21,18 +21,18 @@ class Level(StrEnum):
 
 
 class Finding(StrEnum):
-    """What is wrong. The sentence takes the place as {at}."""
+    """What is wrong; at one place, they are told in this order."""
 
+    MISSING_ENTRY = "missing entry"
+    WRONG_ORDER = "wrong order"
+    WRONG_PLACE = "wrong place"
+    UNKNOWN_LEAF = "unknown leaf"
     EDITED_LEAF = "edited leaf"
     EDITED_LEAF_HASH = "edited leaf hash"
     EDITED_CONTENT = "edited content"
     MISSING_CONTENT = "missing content"
     UNREADABLE_CONTENT = "unreadable content"
     BROKEN_COMMITMENT = "broken commitment"
-    UNKNOWN_LEAF = "unknown leaf"
-    WRONG_PLACE = "wrong place"
-    WRONG_ORDER = "wrong order"
-    MISSING_ENTRY = "missing entry"
     MISSING_HEAD = "missing head"
     EDITED_HEAD = "edited head"
     UNKNOWN_KEY = "unknown key"
@@ -44,6 +44,7 @@ class Finding(StrEnum):
     UNKNOWN_LOG = "unknown log"
 
 
+# The sentence takes the place, an entry's index or a head's size, as {at}.
 _SAYS = {
     Finding.EDITED_LEAF: "edited leaf {at}: not the one that its head signed",
     Finding.EDITED_LEAF_HASH: "edited hash of leaf {at}: the leaf itself is as signed",

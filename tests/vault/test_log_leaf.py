@@ -1,0 +1,115 @@
+"""Leaves: one spelling, every type defined, an unknown one refused by name."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clisk_vault import cbor
+from clisk_vault.errors import FormatError, UnsupportedError
+from clisk_vault.log_leaf import Leaf, LeafType
+from clisk_vault.primitives import VerifyKey
+
+B32 = st.binary(min_size=32, max_size=32)
+WITH_CHECKPOINT = {LeafType.WITNESS, LeafType.INCARNATION}
+
+
+@st.composite
+def leaves(draw: st.DrawFn) -> Leaf:
+    kind = draw(st.sampled_from(LeafType))
+    return Leaf(
+        kind,
+        draw(st.integers(0, (1 << 32) - 1)),
+        None if kind is LeafType.RETIRE else VerifyKey(draw(B32)),
+        draw(B32),
+        draw(B32),
+        draw(st.binary(max_size=600)) if kind in WITH_CHECKPOINT else None,
+    )
+
+
+def encoded(fields: dict[int, cbor.Encodable]) -> bytes:
+    return cbor.encode(fields)
+
+
+@given(leaves())
+def test_every_leaf_is_read_back(leaf: Leaf) -> None:
+    """Leaves of all nine types come back as they were, in at most 1 KiB."""
+    assert Leaf.parse(leaf.encode()) == leaf
+    assert len(leaf.encode()) <= 1024
+
+
+@given(st.binary(max_size=60) | leaves().map(Leaf.encode), st.data())
+def test_bytes_parse_to_themselves_or_are_refused(
+    data: bytes, draw: st.DataObject
+) -> None:
+    """Nothing but a named refusal escapes, and accepted bytes are canonical."""
+    changed = bytearray(data)
+    if changed:
+        changed[draw.draw(st.integers(0, len(changed) - 1))] ^= draw.draw(
+            st.integers(0, 255)
+        )
+    try:
+        leaf = Leaf.parse(bytes(changed))
+    except (FormatError, UnsupportedError):
+        return
+    assert leaf.encode() == changed
+
+
+FIELDS: dict[int, cbor.Encodable] = {
+    1: 1,
+    2: 2,
+    3: 0,
+    4: bytes(32),
+    5: bytes(32),
+    6: bytes(32),
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [({2: 10}, "type 10"), ({2: 0}, "type 0"), ({1: 2, 9: "new"}, "version 2")],
+)
+def test_an_unknown_leaf_is_refused_by_name(
+    changes: dict[int, cbor.Encodable], says: str
+) -> None:
+    """A later version or type says so, whatever else the leaf holds."""
+    with pytest.raises(UnsupportedError, match=says):
+        Leaf.parse(encoded({**FIELDS, **changes}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {1: "1"},
+        {2: True},
+        {3: -1},
+        {3: 1 << 32},
+        {4: bytes(31)},
+        {4: None},
+        {5: bytes(33)},
+        {6: b""},
+        {7: b"checkpoint"},
+        {8: 0},
+        {2: 6},
+        {2: 8},
+        {2: 9},
+    ],
+)
+def test_a_leaf_of_another_shape_is_malformed(
+    changes: dict[int, cbor.Encodable],
+) -> None:
+    """Wrong lengths, a checkpoint where none belongs, or a retired log that goes on."""
+    fields: dict[int, cbor.Encodable] = {**FIELDS, **changes}
+    present: dict[int, cbor.Encodable] = {
+        key: value for key, value in fields.items() if value is not None
+    }
+    with pytest.raises(FormatError):
+        Leaf.parse(encoded(present))
+
+
+@pytest.mark.parametrize("key", FIELDS)
+def test_a_leaf_without_one_of_its_fields_is_malformed(key: int) -> None:
+    """No field has a default."""
+    with pytest.raises(FormatError):
+        Leaf.parse(encoded({k: v for k, v in FIELDS.items() if k != key}))
