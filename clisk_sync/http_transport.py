@@ -13,6 +13,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
@@ -21,7 +22,12 @@ import httpx
 from clisk_sync.errors import RelayMisbehaved, RelayRefused, TransportError
 from clisk_sync.origin import relay_origin
 from clisk_sync.refusals import Code, refuse
-from clisk_sync.relay_answers import MAX_ANSWER_BYTES, Refused, parse_answer
+from clisk_sync.relay_answers import (
+    HEAD_HEADER,
+    MAX_ANSWER_BYTES,
+    Refused,
+    parse_answer,
+)
 from clisk_sync.retry import RetryPolicy
 
 _CONNECT_SECONDS: Final = 10.0
@@ -30,6 +36,15 @@ _CALL_SECONDS: Final = 60.0
 _PAGE_SECONDS: Final = 300.0
 _NO_ANSWER: Final = {Code.INTERNAL, Code.BUSY, Code.STORE_UNAVAILABLE, Code.TOO_SLOW}
 _PASSING: Final = {408, 425, 429}
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An answer that is still coming in, unbounded yet and unverified."""
+
+    chunks: AsyncIterator[bytes]
+    # What the relay says its newest position is, if it says so.
+    unverified_head: str
 
 
 class HttpRelay:
@@ -96,8 +111,8 @@ class HttpRelay:
             token=token,
             wait_seconds=wait_seconds,
             seconds=_CALL_SECONDS,
-        ) as chunks:
-            return await _bounded(chunks, max_bytes)
+        ) as incoming:
+            return await _bounded(incoming.chunks, max_bytes)
 
     @asynccontextmanager
     async def stream(
@@ -109,8 +124,8 @@ class HttpRelay:
         token: str = "",
         wait_seconds: float = 0,
         seconds: float = _PAGE_SECONDS,
-    ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Give the chunks of the answer's body; all of it ends within *seconds*.
+    ) -> AsyncIterator[Incoming]:
+        """Give the answer as it comes in; all of it ends within *seconds*.
 
         Raises:
             as call().
@@ -134,7 +149,7 @@ class HttpRelay:
                 chunks = response.aiter_raw()
                 if not 200 <= response.status_code < 300:
                     raise await _refusal(response.status_code, chunks)
-                yield chunks
+                yield Incoming(chunks, response.headers.get(HEAD_HEADER, ""))
 
 
 async def _bounded(chunks: AsyncIterator[bytes], most: int) -> bytes:

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from clisk_sync.errors import (
@@ -52,6 +53,15 @@ _MAX_RECORDS_BYTES: Final = 32 << 20
 T = TypeVar("T")
 
 
+@dataclass(slots=True)
+class _Page:
+    """What came of asking for one page."""
+
+    entries: list[tuple[int, bytes]] = field(default_factory=list)
+    unverified_head: str = ""
+    cut: TransportError | None = None
+
+
 class HttpVaultTransport:
     """VaultTransport for one vault and one device, over HTTP."""
 
@@ -91,22 +101,24 @@ class HttpVaultTransport:
 
     async def read(self, after: int) -> AsyncIterator[tuple[int, bytes]]:
         """Yield (position, envelope), unverified, for each position above *after*."""
-        failures = 0
+        retry, failures = self._relay.retry, 0
         while True:
-            entries, cut = await self._page(after)
-            for position, envelope in entries:
+            page = await self._page(after)
+            for position, envelope in page.entries:
                 after = position
                 yield position, envelope
-            if cut is None:
-                if not entries:
+            if page.cut is None:
+                # The relay says when there is no more; one that lies could as
+                # well have left things out.
+                if not page.entries or page.unverified_head == str(after):
                     return
                 failures = 0
                 continue
             # What arrived whole was worth having: only standing still counts.
-            failures = 1 if entries else failures + 1
-            if failures >= self._relay.retry.attempts:
-                raise cut
-            await self._relay.retry.sleep(self._relay.retry.pause_seconds(failures))
+            failures = 1 if page.entries else failures + 1
+            if failures >= retry.attempts:
+                raise page.cut
+            await retry.sleep(retry.pause_seconds(failures))
 
     async def wait(self, after: int, timeout_seconds: float) -> bool:
         """Return True once something may stand above *after*, False at timeout."""
@@ -166,43 +178,37 @@ class HttpVaultTransport:
             max_item_bytes=MAX_RECORD_ITEM_BYTES, max_bytes=_MAX_RECORDS_BYTES
         )
         with _misbehaving():
-            async with self._relay.stream("GET", path, token=token) as chunks:
-                async for chunk in chunks:
+            async with self._relay.stream("GET", path, token=token) as incoming:
+                async for chunk in incoming.chunks:
                     records += map(parse_record_item, reader.feed(chunk))
             reader.close()
         if len(records) > MAX_RECORDS:
             raise RelayMisbehaved("the relay gave too many membership records")
         return records
 
-    async def _page(
-        self, after: int
-    ) -> tuple[list[tuple[int, bytes]], TransportError | None]:
-        """Return one page, and the error that cut it short, if one did.
-
-        A page is held whole, so no connection waits for whoever consumes it.
-        """
-        entries: list[tuple[int, bytes]] = []
+    async def _page(self, after: int) -> _Page:
+        """Return one page, held whole, so no connection waits for its consumer."""
+        page = _Page()
         try:
-            await self._with_token(lambda token: self._fetch(token, after, entries))
+            await self._with_token(lambda token: self._fetch(token, after, page))
         except TransportError as err:
-            return entries, err
-        return entries, None
+            page.cut = err
+        return page
 
-    async def _fetch(
-        self, token: str, after: int, entries: list[tuple[int, bytes]]
-    ) -> None:
+    async def _fetch(self, token: str, after: int, page: _Page) -> None:
         path = f"{self._path}/envelopes?after={after}"
         reader = SequenceReader(
             max_item_bytes=MAX_ENTRY_BYTES, max_bytes=_MAX_PAGE_BYTES
         )
         with _misbehaving():
-            async with self._relay.stream("GET", path, token=token) as chunks:
-                async for chunk in chunks:
+            async with self._relay.stream("GET", path, token=token) as incoming:
+                async for chunk in incoming.chunks:
                     for position, envelope in map(parse_entry, reader.feed(chunk)):
                         if position <= after:
                             raise RelayMisbehaved("the relay's positions do not rise")
                         after = position
-                        entries.append((position, envelope))
+                        page.entries.append((position, envelope))
+                page.unverified_head = incoming.unverified_head
             reader.close()
 
 

@@ -26,6 +26,7 @@ from clisk_sync.relay.requests import (
     vault_of,
 )
 from clisk_sync.relay_answers import (
+    HEAD_HEADER,
     Challenge,
     Created,
     Health,
@@ -100,8 +101,9 @@ async def append_envelope(request: Request) -> Response:
 async def read_envelopes(request: Request) -> Response:
     """GET one page above `after`, a sequence of [position, envelope]."""
     relay, caller = relay_of(request), caller_of(request)
-    page = await relay.read(caller, after_of(request))
-    return StreamingResponse(_entries(page), media_type=_SEQUENCE)
+    head, page = await relay.read(caller, after_of(request))
+    headers = {HEAD_HEADER: str(head)}
+    return StreamingResponse(_entries(page), headers=headers, media_type=_SEQUENCE)
 
 
 async def wait_for_news(request: Request) -> Response:

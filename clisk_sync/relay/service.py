@@ -21,7 +21,8 @@ from clisk_sync.relay.auth import Authority, Caller, now_ms
 from clisk_sync.relay.limits import FullVaults, Gate, TokenBuckets
 from clisk_sync.relay.news import News, Wake
 from clisk_sync.relay.settings import Settings
-from clisk_sync.relay.store import MembershipMovedError, Store, VaultRow
+from clisk_sync.relay.store import Store, VaultRow
+from clisk_sync.relay.store_append import MembershipMovedError
 from clisk_sync.relay.writer import Writer
 from clisk_vault.ids import VaultId
 from clisk_vault.primitives import sha256
@@ -142,10 +143,10 @@ class Relay:
 
     async def read(
         self, caller: Caller, after: int
-    ) -> AsyncIterator[tuple[int, bytes]]:
-        """Return the page of the log above *after*, to a member."""
-        await self._check_active(caller)
-        return self.store.page(
+    ) -> tuple[int, AsyncIterator[tuple[int, bytes]]]:
+        """Return the newest position and the page of the log above *after*."""
+        head = (await self._check_active(caller)).head
+        return head, self.store.page(
             caller.vault,
             after=after,
             most=self.limits.page_items,

@@ -1,0 +1,103 @@
+"""How a piece of database work is run: SQLite in threads of our own.
+
+Work is a plain function of a connection. Here it runs in a thread, a whole
+transaction in one hop; an asynchronous driver runs the very same functions by
+`AsyncConnection.run_sync`. Driver errors end here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+from clisk_sync.refusals import Code, refuse
+
+T = TypeVar("T")
+_READERS: Final = 4
+
+
+class SqliteDatabase:
+    """One SQLite file: one writer, some readers beside it.
+
+    WAL and synchronous=FULL: work that returned has been written through.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open *path*, a file that only its owner may read.
+
+        Raises:
+            RelayRefused: it cannot be made or opened.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as err:
+            raise refuse(Code.STORE_UNAVAILABLE) from err
+        self._writing = _engine(path, begin="BEGIN IMMEDIATE", connections=1)
+        self._reading = _engine(path, begin="BEGIN", connections=_READERS)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="relay-write")
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="relay-read")
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Return what *work* returns, once all it wrote is on the disk.
+
+        Raises:
+            RelayRefused: nothing was written. Whatever *work* itself raises.
+        """
+        return await self._run(self._writer, self._writing, work)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Return what *work* returns; it sees one moment of the database."""
+        return await self._run(self._readers, self._reading, work)
+
+    async def close(self) -> None:
+        """Wait for work under way, then close the file."""
+        for pool, engine in (
+            (self._readers, self._reading),
+            (self._writer, self._writing),
+        ):
+            await asyncio.to_thread(pool.shutdown)
+            engine.dispose()
+
+    @staticmethod
+    async def _run(
+        pool: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], T]
+    ) -> T:
+        def run() -> T:
+            try:
+                with engine.begin() as db:
+                    return work(db)
+            except SQLAlchemyError as err:
+                raise refuse(Code.STORE_UNAVAILABLE) from err
+
+        return await asyncio.get_running_loop().run_in_executor(pool, run)
+
+
+def _engine(path: Path, *, begin: str, connections: int) -> Engine:
+    # hide_parameters: an error must not quote envelopes or device ids.
+    engine = create_engine(
+        f"sqlite:///{path}",
+        hide_parameters=True,
+        pool_size=connections,
+        max_overflow=0,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: object) -> None:
+        # The driver would begin late and take no write lock; we begin ourselves.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
