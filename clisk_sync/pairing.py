@@ -20,7 +20,7 @@ from clisk_sync.errors import (
     WrongDigits,
 )
 from clisk_sync.membership import Membership
-from clisk_sync.pairing_code import LIFETIME_MS, PairingCode, check_relay_url
+from clisk_sync.pairing_code import LIFETIME_MS, PairingCode, check_relay
 from clisk_sync.pairing_messages import (
     NONCE_BYTES,
     Challenge,
@@ -81,7 +81,7 @@ class MemberPairing:
         clock: Callable[[], int],
         random: Random = os.urandom,
     ) -> None:
-        check_relay_url(relay)
+        check_relay(relay)
         self.state = MemberState.OFFERED
         self.code = PairingCode(
             relay=relay,

@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from clisk_sync.errors import PairingCodeError
+from clisk_sync.errors import CallerError, PairingCodeError
+from clisk_sync.origin import relay_origin
 from clisk_vault import cbor
 from clisk_vault.errors import FormatError
 from clisk_vault.ids import DEVICE_ID_LENGTH, VAULT_ID_LENGTH, DeviceId, VaultId
@@ -21,7 +21,7 @@ from clisk_vault.primitives import derive
 
 PREFIX = "clisk:pair#"
 LIFETIME_MS = 120_000
-MAX_RELAY_CHARS = 512
+MAX_RELAY_CHARS = 300
 _MAX_PAYLOAD = 1024
 _RELAY, _VAULT, _SECRET, _MEMBER, _EXPIRES = range(1, 6)
 
@@ -70,32 +70,24 @@ def parse_pairing_code(url: str) -> PairingCode:
         code = _from_payload(_decode(url[len(PREFIX) :]))
     except FormatError as err:
         raise PairingCodeError(f"pairing code: {err}") from None
-    check_relay_url(code.relay)
+    check_relay(code.relay)
     if code.url() != url:
         raise PairingCodeError("pairing code: not in its one spelling")
     return code
 
 
-def check_relay_url(relay: str) -> None:
-    """Refuse an address that a password manager must not talk to.
+def check_relay(relay: str) -> None:
+    """Refuse an address that is not a relay's in its one spelling.
 
     Raises:
-        PairingCodeError: not https, or http to another machine; a user name,
-            query or fragment in it; not one spelling.
+        PairingCodeError: as relay_origin() refuses, or spelled in another way.
     """
     try:
-        parts = urlsplit(relay)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise PairingCodeError("relay address: not a URL") from None
-    loopback = host in {"127.0.0.1", "::1", "localhost"}
-    if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
-        raise PairingCodeError("relay address: must begin with https://")
-    plain = f"{parts.scheme}://{parts.netloc}{parts.path}"
-    if not host or port == 0 or "@" in parts.netloc or plain != relay:
-        raise PairingCodeError("relay address: only scheme, host, port and path")
-    if len(relay) > MAX_RELAY_CHARS or not relay.isascii() or not relay.isprintable():
-        raise PairingCodeError("relay address: too long, or not plain text")
+        same = relay_origin(relay) == relay
+    except CallerError as err:
+        raise PairingCodeError(str(err), advice=err.advice) from None
+    if not same:
+        raise PairingCodeError("relay address: not in its one spelling")
 
 
 def _decode(text: str) -> bytes:

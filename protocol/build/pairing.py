@@ -25,7 +25,7 @@ _COMMITMENT = hashlib.sha256(
     b"clisk/1/pairing-commitment" + _THEIRS + _DEVICE_ID
 ).digest()
 _CONTEXT = cbor([_VAULT, _MEMBER, _EXPIRES])
-_RELAY = "https://relay.example/clisk"
+_RELAY = "https://relay.example"
 
 
 def build() -> None:
@@ -79,10 +79,14 @@ def _codes(write: Cases) -> None:
         ("http", "http to another machine", _url(cbor(_payload("http://r.example")))),
         ("user", "a user name", _url(cbor(_payload("https://u@r.example")))),
         ("query", "a query", _url(cbor(_payload("https://r.example?q")))),
-        ("no_host", "no host", _url(cbor(_payload("https:///clisk")))),
+        ("no_host", "no host", _url(cbor(_payload("https://")))),
+        ("path", "a path", _url(cbor(_payload("https://r.example/clisk")))),
+        ("slash", "a slash at the end", _url(cbor(_payload("https://r.example/")))),
+        ("upper_host", "a host in capitals", _url(cbor(_payload("https://R.example")))),
+        ("usual_port", "the usual port", _url(cbor(_payload("https://r.example:443")))),
         ("file", "a file", _url(cbor(_payload("file:///etc/passwd")))),
         ("newline", "a line break", _url(cbor(_payload("https://r.example/\n")))),
-        ("long", "over 512 characters", _url(cbor(_payload(_RELAY + "a" * 512)))),
+        ("long", "over 300 characters", _url(cbor(_payload(_RELAY + "a" * 300)))),
     ):
         case(name, f"{says} is refused", bad, "malformed")
 
