@@ -130,7 +130,7 @@ def _entries(write: Cases) -> None:
     case("too_large", "one byte too many", f"later/{good}", raw=bytes(49_153))
     case("seen_bytes", "stamps are text", seen, raw=stamp(B).encode())
     case("seen_nothing", "an empty list", seen, text="")
-    case("seen_order", "descending", seen, text=f"{stamp(C)} {stamp(B)}")
+    case("seen_order", "stamps descending", seen, text=f"{stamp(C)} {stamp(B)}")
     case(
         "seen_twice",
         "two of one device",

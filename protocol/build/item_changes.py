@@ -92,9 +92,9 @@ def _bad_chunks(write: Cases) -> None:
         case(f"flipped_{what}", f"one bit of the {what}", flipped(good, at))
     case("cut", "the last byte is missing", good[:-1])
     case("longer", "a byte after the chunk", good + b"\0")
-    case("empty", "nothing", b"")
+    case("empty", "no bytes at all", b"")
     deflated = zlib.compress(body(_PLAIN), wbits=-15)
-    case("deflated", "compressed", chunk(deflated, kind=2))
+    case("deflated", "a compressed body", chunk(deflated, kind=2))
     case(
         "other_type",
         "a chunk type that is not known",
