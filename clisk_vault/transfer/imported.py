@@ -1,0 +1,260 @@
+"""Importing: a plan that says what would happen, and doing it, all or nothing.
+
+An item remembers, by keyed digests, what it was given last time. So a second
+import of one file changes nothing, and a newer file overwrites only what has
+changed at its source since; no secret is read for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from clisk_vault.draft import Edit, FieldValue, ItemDraft
+from clisk_vault.entry import MAX_VALUE_BYTES
+from clisk_vault.errors import FormatError
+from clisk_vault.ids import ITEM_ID_LENGTH, ItemId
+from clisk_vault.item import ItemView
+from clisk_vault.keys import ImportKey
+from clisk_vault.labels import Label
+from clisk_vault.primitives import derive, hmac_sha256
+from clisk_vault.vault import Vault
+
+MAX_FIELDS = 800
+# A seal takes its part of what a value may be.
+_MAX_TEXT_BYTES = MAX_VALUE_BYTES - 512
+_DIGEST_BYTES = 8
+# Lists that only grow at their source: what fell off their end is kept here.
+_GROWING = ("history.",)
+
+
+class Action(Enum):
+    """What an import does with one item."""
+
+    ADD = "added"
+    MERGE = "merged"
+    SKIP = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignItem:
+    """An item of an export, in our fields."""
+
+    key: str | None
+    """The source's id for it; None where the source has none."""
+    place: str
+    fields: Mapping[str, FieldValue] = field(repr=False)
+    kept_aside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedItem:
+    """What an import does with one item, and why."""
+
+    item: ItemId
+    action: Action
+    type: str
+    title: str
+    changes: tuple[str, ...]
+    """The fields that are written."""
+    kept_aside: tuple[str, ...]
+    """The source's names of what had no field of its own; kept word for word."""
+    edit: Edit = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """What an import would do."""
+
+    source: str
+    items: tuple[PlannedItem, ...]
+    folders: tuple[str, ...]
+
+    def count(self, action: Action) -> int:
+        """Return how many items that is done with."""
+        return sum(each.action is action for each in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did."""
+
+    source: str
+    added: int
+    merged: int
+    skipped: int
+    folders: int
+    kept_aside: tuple[tuple[str, tuple[str, ...]], ...]
+    """Titles of items with something that had no field of its own, and its names."""
+
+
+def plan_items(
+    vault: Vault, source: str, items: Iterable[ForeignItem], *, folders: Sequence[str]
+) -> ImportPlan:
+    """Return what importing *items* from *source* into *vault* would do.
+
+    Raises:
+        FormatError: an item that no vault can hold; names its place.
+    """
+    memory = _Memory(vault, source)
+    known = {each.item for each in vault.overviews()}
+    planned = tuple(memory.plan(each, known) for each in items)
+    return ImportPlan(source, planned, tuple(folders))
+
+
+def run_plan(
+    vault: Vault, plan: ImportPlan, *, on_item: Callable[[], None] = lambda: None
+) -> ImportReport:
+    """Do what *plan* says, in one transaction, and return what was done.
+
+    *on_item* is called before each item that is added.
+
+    Raises:
+        CallerError: the vault changed since the plan was made; plan again.
+    """
+    added = (_draft(each) for each in plan.items if each.action is Action.ADD)
+    merged = [
+        (each.item, each.edit) for each in plan.items if each.action is Action.MERGE
+    ]
+    with vault.storage.transaction():
+        before = set(vault.folders())
+        vault.add_many(added, on_item=on_item)
+        vault.edit_many(merged)
+        vault.add_folders(plan.folders)
+    return ImportReport(
+        plan.source,
+        added=plan.count(Action.ADD),
+        merged=plan.count(Action.MERGE),
+        skipped=plan.count(Action.SKIP),
+        folders=len(set(plan.folders) - before),
+        kept_aside=tuple(
+            (each.title, each.kept_aside)
+            for each in plan.items
+            if each.kept_aside and each.action is not Action.SKIP
+        ),
+    )
+
+
+def _draft(planned: PlannedItem) -> ItemDraft:
+    rest = {
+        name: value
+        for name, value in planned.edit.items()
+        if value is not None and name not in ("type", "title")
+    }
+    return ItemDraft(planned.type, planned.title, rest, item=planned.item)
+
+
+class _Memory:
+    """Knows what each item was given last time."""
+
+    def __init__(self, vault: Vault, source: str) -> None:
+        self._vault = vault
+        self._source = source
+        self._field = f"imported.{source}"
+        # The oldest epoch: every device has it, so each knows what another imported.
+        self._key = derive(
+            vault.epochs.secret(vault.epochs.numbers()[0]),
+            Label.IMPORT_KEY,
+            vault.id,
+            ImportKey,
+        )
+        self._nameless: Counter[bytes] = Counter()
+
+    def plan(self, foreign: ForeignItem, known: set[ItemId]) -> PlannedItem:
+        """Return what to do with one item; *known* are those of the vault."""
+        _check(foreign)
+        digests = {name: self._digest(name, v) for name, v in foreign.fields.items()}
+        item = self._item_id(foreign, digests)
+        edit: dict[str, FieldValue | None] = dict(foreign.fields)
+        action = Action.ADD
+        if item in known:
+            edit = self._changes(self._vault.view(item), foreign.fields, digests)
+            action = Action.MERGE if edit else Action.SKIP
+        changes = tuple(sorted(edit))
+        if edit:
+            edit[self._field] = _spell(digests)
+        return PlannedItem(
+            item,
+            action,
+            _text(foreign.fields.get("type")),
+            _text(foreign.fields.get("title")),
+            changes,
+            foreign.kept_aside,
+            edit,
+        )
+
+    def _changes(
+        self,
+        view: ItemView,
+        fields: Mapping[str, FieldValue],
+        digests: Mapping[str, str],
+    ) -> dict[str, FieldValue | None]:
+        """Return what has changed at the source since the last import."""
+        before = _read(view.text(self._field))
+        edit: dict[str, FieldValue | None] = {
+            name: value
+            for name, value in fields.items()
+            if before.get(name) != digests[name]
+        }
+        gone = before.keys() - fields.keys()
+        edit |= {name: None for name in gone if not name.startswith(_GROWING)}
+        return edit
+
+    def _item_id(self, foreign: ForeignItem, digests: Mapping[str, str]) -> ItemId:
+        """Return the id under which this vault knows the item, on every device.
+
+        Keyed, so that an id tells nobody whether a vault holds a certain item.
+        """
+        if foreign.key is not None:
+            parts = [b"id", foreign.key.encode()]
+        else:
+            # Told apart by their values alone, and twins by their order.
+            values = _spell(digests).encode()
+            self._nameless[values] += 1
+            parts = [b"values", values, str(self._nameless[values]).encode()]
+        return ItemId(self._hmac(*parts)[:ITEM_ID_LENGTH])
+
+    def _digest(self, name: str, value: FieldValue) -> str:
+        return self._hmac(b"value", name.encode(), _text(value).encode())[
+            :_DIGEST_BYTES
+        ].hex()
+
+    def _hmac(self, *parts: bytes) -> bytes:
+        framed = (len(part).to_bytes(4) + part for part in parts)
+        return hmac_sha256(self._key, self._source.encode() + b"\0", *framed)
+
+
+def _check(foreign: ForeignItem) -> None:
+    """Refuse what the vault would refuse later, by its place in the file."""
+    if len(foreign.fields) > MAX_FIELDS:
+        raise FormatError(
+            f"{foreign.place}: {len(foreign.fields)} fields, at most {MAX_FIELDS}"
+            " fit into one item",
+            advice="split the item at its source, then export again",
+        )
+    for name, value in foreign.fields.items():
+        try:
+            size = len(_text(value).encode())
+        except UnicodeEncodeError:
+            raise FormatError(f"{foreign.place}: {name} is not Unicode text") from None
+        if size > _MAX_TEXT_BYTES:
+            raise FormatError(
+                f"{foreign.place}: {name} has {size} bytes, at most"
+                f" {_MAX_TEXT_BYTES} fit into one field",
+                advice="shorten it at its source, then export again",
+            )
+
+
+def _text(value: FieldValue | None) -> str:
+    return value.expose() if not isinstance(value, str | None) else value or ""
+
+
+def _spell(digests: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={digests[name]}" for name in sorted(digests))
+
+
+def _read(text: str | None) -> dict[str, str]:
+    pairs = (each.partition("=") for each in (text or "").split())
+    return {name: digest for name, _, digest in pairs}
