@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -114,6 +115,25 @@ async def body_of(request: Request, *, at_most: int) -> bytes:
     except TimeoutError:
         raise refuse(Code.TOO_SLOW) from None
     return bytes(body)
+
+
+@contextmanager
+def until_gone(request: Request) -> Iterator[asyncio.Task[None]]:
+    """Give a task that is done when the client hangs up.
+
+    For those who only wait: else a client that comes and goes would fill the
+    waiters' places with ghosts.
+    """
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    gone = asyncio.create_task(watch())
+    try:
+        yield gone
+    finally:
+        gone.cancel()
 
 
 def answer(body: Answer, *, status: int = 200) -> Response:

@@ -23,6 +23,7 @@ from clisk_sync.relay.requests import (
     relay_of,
     seconds_of,
     uint_of,
+    until_gone,
     vault_of,
 )
 from clisk_sync.relay_answers import (
@@ -109,7 +110,9 @@ async def read_envelopes(request: Request) -> Response:
 async def wait_for_news(request: Request) -> Response:
     """GET: answers once something may stand above `after`, or after `wait_ms`."""
     relay, caller = relay_of(request), caller_of(request)
-    news = await relay.wait(caller, after_of(request), seconds_of(request))
+    after, seconds = after_of(request), seconds_of(request)
+    with until_gone(request) as gone:
+        news = await relay.wait(caller, after, seconds, gone=gone)
     return answer(News(news=news))
 
 
@@ -128,7 +131,9 @@ async def fetch_slot(request: Request) -> Response:
     relay = relay_of(request)
     relay.mailbox_calls.take(address_of(request))
     mailbox, slot = _slot_of(request)
-    body = await relay.fetch(mailbox, slot, seconds_of(request))
+    seconds = seconds_of(request)
+    with until_gone(request) as gone:
+        body = await relay.fetch(mailbox, slot, seconds, gone=gone)
     if body is None:
         return Response(status_code=204)
     return Response(body, media_type=_OCTETS)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from clisk_sync.admission import (
     Members,
@@ -30,6 +30,9 @@ from clisk_vault.primitives import sha256
 _MAX_MEMBERSHIPS: Final = 1024
 # Membership may move between check and commit; more often than this is a fault.
 _TRIES: Final = 5
+
+# Done when the client has hung up.
+Gone: TypeAlias = "asyncio.Task[None]"
 
 
 class Relay:
@@ -153,14 +156,16 @@ class Relay:
             most_bytes=self.limits.page_bytes,
         )
 
-    async def wait(self, caller: Caller, after: int, seconds: float) -> bool:
+    async def wait(
+        self, caller: Caller, after: int, seconds: float, *, gone: Gone
+    ) -> bool:
         """Return True once something may stand above *after*, to a member.
 
         A new membership record is news too.
         """
         with self.news.listening(caller.vault) as wake:
             row = await self._check_active(caller)
-            return row.head > after or await self._woken(wake, seconds)
+            return row.head > after or await self._woken(wake, seconds, gone)
 
     # --- signing in
 
@@ -188,23 +193,30 @@ class Relay:
         )
         self.news.publish(mailbox)
 
-    async def fetch(self, mailbox: bytes, slot: int, seconds: float) -> bytes | None:
+    async def fetch(
+        self, mailbox: bytes, slot: int, seconds: float, *, gone: Gone
+    ) -> bytes | None:
         """Return what stands in a mailbox slot, waiting for it."""
         ends = time.monotonic() + seconds
         while True:
             with self.news.listening(mailbox) as wake:
                 body = await self.store.slot(mailbox, slot, now=self._clock())
                 left = ends - time.monotonic()
-                if body is not None or not await self._woken(wake, left):
+                if body is not None or not await self._woken(wake, left, gone):
                     return body
 
     # --- inside
 
-    async def _woken(self, wake: Wake, seconds: float) -> bool:
+    async def _woken(self, wake: Wake, seconds: float, gone: Gone) -> bool:
+        """Return True once *wake* is done; False at timeout or when nobody waits."""
         if seconds <= 0:
             return False
         with self.gate.left():
-            await asyncio.wait({wake}, timeout=min(seconds, self.limits.wait_seconds))
+            await asyncio.wait(
+                {wake, gone},
+                timeout=min(seconds, self.limits.wait_seconds),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
         if self.news.closed:
             raise refuse(Code.BUSY)
         return wake.done()
