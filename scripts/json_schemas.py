@@ -1,7 +1,7 @@
-"""Write the JSON Schema of every pydantic model to protocol/schemas/.
+"""Write the JSON Schemas of protocol/schemas/ from the program's pydantic models.
 
-Models stand only where JSON crosses a process or a machine, so each of them is
-a format, and a test keeps the files current. `make vectors` calls this.
+`make vectors` calls this, and a test keeps the files current. Models of formats
+that others define (exports of other password managers) have none here.
 """
 
 from __future__ import annotations
@@ -10,53 +10,62 @@ import importlib
 import json
 import pkgutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
-_PACKAGES = ("clisk", "clisk_sync", "clisk_vault", "konnector_runner")
+from konnector_runner.schema import manifest_schema
+
 SCHEMAS = Path(__file__).parents[1] / "protocol" / "schemas"
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+# file: where its models live, and what it describes
+_FILES = {
+    "agent.json": ("clisk.agent", "What the agent is asked, and what --json prints"),
+    "relay-api.json": ("clisk_sync.relay_answers", "What a relay answers in JSON"),
+}
 
 
-def models() -> dict[str, type[BaseModel]]:
-    """Return every model with fields, by the name of its file."""
-    found: dict[str, type[BaseModel]] = {}
-    for package in _PACKAGES:
-        top = importlib.import_module(package)
-        for info in pkgutil.walk_packages(top.__path__, f"{package}."):
-            if info.name.endswith("__main__"):
-                continue
-            module = importlib.import_module(info.name)
-            for value in vars(module).values():
-                if _is_model_of(info.name, value):
-                    found[f"{info.name}.{value.__name__}.json"] = value
-    return found
+def models_in(name: str) -> Iterator[type[BaseModel]]:
+    """Yield each model that has fields, of a module or of a package's modules."""
+    top = importlib.import_module(name)
+    inside = pkgutil.walk_packages(getattr(top, "__path__", []), f"{name}.")
+    for module_name in [name, *(info.name for info in inside)]:
+        if module_name.endswith("__main__"):
+            continue
+        for value in vars(importlib.import_module(module_name)).values():
+            if (
+                isinstance(value, type)
+                and issubclass(value, BaseModel)
+                and value.__module__ == module_name
+                and value.model_fields
+            ):
+                yield value
 
 
-def _is_model_of(module: str, value: object) -> bool:
-    return (
-        isinstance(value, type)
-        and issubclass(value, BaseModel)
-        and value.__module__ == module
-        and bool(value.model_fields)
+def _together(name: str, title: str) -> str:
+    """Return one schema whose $defs are the models in *name*."""
+    _, schema = models_json_schema(
+        [(model, "validation") for model in models_in(name)], title=title
     )
+    return json.dumps({"$schema": _DIALECT, **schema}, indent=2, sort_keys=True) + "\n"
 
 
-def schema_text(model: type[BaseModel]) -> str:
-    """Return the schema of *model* as it is written to its file."""
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **model.model_json_schema(),
+def schemas() -> dict[str, str]:
+    """Return the text of every published schema, by file name."""
+    return {
+        **{file: _together(*source) for file, source in _FILES.items()},
+        "manifest.json": manifest_schema(),
     }
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> int:
-    """Write all schemas and remove those of models that are gone."""
+    """Write all schemas and remove those that are no more."""
     SCHEMAS.mkdir(exist_ok=True)
-    current = models()
-    for name, model in current.items():
-        (SCHEMAS / name).write_text(schema_text(model), encoding="utf-8")
+    current = schemas()
+    for name, text in current.items():
+        (SCHEMAS / name).write_text(text, encoding="utf-8")
     for path in SCHEMAS.glob("*.json"):
         if path.name not in current:
             path.unlink()

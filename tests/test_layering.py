@@ -29,6 +29,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "cbor2": ("clisk_vault/cbor.py",),
     "click": ("clisk/*",),
     "cryptography": ("clisk_vault/primitives.py", "clisk_vault/wrapping.py"),
+    "h11": ("clisk_sync/relay/server.py",),
     "httpx": ("clisk_sync/http_transport.py",),
     "idna": ("konnector_runner/origin.py",),
     "keyring": ("clisk/keychain.py",),
@@ -137,11 +138,21 @@ def reads_beside_us(root: Path) -> list[str]:
         if parts[0].startswith(".") or "node_modules" in parts:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                text = node.value
-                if text == _FOLDER_BESIDE_US or f"../{_FOLDER_BESIDE_US}" in text:
-                    found.append(f"{'/'.join(parts)}:{node.lineno}")
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+                beside = _text(node.right).split("/")[0] == _FOLDER_BESIDE_US
+            else:
+                beside = f"../{_FOLDER_BESIDE_US}" in _text(node)
+            if beside:
+                line = getattr(node, "lineno", 0)
+                found.append(f"{'/'.join(parts)}:{line}")
     return [place for place in found if not place.startswith("tests/test_layering.py")]
+
+
+def _text(node: ast.AST) -> str:
+    """Return the string that *node* is, or the empty one."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return ""
 
 
 def test_packages_import_only_what_lies_below() -> None:
@@ -157,6 +168,18 @@ def test_modules_do_not_import_each_other_in_a_ring() -> None:
 def test_nothing_reads_outside_the_repository() -> None:
     """A clone works alone: no file reads the folder beside it."""
     assert reads_beside_us(_ROOT) == []
+
+
+def test_each_library_of_the_table_is_used() -> None:
+    """A dependency that nobody imports any more is not carried along."""
+    used = {
+        module.split(".")[0]
+        for package in _MAY_USE
+        for path in (_ROOT / package).rglob("*.py")
+        for module in _imports(path, _ROOT)
+    }
+
+    assert _HOMES.keys() - used == set()
 
 
 @pytest.mark.parametrize("package", sorted(_MAY_USE))
