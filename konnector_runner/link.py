@@ -122,7 +122,8 @@ class Link(PageListener):
 
     def expect_reload(self) -> None:
         """Take the current document for lost: wait for the next one's code."""
-        # Whatever it still says, a late answer too, must not look like news.
+        # What it still tells is heard; it only can not be called any more, even
+        # if its own handshake ends now.
         self._lost = self._document
         self._ready.clear()
 
@@ -213,8 +214,6 @@ class Link(PageListener):
             return
         if isinstance(message, Note) or document is not self._document:
             return
-        if document is self._lost:
-            return
         if isinstance(message, HandshakeResponse) and self._session is None:
             self._session = Session(message.session, methods=self._methods)
         elif self._session is not None:
@@ -257,7 +256,8 @@ class Link(PageListener):
         if error is not None:
             self._owner.on_fault(self, error)
         self._typed = True
-        self._ready.set()
+        if self._document is not self._lost:
+            self._ready.set()
         stale, self._stale = self._stale, []
         for future in stale:
             if not future.done():

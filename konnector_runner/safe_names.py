@@ -17,14 +17,13 @@ MAX_BYTES = 180
 RESERVED = frozenset({"bills.json"})
 _FORBIDDEN = re.compile(r'[/\\?<>:*|"]')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-# Controls, marks that reorder text ("exe.pdf" read backwards), surrogates.
-_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def safe_name(name: str, *, fallback: str) -> str:
     """Return *name* as a harmless file name, or *fallback* if nothing is left."""
     plain = unicodedata.normalize("NFC", name)
-    plain = "".join(c for c in plain if unicodedata.category(c) not in _HIDDEN)
+    # Controls, surrogates, and marks that reorder text ("exe.pdf" backwards).
+    plain = "".join(c for c in plain if c.isprintable())
     plain = _FORBIDDEN.sub("", plain)
     # A dot or space in front hides the file; at the end Windows drops it.
     plain = plain.lstrip(". ").rstrip(". ")

@@ -1,0 +1,432 @@
+"""What a run collects: protocol/konnector-bridge.md §7, without a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import errno
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from konnector_runner.collect import Collector, file_key
+from konnector_runner.data_uri import parse_data_uri
+from konnector_runner.errors import CollectError, FormatError
+from konnector_runner.file_index import INDEX_NAME
+from konnector_runner.limits import RunLimits
+from konnector_runner.safe_names import MAX_BYTES, numbered, safe_name, safe_parts
+from konnector_runner.strict_json import Json
+from tests.vectors import Vector, load_vectors
+
+_PAGE = "konnector-bridge"
+_NAMES = load_vectors(_PAGE, where=lambda v: v.case.startswith("names/"))
+_KEYS = load_vectors(_PAGE, where=lambda v: v.case.startswith("keys/"))
+
+
+class Downloads:
+    """Stands for the worker: hands out files by address, and counts."""
+
+    def __init__(self, **files: bytes | Exception) -> None:
+        self._files = files
+        self.count = 0
+
+    async def __call__(self, entry: dict[str, Json]) -> str:
+        self.count += 1
+        found = self._files[str(entry["fileurl"])]
+        if isinstance(found, Exception):
+            raise found
+        return uri(found)
+
+
+def uri(data: bytes) -> str:
+    """Return *data* as the worker would."""
+    return "data:application/pdf;base64," + base64.b64encode(data).decode()
+
+
+def collector(
+    root: Path, warnings: list[str] | None = None, **limits: int
+) -> Collector:
+    """Open the folder of "me" below *root*."""
+    warn: list[str] = [] if warnings is None else warnings
+    bounds = RunLimits(**limits)
+    return Collector(root, "me", konnector="test", limits=bounds, warn=warn.append)
+
+
+def save(
+    into: Collector,
+    *entries: Json,
+    download: Downloads | None = None,
+    options: dict[str, Json] | None = None,
+) -> list[Any]:
+    """Call saveFiles with the key "id"."""
+    chosen: dict[str, Json] = {"fileIdAttributes": ["id"], **(options or {})}
+    return asyncio.run(into.save_files(list(entries), chosen, download or Downloads()))
+
+
+def entry(
+    number: Json,
+    name: str = "bill.pdf",
+    data: bytes = b"%PDF",
+    more: dict[str, Json] | None = None,
+) -> Json:
+    """Return an entry that carries its content."""
+    return {"id": number, "filename": name, "dataUri": uri(data), **(more or {})}
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    """Return all files below *root* that a person would see."""
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+@pytest.mark.parametrize("vector", _NAMES, ids=str)
+def test_name_vector(vector: Vector) -> None:
+    """Each name is made harmless in the published way."""
+    assert safe_name(vector["name"], fallback="file") == vector["harmless"]
+
+
+@pytest.mark.parametrize("vector", _KEYS, ids=str)
+def test_key_vector(vector: Vector) -> None:
+    """Each entry has the published key."""
+    assert file_key(vector["entry"], tuple(vector["attributes"])) == vector["key"]
+
+
+@given(st.text() | st.text("./\\ :a\x00\u202e", max_size=300))
+def test_a_harmless_name_is_one_name_and_its_own(name: str) -> None:
+    """One visible component, short enough, and harmless already."""
+    plain = safe_name(name, fallback="file")
+
+    assert plain == safe_name(plain, fallback="file") or plain.startswith("_")
+    assert not plain.startswith(".")
+    assert not set(plain) & set('/\\?<>:*|"\x00')
+    assert len(plain.encode()) <= MAX_BYTES + 1
+    assert plain.isprintable()
+
+
+@given(st.text("./\\a ", max_size=40))
+def test_a_path_has_no_way_up(path: str) -> None:
+    """Whatever it is made of, it leads down."""
+    assert all(part not in {"", ".", ".."} for part in safe_parts(path))
+
+
+@pytest.mark.parametrize(
+    ("more", "options"),
+    [
+        ({"filename": "../../../outside.pdf"}, {}),
+        ({"filename": "/etc/outside.pdf"}, {}),
+        ({"filename": "..\\..\\outside.pdf"}, {}),
+        ({"subPath": "../../.."}, {}),
+        ({"subPath": "/tmp"}, {}),
+        ({"contract": {"name": "../../other"}}, {}),
+        ({}, {"subPath": "../.."}),
+        ({}, {"contract": {"name": "..", "id": "1"}}),
+        ({"filename": ".bashrc"}, {}),
+        ({"filename": INDEX_NAME}, {}),
+        ({"filename": "bills.json"}, {}),
+    ],
+)
+def test_no_name_leads_out_of_the_folder(
+    tmp_path: Path, more: dict[str, Json], options: dict[str, Json]
+) -> None:
+    """Nothing appears outside the account's folder, nor on our own index."""
+    into = collector(tmp_path / "data")
+    harmless: dict[str, Json] = {"id": 1, "filename": "x.pdf", "dataUri": uri(b"evil")}
+
+    save(into, {**harmless, **more}, options=options)
+
+    (path,) = [p for p, data in tree(tmp_path).items() if data == b"evil"]
+    assert path.startswith("data/me/")
+    assert path != "data/me/bills.json"
+    assert json.loads((into.folder / INDEX_NAME).read_bytes())["version"] == 1
+
+
+def test_an_account_is_a_folder_of_its_own(tmp_path: Path) -> None:
+    """The site chose its name too."""
+    account = Collector(
+        tmp_path / "data", "../up", konnector="t", limits=RunLimits(), warn=print
+    )
+
+    assert account.folder == tmp_path / "data" / "up"
+
+
+def test_a_link_that_leads_out_is_not_followed(tmp_path: Path) -> None:
+    """A folder in the way that points elsewhere is refused."""
+    into = collector(tmp_path / "data")
+    (tmp_path / "elsewhere").mkdir()
+    (into.folder / "2026").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(CollectError, match="leads out"):
+        save(into, entry(1), options={"subPath": "2026"})
+
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_file_is_fetched_once(tmp_path: Path) -> None:
+    """A second run finds it by its key, whatever it is called now."""
+    download = Downloads(u=b"%PDF one")
+    first: Json = {"id": 1, "filename": "a.pdf", "fileurl": "u"}
+    again: Json = {"id": 1, "filename": "renamed.pdf", "fileurl": "u"}
+
+    save(collector(tmp_path), first, download=download)
+    second = collector(tmp_path)
+    (result,) = save(second, again, download=download)
+
+    assert download.count == 1
+    assert (second.saved, second.already_there) == ([], 1)
+    assert result["fileDocument"]["name"] == "a.pdf"
+    assert tree(tmp_path) == {"me/a.pdf": b"%PDF one"}
+    assert list(second.existing()) == ["1"]
+
+
+def test_a_file_that_the_person_deleted_is_fetched_again(tmp_path: Path) -> None:
+    """The index follows the folder."""
+    save(collector(tmp_path), entry(1))
+    (tmp_path / "me" / "bill.pdf").unlink()
+
+    save(collector(tmp_path), entry(1))
+
+    assert tree(tmp_path) == {"me/bill.pdf": b"%PDF"}
+
+
+def test_a_file_is_replaced_when_the_konnector_says_so(tmp_path: Path) -> None:
+    """Only its own file, in its place."""
+    save(collector(tmp_path), entry(1, data=b"draft"))
+
+    save(collector(tmp_path), entry(1, data=b"final", more={"forceReplaceFile": True}))
+
+    assert tree(tmp_path) == {"me/bill.pdf": b"final"}
+
+
+def test_what_a_run_did_not_write_is_never_replaced(tmp_path: Path) -> None:
+    """Neither a person's file nor another bill of the same name."""
+    into = collector(tmp_path)
+    (into.folder / "bill.pdf").write_bytes(b"mine")
+
+    save(into, entry(1, data=b"one"), entry(2, data=b"two"))
+
+    assert tree(tmp_path) == {
+        "me/bill.pdf": b"mine",
+        "me/bill (2).pdf": b"one",
+        "me/bill (3).pdf": b"two",
+    }
+
+
+def test_a_run_killed_before_its_index_was_written_leaves_no_double(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is there, the index is not: the next run takes the file in."""
+    into = collector(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(into._index, "add", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            save(into, entry(1))
+
+    save(collector(tmp_path), entry(1))
+
+    assert tree(tmp_path) == {"me/bill.pdf": b"%PDF"}
+
+
+def test_a_run_killed_while_writing_leaves_no_half_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was being written is removed, or swept by the next run."""
+    into = collector(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            save(into, entry(1))
+    assert list(into.folder.iterdir()) == []
+    (into.folder / ".clisk-0123.part").write_bytes(b"half")
+
+    collector(tmp_path)
+
+    assert list(into.folder.iterdir()) == []
+
+
+def _killed(*_args: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_full_disk_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the konnectors' own code, and leaves nothing by half."""
+    into = collector(tmp_path)
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CollectError, match="DISK_QUOTA_EXCEEDED"):
+        save(into, entry(1))
+
+    assert list(into.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "warning"),
+    [
+        ({"dataUri": "data:application/pdf;base64,"}, "BAD_DOWNLOADED_FILE"),
+        ({"dataUri": "data:application/pdf;base64,@@"}, "not base64"),
+        ({"dataUri": "https://bank.example/"}, "not a data: URI"),
+        ({"dataUri": uri(b"x" * 200)}, "longer than 64 bytes"),
+        ({"dataUri": 5}, "without content"),
+        ({}, "without content"),
+    ],
+)
+def test_a_bad_file_is_told_and_left_out(
+    tmp_path: Path, content: dict[str, Json], warning: str
+) -> None:
+    """The others are saved; this one comes back without a document."""
+    warnings: list[str] = []
+    into = collector(tmp_path, warnings, file_bytes=64)
+    bad: Json = {"id": 1, "filename": "bad.pdf", **content}
+
+    results = save(into, bad, entry(2, "good.pdf"))
+
+    assert ["fileDocument" in result for result in results] == [False, True]
+    assert warning in warnings[0]
+    assert list(tree(tmp_path)) == ["me/good.pdf"]
+
+
+def test_entries_come_back_without_what_was_only_for_the_way(tmp_path: Path) -> None:
+    """No content, no request, but everything else."""
+    (result,) = save(
+        collector(tmp_path), entry(1, more={"requestOptions": {}, "note": "kept"})
+    )
+
+    assert set(result) == {"id", "filename", "note", "fileDocument"}
+
+
+def test_without_attributes_nothing_tells_files_apart(tmp_path: Path) -> None:
+    """A call of saveFiles without fileIdAttributes is refused."""
+    with pytest.raises(FormatError, match="fileIdAttributes"):
+        save(collector(tmp_path), entry(1), options={"fileIdAttributes": None})
+
+
+def test_a_flood_of_files_is_refused(tmp_path: Path) -> None:
+    """More entries than a run may save are refused as a whole."""
+    with pytest.raises(FormatError, match="more than 2 entries"):
+        save(collector(tmp_path, files=2), *(entry(n) for n in range(3)))
+
+    assert tree(tmp_path) == {}
+
+
+def test_a_bill_is_noted_once(tmp_path: Path) -> None:
+    """The same date, amount and vendor is the same bill, in later runs too."""
+    bill: dict[str, Json] = {
+        "date": "2026-09-01T00:00:00.000Z",
+        "amount": 12,
+        "vendor": "V",
+    }
+    for run in range(2):
+        into = collector(tmp_path)
+        saved = save(
+            into, entry(1, more={**bill, "currency": "€"}), entry(2, "b.pdf", more=bill)
+        )
+        returned = into.save_bills(saved)
+        assert [len(into.bills), len(returned)] == [1 - run, 2]
+
+    book = json.loads((tmp_path / "me" / "bills.json").read_bytes())
+    assert book["bills"] == [
+        {
+            "date": "2026-09-01T00:00:00+00:00",
+            "amount": 12.0,
+            "currency": "EUR",
+            "vendor": "V",
+            "file": "b.pdf",
+            "contract": None,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"date": "yesterday"},
+        {"date": 5},
+        {"amount": "12"},
+        {"amount": True},
+        {"amount": None},
+        {"vendor": ""},
+        {"vendor": ["V"]},
+    ],
+)
+def test_a_bill_without_what_makes_it_one_is_refused(
+    tmp_path: Path, wrong: dict[str, Json]
+) -> None:
+    """The konnector's author is told; the files stay."""
+    into = collector(tmp_path)
+    good: dict[str, Json] = {"date": "2026-09-01", "amount": 1.5, "vendor": "V"}
+    saved = save(into, entry(1, more={**good, **wrong}))
+
+    with pytest.raises(FormatError, match="saveBills"):
+        into.save_bills(saved)
+
+
+def test_a_bill_names_only_a_file_of_the_folder(tmp_path: Path) -> None:
+    """A made-up document is no saved file."""
+    warnings: list[str] = []
+    into = collector(tmp_path, warnings)
+    forged: Json = {"fileDocument": {"_id": "../../x"}, "amount": 1}
+
+    assert into.save_bills([forged, "text", None]) == []
+    assert len(warnings) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"version": 2, "files": []}',
+        '{"version": 1, "files": [{"key": "1", "path": "../x", "size": 1,'
+        ' "sha256": "' + "0" * 64 + '", "media_type": "a/b"}]}',
+        '{"version": 1, "files": [{"key": "1", "path": "/etc/passwd", "size": 1,'
+        ' "sha256": "' + "0" * 64 + '", "media_type": "a/b"}]}',
+    ],
+)
+def test_an_index_that_is_not_ours_is_refused(tmp_path: Path, text: str) -> None:
+    """Never repaired, and never a way out of the folder."""
+    folder = collector(tmp_path).folder
+    (folder / INDEX_NAME).write_text(text)
+
+    with pytest.raises(CollectError, match="index"):
+        collector(tmp_path)
+
+
+def test_a_book_of_bills_that_is_not_ours_is_refused(tmp_path: Path) -> None:
+    """As the index."""
+    folder = collector(tmp_path).folder
+    (folder / "bills.json").write_text('{"version": 1, "bills": [{}]}')
+
+    with pytest.raises(CollectError, match="bills"):
+        collector(tmp_path)
+
+
+@given(st.text())
+def test_a_data_uri_is_read_or_refused(text: str) -> None:
+    """Nothing but FormatError escapes, and what is read fits the limit."""
+    for candidate in (text, "data:" + text, "data:a/b;base64," + text):
+        try:
+            _, data = parse_data_uri(candidate, max_bytes=16)
+        except FormatError:
+            continue
+        assert len(data) <= 16 * 4 // 3 + 4
+
+
+def test_another_name_keeps_the_ending() -> None:
+    """A person can still open it."""
+    assert numbered("bill.pdf", 2) == "bill (2).pdf"
+    assert numbered("archive", 3) == "archive (3)"
+    long = safe_name("é" * 300 + ".pdf", fallback="file")
+    assert long.endswith("é.pdf")
+    assert len(long.encode()) <= MAX_BYTES
