@@ -11,6 +11,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,10 +59,15 @@ def _module_name(path: Path, root: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
+def _nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def _imports(path: Path, root: Path) -> Iterator[str]:
     """Yield every dotted name that the file at *path* imports, made absolute."""
     package = list(path.relative_to(root).parts[:-1])
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -137,7 +143,7 @@ def reads_beside_us(root: Path) -> list[str]:
         parts = path.relative_to(root).parts
         if parts[0].startswith(".") or "node_modules" in parts:
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in _nodes(path):
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
                 beside = _text(node.right).split("/")[0] == _FOLDER_BESIDE_US
             else:
