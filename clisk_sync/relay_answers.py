@@ -1,6 +1,6 @@
 """The JSON bodies of the relay API, for both ends: protocol/relay-api.md.
 
-Schemas: protocol/schemas/relay-*.json, made from these models.
+Schema: protocol/schemas/relay-api.json, made from these models.
 """
 
 from __future__ import annotations
@@ -72,17 +72,6 @@ class Refused(Answer):
     head: Head | None = None
     retry_after_seconds: Annotated[float, Field(ge=0)] | None = None
 
-
-MODELS: dict[str, type[Answer]] = {
-    "relay-created": Created,
-    "relay-challenge": Challenge,
-    "relay-token": Token,
-    "relay-record-index": RecordIndex,
-    "relay-placed": Placed,
-    "relay-news": News,
-    "relay-health": Health,
-    "relay-refused": Refused,
-}
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 

@@ -1,4 +1,4 @@
-"""What the relay keeps, and the queries for it: protocol/relay-api.md §6.
+"""What the relay keeps, and the queries for it: protocol/relay-api.md §4-6.
 
 A vault's row is locked while positions are allotted, so they have no gaps and
 become visible in their order: a reader that asks "after n" can never skip one
