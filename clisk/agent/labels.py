@@ -14,6 +14,7 @@ from clisk_vault.item_types import ELEMENTS, split_element
 from clisk_vault.versions import FieldView
 
 # Shown in places of their own, or of no use to a person.
+_BOOKKEEPING = "imported."  # what an importer remembers
 _ELSEWHERE = frozenset({"type", "title", "trashed", "created", "changed", "origin"})
 # The part of an element that says what the element is called.
 _NAMING = {"custom": "name", "passkey": "rp_id", "extra": "source"}
@@ -51,6 +52,7 @@ def labelled_fields(view: ItemView) -> list[LabelledField]:
         for name, field in view.fields.items()
         if not field.current.removed
         and name not in _ELSEWHERE
+        and not name.startswith(_BOOKKEEPING)
         and split_element(name) is None
     ]
     order = [spec.name for spec in view.known_type.fields] if view.known_type else []

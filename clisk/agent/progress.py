@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from clisk.agent.caller import Caller
-from clisk.agent.core import Agent
 
 Result = TypeVar("Result")
 
@@ -15,16 +14,15 @@ _EVERY_SECONDS = 1.0
 
 
 async def with_progress(
-    agent: Agent, caller: Caller, work: Awaitable[Result]
+    caller: Caller, work: Awaitable[Result], items: Callable[[], Awaitable[int]]
 ) -> Result:
-    """Return what *work* returns; until then send the number of items each second."""
+    """Return what *work* returns; until then send the number of *items* each second."""
     task = asyncio.ensure_future(work)
     try:
         while True:
             done, _ = await asyncio.wait({task}, timeout=_EVERY_SECONDS)
             if done:
-                return await task
-            items = await agent.vault(lambda vault: len(vault.overviews()))
-            await caller.send_event("progress", {"items": items})
+                return task.result()
+            await caller.send_event("progress", {"items": await items()})
     finally:
         task.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, BinaryIO, cast
 
 import click
@@ -33,8 +34,9 @@ def import_command(
 ) -> None:
     """Bring items from another password manager; FILE may be - for a pipe.
 
-    Everything is kept: what has no place of its own becomes a hidden field, and
-    the report says which. An import happens whole or not at all. Through a pipe
+    Everything is kept: what has no field of its own stays word for word in a
+    hidden one, and the report names it. An import happens whole or not at all;
+    a second one adds only what has changed at its source since. Through a pipe
     no file with your passwords is left lying on the disk.
 
     \b
@@ -43,7 +45,7 @@ def import_command(
       bw export --format json --raw | clisk import -
     """
     params: Message = {"format": kind, "text": _text(file), "dry_run": dry_run}
-    answer = ask_agent(home, "import", params)
+    answer = ask_agent(home, "import", params, on_event=_progress)
     if as_json:
         output.write_json(answer)
     else:
@@ -63,21 +65,30 @@ def _text(file: BinaryIO) -> str:
         ) from None
 
 
+def _progress(event: str, data: Message) -> None:
+    if event == "progress":
+        output.say(f"{data['items']} items so far")
+
+
 def _report(answer: Message) -> None:
     items = cast(list[dict[str, Any]], answer["items"])
     output.write_table(
-        ("WHAT", "TYPE", "TITLE", "FIELDS", "KEPT AS HIDDEN"),
+        ("WHAT", "TYPE", "TITLE", "FIELDS", "KEPT WORD FOR WORD"),
         (
             (
-                row["outcome"],
+                row["action"],
                 row["type"],
                 row["title"],
-                row["fields"],
-                ", ".join(row["kept_as_hidden"]),
+                len(row["fields"]),
+                ", ".join(row["kept_aside"]),
             )
             for row in items
         ),
     )
-    added = sum(row["outcome"] == "add" for row in items)
-    verb = "would be added" if answer["dry_run"] else "added"
-    output.say(f"{added} items {verb}, {len(items) - added} were here already")
+    counts = Counter(row["action"] for row in items)
+    shown = ", ".join(
+        f"{counts[name]} {name}" for name in ("added", "merged", "skipped")
+    )
+    output.say(
+        f"nothing was done yet; it would be: {shown}" if answer["dry_run"] else shown
+    )

@@ -9,6 +9,7 @@ _MODULES = (
     "items",
     "reading",
     "conflicts",
+    "transfer",
     "grants",
     "log",
     "sync",

@@ -19,6 +19,7 @@ from clisk.agent.settings import Settings, save_settings
 from clisk.agent.sync_driver import SyncDriver
 from clisk.errors import CliskError
 from clisk_vault.keys import SecretText
+from clisk_vault.vault import Vault
 
 
 class JoinParams(Params):
@@ -80,7 +81,9 @@ async def wait(agent: Agent, caller: Caller, params: WaitParams) -> JoinAnswer:
         raise CliskError("no pairing was begun here", advice="clisk join")
     async with agent.opening:
         await _open(agent, joining, params.passphrase, params.unlock_seconds)
-    await with_progress(agent, caller, agent.sync(SyncDriver.sync_once))
+    await with_progress(
+        caller, agent.sync(SyncDriver.sync_once), lambda: agent.vault(_count)
+    )
     return await agent.vault(
         lambda vault: JoinAnswer(
             vault_id=vault.id.hex(),
@@ -88,6 +91,10 @@ async def wait(agent: Agent, caller: Caller, params: WaitParams) -> JoinAnswer:
             items=len(vault.find("")),
         )
     )
+
+
+def _count(vault: Vault) -> int:
+    return len(vault.overviews())
 
 
 async def _open(
