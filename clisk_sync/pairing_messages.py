@@ -171,8 +171,9 @@ def _encode_opening(message: Message) -> tuple[Slot, cbor.Encodable]:
 
 def _encode_welcome(message: Message) -> tuple[Slot, cbor.Encodable]:
     assert isinstance(message, Welcome)
-    frontier: cbor.Encodable = {
-        device: list(seen) for device, seen in message.frontier.items()
+    frontier: dict[bytes, cbor.Encodable] = {
+        device: [number, digest]
+        for device, (number, digest) in message.frontier.items()
     }
     return Slot.WELCOME, {1: message.record, 2: frontier}
 

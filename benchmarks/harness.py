@@ -1,0 +1,75 @@
+"""Measuring: medians of interleaved rounds, and a floor for each figure.
+
+A machine that others use gives other seconds each time; the ratio to a floor
+measured in the same round moves far less. Subject and floor take turns, so a
+slow moment falls on both.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One result: seconds are medians of one operation."""
+
+    name: str
+    seconds: float
+    floor: str
+    floor_seconds: float
+    rounds: int
+    aim: str
+
+    @property
+    def ratio(self) -> float:
+        """How many floors the subject takes."""
+        return self.seconds / self.floor_seconds
+
+    def row(self) -> dict[str, Any]:
+        """Return the figure for JSON."""
+        return {**asdict(self), "ratio": round(self.ratio, 2)}
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return how long *work* takes once."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def compare(
+    name: str,
+    subject: Callable[[], object],
+    *,
+    floor: str,
+    floor_work: Callable[[], object],
+    rounds: int,
+    aim: str,
+    operations: int = 1,
+    before: Callable[[], object] = lambda: None,
+) -> Figure:
+    """Return the medians of *subject* and *floor_work*, run in turns.
+
+    Both do *operations* operations a call; *before* makes ready, outside the
+    clock. One round of each warms up uncounted.
+    """
+    subject_times, floor_times = list[float](), list[float]()
+    for number in range(rounds + 1):
+        before()
+        floor_time, subject_time = seconds(floor_work), seconds(subject)
+        if number:
+            floor_times.append(floor_time / operations)
+            subject_times.append(subject_time / operations)
+    return Figure(
+        name,
+        statistics.median(subject_times),
+        floor,
+        statistics.median(floor_times),
+        rounds,
+        aim,
+    )

@@ -1,0 +1,140 @@
+"""One device: unlocking, revealing, searching, importing."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.harness import Figure, compare
+from clisk_vault.access_record import Requester, RequesterKind
+from clisk_vault.device import enrol
+from clisk_vault.draft import ItemDraft
+from clisk_vault.ids import VaultId
+from clisk_vault.keys import EpochSecret, LocalKey, SecretText
+from clisk_vault.passphrase import Argon2Profile, CostLimits
+from clisk_vault.primitives import open_sealed, seal
+from clisk_vault.reveal import ReadRequest
+from clisk_vault.vault import Vault
+
+ITEMS = 10_000
+PASSPHRASE = SecretText("a benchmark's passphrase")
+CHEAP = Argon2Profile(memory_kib=8, passes=1, lanes=1)
+# Unlocking is measured beyond Argon2, whose price is chosen and not saved on.
+LIMITS = CostLimits(floor=CHEAP, ceiling=CHEAP)
+_PERSON = Requester(RequesterKind.PERSON, "benchmark")
+
+
+def drafts(count: int) -> Iterator[ItemDraft]:
+    """Yield logins as people have them, no two alike."""
+    for number in range(count):
+        yield ItemDraft(
+            "login",
+            f"Service {number} of {number * 7919 % 1000}",
+            {
+                "username": f"person{number}@mail{number % 50}.example",
+                "password": SecretText(f"pässword-{number}-{number * 104729}"),
+            },
+            uris=(f"https://login.service{number}.example/sign-in",),
+        )
+
+
+def make_vault(folder: Path, *, items: int = ITEMS) -> Vault:
+    """Return an unlocked vault of *items* logins in *folder*."""
+    secrets, first_log_key = enrol()
+    vault = Vault.create(
+        folder / "vault.db",
+        passphrase=PASSPHRASE,
+        secrets=secrets,
+        first_log_key=first_log_key,
+        vault_id=VaultId(os.urandom(32)),
+        epochs={1: EpochSecret(os.urandom(32))},
+        profile=CHEAP,
+        limits=LIMITS,
+    )
+    vault.add_many(drafts(items))
+    return vault
+
+
+def run(folder: Path, *, rounds: int) -> Iterator[Figure]:
+    """Yield the figures of one device."""
+    vault = make_vault(folder)
+    yield _search(vault, rounds)
+    yield _reveal(vault, folder, rounds)
+    path = vault.storage.path
+    vault.lock()
+    yield _unlock(path, rounds)
+
+
+def _unlock(path: Path, rounds: int) -> Figure:
+    def unlock() -> None:
+        vault = Vault.unlock(path, PASSPHRASE, limits=LIMITS)
+        assert len(vault.overviews()) == ITEMS
+        vault.lock()
+
+    key = LocalKey(bytes(32))
+    with sqlite3.connect(path) as connection:
+        lengths = connection.execute("SELECT length(sealed) FROM overview").fetchall()
+    connection.close()
+    pages = [seal(key, bytes(int(length)), aad=b"") for (length,) in lengths]
+
+    def floor() -> None:
+        connection = sqlite3.connect(path)
+        connection.execute("SELECT sealed FROM overview").fetchall()
+        connection.close()
+        for page in pages:
+            open_sealed(key, page, aad=b"")
+
+    return compare(
+        f"unlock and list {ITEMS:,} items, beyond Argon2",
+        unlock,
+        floor="read and decrypt as many bytes, nothing decoded",
+        floor_work=floor,
+        rounds=rounds,
+        aim="at most 100 ms",
+    )
+
+
+def _reveal(vault: Vault, folder: Path, rounds: int) -> Figure:
+    operations = 50
+    item = vault.overviews()[0].item
+    request = ReadRequest(item, "password", _PERSON, "show")
+    bare = sqlite3.connect(folder / "bare.db", isolation_level=None)
+    bare.execute("PRAGMA journal_mode = WAL")
+    bare.execute("PRAGMA synchronous = FULL")
+    bare.execute("CREATE TABLE rows (value BLOB)")
+
+    def floor() -> None:
+        for _ in range(operations):
+            bare.execute("INSERT INTO rows VALUES (?)", (os.urandom(512),))
+
+    def reveal() -> None:
+        for _ in range(operations):
+            vault.reveal(request)
+
+    figure = compare(
+        "reveal one password, recorded and sealed",
+        reveal,
+        floor="commit 512 bytes to SQLite, WAL and FULL",
+        floor_work=floor,
+        rounds=rounds,
+        aim="at most 2 times",
+        operations=operations,
+    )
+    bare.close()
+    return figure
+
+
+def _search(vault: Vault, rounds: int) -> Figure:
+    query = "service 99"
+    texts = [f"{line.title} {line.username}".casefold() for line in vault.overviews()]
+
+    return compare(
+        f"search {ITEMS:,} items",
+        lambda: vault.find(query),
+        floor="one substring test for each title and user name",
+        floor_work=lambda: [text for text in texts if query in text],
+        rounds=rounds,
+        aim="at most 50 ms",
+    )
