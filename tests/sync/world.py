@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from clisk_sync.admission import Members
 from clisk_sync.engine import SyncEngine
 from clisk_sync.envelope import Header, seal_envelope
 from clisk_sync.envelope_content import Claim, Content, ItemChange, Mark, Stream
@@ -45,7 +46,7 @@ class LyingTransport:
         self.honest = honest
         self.on_read: Callable[[Log], Log] = lambda log: log
         self.on_records: Callable[[list[bytes]], list[bytes]] = lambda records: records
-        self.on_append: Callable[[bytes], None] = lambda envelope: None
+        self.on_append: Callable[[bytes], object] = lambda _: None
         self.sent: list[bytes] = []
 
     async def create(self, genesis: bytes) -> VaultId:
@@ -77,11 +78,14 @@ class Device:
     """A vault file with its engine, as long as it is open."""
 
     world: World
+    vault_id: VaultId
     secrets: DeviceSecrets
     path: Path
     transport: LyingTransport
     vault: Vault
     engine: SyncEngine
+    # Stands in for the transport from the next restart on.
+    network: VaultTransport | None = None
 
     @property
     def id(self) -> DeviceId:
@@ -101,7 +105,7 @@ class Device:
         self.vault = Vault.unlock(
             self.path, PASSPHRASE, limits=CHEAP_LIMITS, clock=self.world.clock
         )
-        self.engine = self.world.engine(self.vault, self.transport)
+        self.engine = self.world.engine(self.vault, self.network or self.transport)
 
     def write(self, title: str) -> ItemId:
         """Store a note of that title."""
@@ -186,9 +190,31 @@ class World:
         honest = self.relay.vault(membership.vault_id, secrets)
         transport = LyingTransport(honest)
         engine = self.engine(vault, transport)
-        device = Device(self, secrets, path, transport, vault, engine)
+        device = Device(
+            self, membership.vault_id, secrets, path, transport, vault, engine
+        )
         self.devices[name] = device
         return device
+
+    async def copy(self, folder: Path) -> World:
+        """Return the same world elsewhere; close this one first."""
+        world = World(folder, clock=FakeClock(self.clock.now_ms))
+        for vault, kept in self.relay.vaults.items():
+            records = list(kept.members.membership.records)
+            world.relay.vaults[vault] = type(kept)(Members.verify(vault, records))
+            clone = world.relay.vaults[vault]
+            clone.log, clone.heads = list(kept.log), dict(kept.heads)
+            clone.placed = dict(kept.placed)
+        for name, device in self.devices.items():
+            path = folder / device.path.name
+            path.write_bytes(device.path.read_bytes())
+            transport = LyingTransport(
+                world.relay.vault(device.vault_id, device.secrets)
+            )
+            copied = replace(device, world=world, path=path, transport=transport)
+            copied.reopen()
+            world.devices[name] = copied
+        return world
 
     async def pair(self) -> tuple[Device, Device]:
         """Return two devices that have heard of each other."""
@@ -200,12 +226,12 @@ class World:
         await laptop.sync()
         return laptop, phone
 
-    async def settle(self, *devices: Device) -> None:
-        """Sync until nothing moves."""
-        everyone = devices or tuple(self.devices.values())
-        for _ in range(2 * len(everyone)):
-            for device in everyone:
-                await device.sync()
+    async def settle(self) -> None:
+        """Sync everybody until nothing moves."""
+        moving = True
+        while moving:
+            reports = [await device.sync() for device in self.devices.values()]
+            moving = any(each.pushed or each.pulled or each.alerts for each in reports)
 
     def close(self) -> None:
         for device in self.devices.values():
