@@ -40,6 +40,7 @@ bench: setup
 vectors: setup
 	$(BIN)/python -m protocol.build
 	$(BIN)/python -m scripts.json_schemas
+	$(BIN)/python -m scripts.program_pages
 
 # Only for whoever changes a dependency: needs uv. CONTRIBUTING.md says why.
 lock:

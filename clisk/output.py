@@ -45,6 +45,11 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     Console(highlight=False).print(table)
 
 
+def count(number: object, noun: str) -> str:
+    """Return `1 item`, `2 items`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def write_facts(facts: Iterable[tuple[str, object]]) -> None:
     """Write name and value lines, aligned on a terminal."""
     known = [(name, printable(str(value))) for name, value in facts]

@@ -14,6 +14,8 @@ from clisk.errors import InputError
 from clisk_vault.keys import SecretText
 
 _MAX_BYTES = 64 * 1024
+_NO_TERMINAL = "there is no terminal to ask on"
+_DESCRIPTOR = "pass it through a descriptor; see the options in --help"
 
 
 def read_secret(descriptor: int) -> SecretText:
@@ -52,20 +54,30 @@ def ask_secret(prompt: str, *, twice: bool = False) -> SecretText:
     """
     typed = _ask(f"{prompt}: ")
     if not typed:
-        raise InputError("nothing was typed")
+        raise InputError("nothing was typed", advice="try again")
     if twice and _ask("the same once more: ") != typed:
         raise InputError("the two are not the same", advice="try again")
     return SecretText(typed)
 
 
-def ask_line(prompt: str) -> str:
-    """Return a line that a person types on the terminal, seen."""
+def ask_optional_secret(prompt: str) -> SecretText | None:
+    """Return what a person types, unseen, or None for an empty line."""
+    typed = _ask(f"{prompt}: ")
+    return SecretText(typed) if typed else None
+
+
+def ask_line(prompt: str, *, advice: str = _DESCRIPTOR) -> str:
+    """Return a line that a person types on the terminal, seen.
+
+    Raises:
+        InputError: there is no terminal; *advice* says how to do without.
+    """
     try:
         with Path("/dev/tty").open("r+", encoding="utf-8", buffering=1) as terminal:
             terminal.write(prompt)
             return terminal.readline().strip()
     except OSError:
-        raise _no_terminal() from None
+        raise InputError(_NO_TERMINAL, advice=advice) from None
 
 
 def _ask(prompt: str) -> str:
@@ -74,11 +86,4 @@ def _ask(prompt: str) -> str:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
         return getpass.getpass(prompt)
     except (OSError, EOFError):
-        raise _no_terminal() from None
-
-
-def _no_terminal() -> InputError:
-    return InputError(
-        "there is no terminal to ask on",
-        advice="pass it through a descriptor; see the options in --help",
-    )
+        raise InputError(_NO_TERMINAL, advice=_DESCRIPTOR) from None

@@ -9,7 +9,7 @@ import click
 
 from clisk.errors import UsageError
 from clisk.wire import Message
-from clisk_vault.item_types import Secrecy, secrecy
+from clisk_vault.item_types import COMMON_FIELDS, ITEM_TYPES, Secrecy, secrecy
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -110,6 +110,25 @@ def changes_from(
         "uris": list(uris),
         "tags": list(tags),
         "custom": custom,
+    }
+
+
+def ask_for_fields(kind: str) -> Message:
+    """Return what a person types for the fields of a new item, one by one."""
+    from clisk.passphrase_input import ask_line, ask_optional_secret
+
+    uris = [ask_line("address (URL): ")] if kind == "login" else []
+    fields: dict[str, str] = {}
+    specs = [*ITEM_TYPES[kind].fields, *(s for s in COMMON_FIELDS if s.name == "notes")]
+    for spec in specs:
+        if spec.secret:
+            typed = ask_optional_secret(f"{spec.says} (unseen)")
+            fields[spec.name] = typed.expose() if typed else ""
+        else:
+            fields[spec.name] = ask_line(f"{spec.says}: ")
+    return {
+        "fields": {name: value for name, value in fields.items() if value},
+        "uris": [uri for uri in uris if uri],
     }
 
 

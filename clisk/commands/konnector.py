@@ -44,6 +44,7 @@ def konnector_command() -> None:
     "--origin", "origins", multiple=True, metavar="ORIGIN", help="Grant this site."
 )
 @click.option("--show", is_flag=True, help="Show the browser's window.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell what the konnector logs.")
 @json_option
 @click.pass_obj
 def run_command(
@@ -56,6 +57,7 @@ def run_command(
     fields: tuple[str, ...],
     origins: tuple[str, ...],
     show: bool,
+    verbose: bool,
     as_json: bool,
 ) -> None:
     """Run the konnector in the folder PATH with the login ITEM.
@@ -71,6 +73,8 @@ def run_command(
       clisk konnector run ./shop --item Shop --grant --to ~/Bills
     """
     konnector = _load(Path(path))
+    from konnector_runner.safe_names import safe_name
+
     view = ask_agent(home, "view", {"item": item})
     if not _is_granted(home, konnector, str(view["item"])):
         from clisk.granting import offer_for
@@ -94,8 +98,17 @@ def run_command(
             },
         )
         report, source = asyncio.run(
-            _run(agent, konnector, target, account=account, show=show)
+            _run(
+                agent,
+                konnector,
+                target,
+                account=account,
+                show=show,
+                verbose=verbose,
+            )
         )
+    if report.account is not None:
+        target /= safe_name(report.account, fallback="account")
     _tell(report, target, as_json=as_json)
     if source.proposed:
         output.say(f"it proposes to save: {', '.join(sorted(source.proposed))}")
@@ -136,7 +149,9 @@ def _give(home: Home, offer: GrantOffer, *, asked: bool) -> None:
     if asked:
         from clisk.passphrase_input import ask_line
 
-        if ask_line("Grant this? Type yes: ").casefold() != "yes":
+        advice = "answer yes beforehand: --grant"
+        answer = ask_line("Grant this? Type yes: ", advice=advice)
+        if answer.casefold() != "yes":
             raise CliskError("not granted, so the konnector was not run")
     ask_agent(home, "grants.add", offer.request())
     output.say("granted")
@@ -149,10 +164,16 @@ async def _run(
     *,
     account: str | None,
     show: bool,
+    verbose: bool,
 ) -> tuple[RunReport, AgentSource]:
     from clisk.credential_source import AgentSource
     from konnector_runner.browser_choice import BrowserChoice, find_browser
+    from konnector_runner.events import EventKind
     from konnector_runner.run import run_konnector
+
+    def tell(event: RunEvent) -> None:
+        if verbose or event.kind is not EventKind.LOG:
+            output.say(f"{event.kind.value}: {event.text}")
 
     source = AgentSource(agent)
     report = await run_konnector(
@@ -161,13 +182,9 @@ async def _run(
         folder=folder,
         browser=BrowserChoice(executable=find_browser(), headless=not show),
         account=account,
-        on_event=_event,
+        on_event=tell,
     )
     return report, source
-
-
-def _event(event: RunEvent) -> None:
-    output.say(f"{event.kind.value}: {event.text}")
 
 
 def _tell(report: RunReport, folder: Path, *, as_json: bool) -> None:

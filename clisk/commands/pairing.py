@@ -17,6 +17,7 @@ from clisk.commands.options import (
 )
 from clisk.errors import AgentRefusal, UsageError
 from clisk.home import Home
+from clisk.output import count
 from clisk.start import connect_or_start
 from clisk.wire import Message
 
@@ -154,7 +155,7 @@ def join_command(
     if as_json:
         output.write_json(joined)
     else:
-        output.say(f"joined: {joined['items']} items are here")
+        output.say(f"joined: {count(joined['items'], 'item')} here")
 
 
 def _read_code(picture: str | None, url_fd: int | None) -> str:

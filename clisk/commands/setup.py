@@ -18,6 +18,7 @@ from clisk.commands.options import (
 )
 from clisk.errors import AgentAbsentError, CliskError, UsageError
 from clisk.home import Home
+from clisk.output import count
 from clisk.start import connect_or_start
 from clisk.times import ago
 from clisk.wire import Message
@@ -123,7 +124,7 @@ def unlock_command(
     if as_json:
         output.write_json(answer)
     else:
-        output.say(f"open: {answer['items']} items")
+        output.say(f"open: {count(answer['items'], 'item')}")
 
 
 def _passphrase(vault_id: str, descriptor: int | None, *, keychain: bool) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
 
 from clisk import output
-from clisk.commands.fields import changes_from, field_options
+from clisk.commands.fields import ask_for_fields, changes_from, field_options
 from clisk.commands.options import ask_agent, json_option
 from clisk.errors import UsageError
 from clisk.home import Home
@@ -23,18 +24,23 @@ from clisk_vault.item_types import ITEM_TYPES
 def add_command(home: Home, /, title: str, as_json: bool, **options: Any) -> None:
     """Store a new item and write its id.
 
+    Without options each field is asked for; an empty line leaves it out.
     Secrets are never arguments: they are asked for, read from a descriptor, or
-    generated. The fields of each type: docs/commands.md, or `clisk get` of one.
+    generated. docs/commands.md lists the fields of each type.
 
     \b
     Examples:
+      clisk add login GitHub
       clisk add login GitHub -u alice --uri https://github.com --ask password
       clisk add login Shop --generate password
       clisk add note "Wifi at home" --ask notes
       clisk add card Visa --ask card.number -s card.holder="A. Lice"
     """
     kind = options.pop("type")
-    changes = changes_from(**options)
+    if sys.stdin.isatty() and not any(options.values()):
+        changes = ask_for_fields(kind)
+    else:
+        changes = changes_from(**options)
     answer = ask_agent(home, "add", {"type": kind, "title": title, "changes": changes})
     if as_json:
         output.write_json(answer)
