@@ -17,12 +17,13 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from clisk_sync.errors import CallerError
+from clisk_sync.errors import CallerError, RelayRefused
 from clisk_sync.origin import is_loopback, relay_origin
 from clisk_sync.relay.app import create_app
 from clisk_sync.relay.limits import Limits
 from clisk_sync.relay.logs import log_event, set_up_logs
 from clisk_sync.relay.settings import Settings
+from clisk_sync.relay.store import Store
 
 _SHUTDOWN_SECONDS = 10
 _BACKLOG = 512
@@ -54,7 +55,8 @@ def serve(
 
     Raises:
         CallerError: a host that others can reach, without saying so; no origin
-            for it; or an address that cannot be bound.
+            for it; an address that cannot be bound, a database that cannot be
+            opened.
     """
     origins = list(origins)
     _check_host(host, origins, allowed=unsafe_listen_beyond_this_machine)
@@ -65,8 +67,9 @@ def serve(
         )
 
         async def run() -> None:
+            await _check_database(database)
             task = asyncio.create_task(server.serve(sockets=[bound]))
-            await _until_started(server, task)
+            await server.up.wait()
             log_event("started", url=running.url)
             if on_started is not None:
                 on_started(running)
@@ -87,16 +90,17 @@ async def start(
     """Run a relay on loopback beside other work, until the block ends.
 
     Raises:
-        CallerError: *host* is not on loopback.
+        CallerError: *host* is not on loopback, or as serve().
     """
     _check_host(host, (), allowed=False)
     with _bound(host, port) as bound:
         running, server = _server(
             bound, database, limits or Limits(), (), kind=_Embedded
         )
+        await _check_database(database)
         task = asyncio.create_task(server.serve(sockets=[bound]), name="relay")
         try:
-            await _until_started(server, task)
+            await server.up.wait()
             yield running
         finally:
             server.should_exit = True
@@ -140,7 +144,15 @@ def _server(
 
 
 class _Server(uvicorn.Server):
-    """A server that wakes long polls before it waits for them to end."""
+    """A server that says when it is up, and wakes long polls before it ends."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
@@ -163,15 +175,19 @@ class _Embedded(_Server):
         yield
 
 
-async def _until_started(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
-    while not server.started:
-        if task.done():
-            await task
-            raise CallerError(
-                "the relay did not start: its database cannot be opened",
-                advice="check the path, its permissions and the free space",
-            )
-        await asyncio.sleep(0.005)
+async def _check_database(database: str | Path) -> None:
+    """Open the database once before the server does.
+
+    The server would end the whole program when its application cannot start.
+    """
+    try:
+        store = await Store.open(database)
+    except RelayRefused as err:
+        raise CallerError(
+            "the relay's database cannot be opened",
+            advice="check the path, its permissions and the free space",
+        ) from err
+    await store.close()
 
 
 def _check_host(host: str, origins: Sequence[str], *, allowed: bool) -> None:
