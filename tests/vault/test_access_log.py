@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from clisk_vault.errors import (
 from clisk_vault.ids import DeviceId
 from clisk_vault.keys import EpochSecret
 from clisk_vault.log_leaf import Leaf, LeafType
+from clisk_vault.log_signer import Signer, seal_signer
 from clisk_vault.merkle import Frontier, leaf_hash
 from clisk_vault.note import NoteKey, UnverifiedNote
 from clisk_vault.primitives import SigningKey
@@ -331,3 +333,48 @@ def test_a_disk_that_refuses_leaves_the_log_as_it_was(
     monkeypatch.undo()
     world.grow(3)
     assert world.findings() == []
+
+
+def test_a_log_whose_last_head_has_another_signature_is_not_continued(
+    world: World,
+) -> None:
+    """The head that a new one will stand on must itself be good."""
+    world.grow(3)
+    _, head = _leaf_and_head(world, 2)
+    note = UnverifiedNote.parse(head)
+    bad = replace(note.lines[0], signature=bytes(64))
+    world.execute(
+        "UPDATE log_entry SET head = ? WHERE position = ?",
+        UnverifiedNote(note.text, (bad,)).encode(),
+        (1 << 32) + 2,
+    )
+    with pytest.raises(LogDamagedError, match="not by that key"):
+        world.reopened().append(world.record())
+
+
+def test_a_log_is_not_continued_with_a_key_that_it_does_not_name(world: World) -> None:
+    """A well-sealed key of the right size signs nothing if no leaf named it."""
+    world.grow(3)
+    stranger = SigningKey(bytes(32))
+    tree = Frontier([bytes(32)] * 3)
+    row = seal_signer(
+        world.session.table("log_signer"), 1, Signer(stranger, stranger.public(), tree)
+    )
+    world.execute("UPDATE log_signer SET sealed = ?", row.sealed)
+    with pytest.raises(LogDamagedError, match="not the one that it names"):
+        world.reopened().append(world.record())
+
+
+@pytest.mark.parametrize("case", ["type", "device"])
+def test_a_content_that_does_not_fit_its_leaf_is_found(world: World, case: str) -> None:
+    """A refusal sealed under a read leaf, or another device's record, is named."""
+    record = world.record(Outcome.REFUSED)
+    if case == "device":
+        record = world.record(device=DeviceId(bytes(16)))
+    with world.storage.transaction():
+        world.log._close_group(world.log._next_signer(), [(LeafType.READ, record)])
+
+    assert world.findings() == ["entry 1 is of a type that does not belong there"]
+    if case == "type":
+        with pytest.raises(TamperedError, match="not of its leaf's type"):
+            list(world.log.entries())

@@ -355,6 +355,24 @@ def test_a_whole_file_put_back_from_an_older_copy_is_accepted_without_a_peer(
     assert [str(one) for one in told.findings] == ["truncated: head 11 to 15 missing"]
 
 
+def test_a_head_has_one_line_of_its_own_log_and_that_is_its_keys(
+    world: World,
+) -> None:
+    """A second line under the log's name, or another key id, is an edited head."""
+    rows = thief_of(world).rows
+    note = UnverifiedNote.parse(rows[6].head or b"")
+    (line,) = note.lines
+    for lines in (
+        (line, line),
+        (replace(line, key_id=b"four"),),
+        (line, replace(line, key_id=b"four", signature=bytes(64))),
+        (replace(line, name="another"),),
+    ):
+        head = UnverifiedNote(note.text, lines).encode()
+        changed = [*rows[:6], replace(rows[6], head=head), *rows[7:]]
+        assert outsider(changed, world)[1] == ["edited head 7: not as it was signed"]
+
+
 def test_a_countersigned_head_is_remembered_with_the_log(world: World) -> None:
     """A peer's line kept under a head makes the verdict witnessed up to there."""
     head = UnverifiedNote.parse(bytes(thief_of(world).rows[6].head or b""))
