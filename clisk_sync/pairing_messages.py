@@ -175,7 +175,8 @@ def _encode_welcome(message: Message) -> tuple[Slot, cbor.Encodable]:
         device: [number, digest]
         for device, (number, digest) in message.frontier.items()
     }
-    return Slot.WELCOME, {1: message.record, 2: frontier}
+    plain: dict[int, cbor.Encodable] = {1: message.record, 2: frontier}
+    return Slot.WELCOME, plain
 
 
 def _parse_hello(value: cbor.Value, what: str) -> Hello:
