@@ -28,10 +28,11 @@ from clisk_vault.grant_record import (
 )
 from clisk_vault.grants import SpoiltGrant
 from clisk_vault.ids import DeviceId, GrantId, ItemId, VaultId
-from clisk_vault.primitives import SigningKey
+from clisk_vault.primitives import SigningKey, VerifyKey
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.vault import Vault
 from tests.vault.made import PASSWORD, FakeClock, add_login, carry, unlock
+from tests.vectors import Vector, check_cddl, load_vectors, refusal
 
 _ORIGIN = "https://bank.example"
 _DIGEST = b"d" * 32
@@ -256,6 +257,23 @@ def test_a_forged_grant_covers_nothing(vault: Vault) -> None:
 
 
 # --- bytes
+
+
+@pytest.mark.parametrize("case", load_vectors("grant"), ids=str)
+def test_grant_vector(case: Vector) -> None:
+    """Each published vector gives the published result."""
+    members = {DeviceId(case.raw("device")): VerifyKey(case.raw("public"))}
+    vault_id = VaultId(case.raw("vault"))
+
+    if case.result != "ok":
+        with pytest.raises(refusal(case.result)):
+            open_grant(case.raw("signed"), vault_id, members.get)
+        return
+
+    grant, device = open_grant(case.raw("signed"), vault_id, members.get)
+    assert device == case.raw("device")
+    assert encode_grant(grant) == case.raw("payload")
+    check_cddl(case.raw("payload"), page="grant", rule="grant")
 
 
 def _grants() -> st.SearchStrategy[Grant]:
