@@ -11,7 +11,7 @@ Spec: protocol/konnector-bridge.md §4 and §5.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeAlias
 
 from clisk_vault.errors import ReadRefused
@@ -32,7 +32,6 @@ from konnector_runner.konnector import Konnector
 from konnector_runner.limits import RunLimits
 from konnector_runner.link import RELOADED, CallFailed, Link, LinkOwner
 from konnector_runner.method_error import MethodError
-from konnector_runner.origin import origin_of
 from konnector_runner.page_script import page_script
 from konnector_runner.session import Asked, Told
 from konnector_runner.strict_json import Json
@@ -135,9 +134,7 @@ class Launcher(LinkOwner):
     # What the links tell.
 
     def on_asked(self, link: Link, asked: Asked) -> None:
-        task = asyncio.ensure_future(self._answer(link, asked))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._spawn(self._answer(link, asked))
 
     def on_told(self, link: Link, told: Told) -> None:
         if told.name == "log":
@@ -160,7 +157,12 @@ class Launcher(LinkOwner):
 
     def on_popup(self, link: Link, url: str) -> None:
         if link is self.worker:
-            self.on_asked(link, Asked(-1, "popup", [url]))
+            self._spawn(self._follow_popup(url))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _break(self, fault: RunnerError) -> None:
         if not self._broken.done():
@@ -204,11 +206,9 @@ class Launcher(LinkOwner):
     async def _do(self, link: Link, asked: Asked) -> Json | Nothing:
         if link is self.pilot:
             return await self._methods[asked.method](asked.args)
-        if asked.method == "sendToPilot":
-            shown = self._handles.hide(_argument(asked.args, 0))
-            await self.ask_pilot("storeFromWorker", shown)
-        elif asked.method == "popup":
-            await self._follow_popup(asked.args)
+        # sendToPilot: the worker has no other method.
+        shown = self._handles.hide(_argument(asked.args, 0))
+        await self.ask_pilot("storeFromWorker", shown)
         return NOTHING
 
     def _hidden(self, text: str) -> str:
@@ -293,14 +293,12 @@ class Launcher(LinkOwner):
             raise FormatError("file that could not be downloaded")
         return outcome
 
-    async def _follow_popup(self, args: list[Json]) -> None:
+    async def _follow_popup(self, url: str) -> None:
         """Open in the worker what the site wanted in a window of its own."""
-        url = _argument(args, 0)
         try:
-            origin_of(str(url))
-        except FormatError:
-            return
-        await self._state.apply({"url": url})
+            await self._state.apply({"url": url})
+        except RunnerError as err:
+            self._journal.log("warn", f"worker: a window was not opened: {err}")
 
 
 def _argument(args: list[Json], at: int) -> Json:

@@ -162,7 +162,9 @@ class Link(PageListener):
             await self._post(message)
             return await future
         finally:
-            self._waiting.pop(message.request, None)
+            # The next document's session counts from 1 again: only our own entry.
+            if self._waiting.get(message.request) is future:
+                del self._waiting[message.request]
             if future in self._stale:
                 self._stale.remove(future)
 

@@ -25,8 +25,12 @@ class FakePage:
     def __init__(self) -> None:
         self.posted: list[tuple[Document, dict[str, Any], str | None]] = []
         self.gone = False
+        self.held: asyncio.Event | None = None
 
     async def post(self, document: Document, text: str, *, origin: str | None) -> None:
+        if self.held is not None:
+            await self.held.wait()
+            raise DocumentGone("the page has moved on")
         if self.gone:
             raise DocumentGone("the page has moved on")
         self.posted.append((document, json.loads(text), origin))
@@ -229,6 +233,27 @@ def test_nonsense_is_a_fault_and_changes_nothing() -> None:
 
         assert await call is None
         assert [type(fault) for fault in rig.owner.faults] == [FormatError]
+
+    _run(story)
+
+
+def test_a_late_end_of_an_old_call_leaves_a_new_one_alone() -> None:
+    """Each document's calls are numbered from 1 again."""
+
+    async def story(rig: Rig) -> None:
+        rig.ready(1)
+        rig.page.held = asyncio.Event()
+        old = asyncio.ensure_future(rig.link.call("click", []))
+        await _settle()
+        held, rig.page.held = rig.page.held, None
+        document = rig.ready(2)
+        new = asyncio.ensure_future(rig.link.call("click", []))
+        await _settle()
+        held.set()
+        assert await old is RELOADED
+        rig.say(document, 2, "response", requestId=1, result="done")
+
+        assert await new == "done"
 
     _run(story)
 

@@ -48,6 +48,11 @@ _TOUR = """
         await attempt('stayed', () => this.runInWorker('workAddress'))
         await attempt('download', () => this.goto(BANK + '/file'))
         await attempt('alive', () => this.runInWorker('workAddress'))
+        await this.goto(BANK + '/')
+        await this.runInWorker('click', '#popup')
+        for (let i = 0; i < 100 && !String(said.popup).startsWith('/popped'); i++) {
+            await attempt('popup', () => this.runInWorker('workAddress'))
+        }
         await attempt('agent', () => this.bridge.call('setUserAgent', 'Tester/1'))
         await attempt('blocked', () => this.blockWorkerInteractions())
         await attempt('unblocked', () => this.unblockWorkerInteractions())
@@ -72,7 +77,11 @@ _TOUR = """
 def tour(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Json]:
     """What one run through most of the protocol got for answers."""
     pages = {
-        "/": page(body='<a id="go" href="/next">next</a>'),
+        "/": page(
+            body='<a id="go" href="/next">next</a>'
+            '<a id="popup" href="/popped" target="_blank">popup</a>'
+        ),
+        "/popped": page(),
         "/next": page(),
         "/file": Served("x", {"Content-Disposition": "attachment"}),
     }
@@ -136,6 +145,11 @@ def test_a_fragment_or_a_download_is_no_new_page(tour: dict[str, Json]) -> None:
     """The same document goes on being called."""
     assert tour["fragment"] == tour["download"] == "void"
     assert tour["stayed"] == tour["alive"] == "/next#part"
+
+
+def test_a_new_window_opens_in_the_worker(tour: dict[str, Json]) -> None:
+    """A konnector has one page of the site, as in a phone's web view."""
+    assert tour["popup"] == "/popped"
 
 
 def test_small_methods_answer(tour: dict[str, Json]) -> None:
