@@ -81,7 +81,7 @@ def test_no_secret_is_in_the_overview(vault: Vault) -> None:
 
 def _pages(vault: Vault) -> dict[Column, Column]:
     rows = vault.storage.all("SELECT page, sealed FROM overview")
-    return {page: sealed for page, sealed in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def test_an_edit_writes_one_page(vault: Vault) -> None:
