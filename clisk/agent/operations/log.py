@@ -8,8 +8,10 @@ from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.registry import Answer, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
+from clisk_sync.membership import Member
 from clisk_vault.access_record import AccessRecord
 from clisk_vault.ids import ItemId
+from clisk_vault.note import KeyKind, NoteKey
 from clisk_vault.vault import Vault
 from clisk_vault.verdict import Found, Verdict
 
@@ -98,10 +100,17 @@ async def verify(agent: Agent, _caller: Caller, _params: NoParams) -> VerdictAns
 
     def work(vault: Vault) -> VerdictAnswer:
         # The key of the first head comes from the signed record, not from the log.
-        member = driver.membership.member(vault.device_id)
-        return _verdict(vault.log.verify(member.public.log))
+        members = driver.membership
+        own = members.member(vault.device_id)
+        peers = [_witness(each) for each in members.devices.values() if each != own]
+        return _verdict(vault.log.verify(own.public.log, peers=peers))
 
     return await agent.vault(work)
+
+
+def _witness(member: Member) -> NoteKey:
+    """Return the key that a device countersigns with: access-log.md §7.3."""
+    return NoteKey(member.id.hex(), member.public.signing, KeyKind.COSIGNATURE)
 
 
 def _verdict(verdict: Verdict) -> VerdictAnswer:

@@ -1,0 +1,1 @@
+"""The main job, told as it goes: `make demo`."""
