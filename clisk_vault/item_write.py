@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from clisk_vault.change_chunk import (
     HASH_BYTES,
     MAX_CHANGE_BYTES,
-    MAX_CHANGE_ENTRIES,
     MAX_DEPS,
 )
 from clisk_vault.entry import (
@@ -27,6 +26,7 @@ from clisk_vault.item import ItemView
 
 # Lengths and kinds of one entry in the columns, and everything but the entries.
 _ENTRY_OVERHEAD = 16
+# Keys alone fill this long before a change has its 1,024 entries.
 _ROOM = MAX_CHANGE_BYTES - MAX_DEPS * HASH_BYTES
 
 
@@ -84,7 +84,7 @@ def in_changes(entries: Entries) -> Iterator[dict[str, EntryValue]]:
     size = 0
     for key in sorted(entries):
         cost = len(key) + len(value_bytes(entries[key])) + _ENTRY_OVERHEAD
-        if part and (size + cost > _ROOM or len(part) == MAX_CHANGE_ENTRIES):
+        if part and size + cost > _ROOM:
             yield part
             part, size = {}, 0
         part[key] = entries[key]

@@ -250,9 +250,23 @@ def _views(write: Cases) -> None:
         conflict=True,
     )
     case(
+        "seen_self",
+        "a mark that names its own device says nothing",
+        {**beside, f"title~seen/{a1}": a1},
+        heads=[b1, a1],
+        conflict=True,
+    )
+    case(
         "seen_alone",
         "a mark without its version says nothing",
         {**beside, f"title~seen/{a2}": b1},
+        heads=[b1, a1],
+        conflict=True,
+    )
+    case(
+        "same_and_value",
+        "a value and a choice under one stamp: the value",
+        {**beside, f"title~same/{b1}": a1},
         heads=[b1, a1],
         conflict=True,
     )

@@ -189,6 +189,12 @@ def _bad_columns(write: Cases) -> None:
         {**plain, 0x34: leb(2**40), 0x42: sleb(2**40) + b"\x01"},
     )
     column("no_entries", "no operation", {**plain, 0x34: b"\0"})
+    column("lengths_few", "fewer values than keys", {**plain, 0x56: b"\x7f\x66"})
+    column(
+        "lengths_bomb",
+        "2**40 empty values for two keys",
+        {**plain, 0x56: sleb(2**40) + b"\x06", 0x57: b""},
+    )
     column(
         "no_action",
         "a column is missing",

@@ -198,6 +198,36 @@ def test_a_run_length_bomb_is_refused_unexpanded(count: int) -> None:
     assert peak < 1_000_000
 
 
+@pytest.mark.parametrize(
+    ("at", "to", "match"),
+    [
+        (0, 0x86, "begin as a change"),
+        (4, None, "checksum"),
+        (9, 0x70, "length"),
+        (-1, None, "checksum"),
+    ],
+)
+def test_damage_is_told_from_another_spelling(
+    at: int, to: int | None, match: str
+) -> None:
+    """A person who looks at the quarantine sees what kind of fault it was."""
+    data = bytearray(change({f"title/{stamp()}": "x"}))
+    data[at] = data[at] ^ 1 if to is None else to
+
+    with pytest.raises(FormatError, match=match):
+        parse_change(bytes(data))
+
+
+def test_a_time_or_a_message_is_refused_as_such() -> None:
+    """Libraries that date their changes are told what to leave out."""
+    data = bytearray(change({f"title/{stamp()}": "x"}))
+    middle = data.index(b"\x01\x01\0\0\0\x06") + 2
+    data[middle] = 1
+
+    with pytest.raises(FormatError, match="a time, a message"):
+        parse_change(rechecked(bytes(data)))
+
+
 def test_a_change_over_64_kib_is_refused() -> None:
     """The reader's limit on bytes."""
     with pytest.raises(FormatError, match="at most 65536"):

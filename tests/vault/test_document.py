@@ -355,7 +355,8 @@ def test_more_heads_than_fit_into_a_change_do_not_wedge_a_document() -> None:
     writer, reader = Writer(B), Writer(A)
     writer.write({"title": "own"})
     flood = [
-        (A, change(_title(at), actor=new_actor(A, seeded(at)))) for at in range(1000)
+        (A, change({**_title(at), **_title(1000 + at)}, actor=new_actor(A, seeded(at))))
+        for at in range(1000)
     ]
     writer.document.apply_many(flood)
 

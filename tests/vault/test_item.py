@@ -115,10 +115,11 @@ def test_choosing_a_choice_names_the_value_itself() -> None:
     writer = Writer(A)
     original = writer.write({"title": "first"})
     writer.write({"title": "second"})
+    chosen = original
     for _ in range(3):
-        view = writer.view()
-        older = view.fields["title"].versions[-1]
-        writer.add(choose(view, next_stamp(view, writer.clock), "title", older.stamp))
+        now = next_stamp(writer.view(), writer.clock)
+        writer.add(choose(writer.view(), now, "title", chosen))
+        chosen = now
 
     current = writer.view().fields["title"].current
 
