@@ -148,7 +148,7 @@ def _parse_head(value: cbor.Value) -> tuple[int, RecordHash]:
     what = f"{_WHAT}: membership"
     height, digest = _pair(value, what)
     return (
-        cbor.expect_uint(height, what=what, at_most=MAX_RECORDS),
+        cbor.expect_uint(height, what=what, at_most=MAX_RECORDS - 1),
         RecordHash(cbor.expect_bytes(digest, length=HASH_LENGTH, what=what)),
     )
 

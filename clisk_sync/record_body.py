@@ -147,7 +147,7 @@ def parse_body(data: bytes, *, max_bytes: int) -> RecordBody:
     expect_suite(value, what=_WHAT)
     kind = _parse_kind(value)
     parts = cbor.expect_map(value, _SHAPES[kind], what=_WHAT)
-    height = _uint(parts[_HEIGHT], "height")
+    height = _uint(parts[_HEIGHT], "height", at_most=MAX_RECORDS - 1)
     if (height == 0) is not (kind is Kind.GENESIS):
         raise FormatError(f"{_WHAT}: only a genesis stands at height 0")
     body = RecordBody(
