@@ -364,6 +364,8 @@ def test_more_heads_than_fit_into_a_change_do_not_wedge_a_document() -> None:
     writer.write({"title": "latest"})
 
     reader.document.apply_many(flood)
+    early = reader.document.apply(writer.sent[1][1], author=B)
+    assert isinstance(early, Orphan), "it names its own session's last change"
     reader.hear(writer)
     assert reader.document.entries() == writer.document.entries()
     assert reader.view().title == "latest"
