@@ -6,12 +6,11 @@ searching load no document and an edit rewrites one page. Holds no secret field.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias, cast
 
 from clisk_vault import cbor
-from clisk_vault.errors import FormatError
 from clisk_vault.ids import ItemId
 from clisk_vault.search import SearchIndex
 from clisk_vault.session import Session
@@ -37,42 +36,55 @@ class ItemOverview:
     changed_ms: int
 
 
-_Page = dict[ItemId, ItemOverview]
+_Page: TypeAlias = "dict[bytes, cbor.Value]"
+"""One page as it stands on disk; an entry becomes an ItemOverview when shown."""
 
 
 class Overview:
-    """The overview of all items; decoded at first use, then kept in step."""
+    """The overview of all items; opened at first use, then kept in step."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._pages: dict[int, _Page] = defaultdict(dict)
-        self._index: SearchIndex[ItemId] = SearchIndex()
+        self._pages: dict[int, _Page] = {}
+        self._index: SearchIndex[bytes] | None = None
         self._generation: tuple[Column, int] | None = None
 
     def all(self) -> list[ItemOverview]:
         """Return every item's overview, in no particular order."""
         pages = self._current().values()
-        return [entry for page in pages for entry in page.values()]
+        return [
+            _from_value(item, value) for page in pages for item, value in page.items()
+        ]
 
-    def get(self, item: ItemId) -> ItemOverview | None:
-        """Return the overview of *item*, or None where there is no such item."""
-        return self._current()[item[0]].get(item)
+    def ids(self) -> set[ItemId]:
+        """Return the id of every item."""
+        return {ItemId(item) for page in self._current().values() for item in page}
 
     def find(self, query: str) -> list[ItemOverview]:
         """Return the items that match *query*, best first (search.py)."""
         pages = self._current()
-        return [pages[item[0]][item] for item in self._index.find(query)]
+        if self._index is None:
+            self._index = SearchIndex()
+            for page in pages.values():
+                for item, value in page.items():
+                    self._index.put(item, *_texts(value))
+        return [
+            _from_value(item, pages[item[0]][item]) for item in self._index.find(query)
+        ]
 
     def put(self, changed: Iterable[ItemOverview]) -> None:
         """Store *changed*, each page once; call it within a transaction."""
         pages = self._current()
         touched = set()
         for entry in changed:
-            self._remember(entry)
+            value = _to_value(entry)
+            pages.setdefault(entry.item[0], {})[entry.item] = value
             touched.add(entry.item[0])
+            if self._index is not None:
+                self._index.put(entry.item, *_texts(value))
         table = self._session.table("overview")
         for number in touched:
-            sealed = table.seal(bytes([number]), _encode_page(pages[number]))
+            sealed = table.seal(bytes([number]), cbor.encode(pages[number]))
             self._session.storage.execute(
                 "INSERT INTO overview (page, sealed) VALUES (?1, ?2)"
                 " ON CONFLICT (page) DO UPDATE SET sealed = ?2",
@@ -81,35 +93,27 @@ class Overview:
 
     def forget_opened(self) -> None:
         """Drop what is held in memory; it is read from disk when needed."""
-        self._pages, self._index = defaultdict(dict), SearchIndex()
+        self._pages, self._index = {}, None
         self._generation = None
 
     def _current(self) -> dict[int, _Page]:
         generation = self._session.storage.generation
         if generation != self._generation:
             self.forget_opened()
-            for entry in self._load():
-                self._remember(entry)
+            self._pages = dict(self._load())
             self._generation = generation
         return self._pages
 
-    def _remember(self, entry: ItemOverview) -> None:
-        self._pages[entry.item[0]][entry.item] = entry
-        texts = (entry.username, *entry.uris, *entry.tags)
-        self._index.put(entry.item, entry.title, texts)
-
-    def _load(self) -> Iterator[ItemOverview]:
+    def _load(self) -> Iterator[tuple[int, _Page]]:
         table = self._session.table("overview")
         for number, sealed in self._session.storage.all(
             "SELECT page, sealed FROM overview"
         ):
             assert isinstance(number, int)
             assert isinstance(sealed, bytes)
-            yield from _parse_page(table.open(bytes([number]), sealed))
-
-
-def _encode_page(page: _Page) -> bytes:
-    return cbor.encode({bytes(item): _to_value(entry) for item, entry in page.items()})
+            # Sealed by this device alone: opened means written by _to_value().
+            page = cbor.parse_own(table.open(bytes([number]), sealed))
+            yield number, cast("_Page", page)
 
 
 def _to_value(entry: ItemOverview) -> cbor.Value:
@@ -130,40 +134,28 @@ def _to_value(entry: ItemOverview) -> cbor.Value:
     ]
 
 
-def _parse_page(data: bytes) -> Iterator[ItemOverview]:
-    # Sealed by this device and authenticated: what is checked is our own fault.
-    page = cbor.parse_own(data)
-    if not isinstance(page, dict):
-        raise FormatError("overview page: not a map")
-    for item, value in page.items():
-        if not isinstance(item, bytes) or not isinstance(value, list):
-            raise FormatError("overview page: not a map of items")
-        yield _from_value(ItemId(item), value)
+def _from_value(item: bytes, value: cbor.Value) -> ItemOverview:
+    kind, title, username, uris, tags, folder, flags, changed_ms = cast(
+        "tuple[str, str, str, list[str], list[str], str, int, int]", value
+    )
+    return ItemOverview(
+        ItemId(item),
+        kind,
+        title,
+        username,
+        tuple(uris),
+        tuple(tags),
+        folder,
+        bool(flags & _FAVOURITE),
+        bool(flags & _TRASHED),
+        bool(flags & _CONFLICT),
+        changed_ms,
+    )
 
 
-def _from_value(item: ItemId, value: list[cbor.Value]) -> ItemOverview:
-    match value:
-        case [
-            str(kind),
-            str(title),
-            str(username),
-            list(uris),
-            list(tags),
-            str(folder),
-            int(flags),
-            int(changed_ms),
-        ]:
-            return ItemOverview(
-                item,
-                kind,
-                title,
-                username,
-                tuple(str(uri) for uri in uris),
-                tuple(str(tag) for tag in tags),
-                folder,
-                bool(flags & _FAVOURITE),
-                bool(flags & _TRASHED),
-                bool(flags & _CONFLICT),
-                changed_ms,
-            )
-    raise FormatError("overview page: not an entry")
+def _texts(value: cbor.Value) -> tuple[str, list[str]]:
+    """Return the title and whatever else an item is found by."""
+    _, title, username, uris, tags, *_ = cast(
+        "tuple[str, str, str, list[str], list[str], str, int, int]", value
+    )
+    return title, [username, *uris, *tags]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -28,54 +27,47 @@ def normalise(text: str) -> str:
     return unicodedata.normalize("NFKC", bare).casefold()
 
 
-@dataclass(frozen=True, slots=True)
-class _Texts:
-    """One item's texts, normalised, the most telling first."""
-
-    title: str
-    everything: str
-
-
 class SearchIndex(Generic[K]):
-    """Normalised texts by key, held in memory."""
+    """Normalised texts by key, held in memory: the title, and everything joined."""
 
     def __init__(self) -> None:
-        self._texts: dict[K, _Texts] = {}
+        self._texts: dict[K, tuple[str, str]] = {}
 
     def put(self, key: K, title: str, others: Iterable[str]) -> None:
         """Index *key* by these texts in place of any it had."""
-        plain = normalise(title)
-        rest = (normalise(text) for text in others)
-        self._texts[key] = _Texts(plain, _BETWEEN.join((plain, *rest)))
+        everything = normalise(_BETWEEN.join((title, *others)))
+        # The first line: a title that has more than one is ranked by its first.
+        self._texts[key] = everything.partition(_BETWEEN)[0], everything
 
     def find(self, query: str) -> list[K]:
         """Return the keys that match, best first; no words match everything."""
         words = normalise(query).split()
         if not words:
-            return sorted(self._texts, key=lambda key: self._texts[key].title)
+            return sorted(self._texts, key=lambda key: self._texts[key][0])
+        first, *more = sorted(words, key=len, reverse=True)
         hits = [
-            (_rank(texts, words), texts.title, key)
-            for key, texts in self._texts.items()
-            if all(word in texts.everything for word in words)
+            (_rank(title, everything, words), title, key)
+            for key, (title, everything) in self._texts.items()
+            if first in everything and all(word in everything for word in more)
         ]
         hits.sort(key=lambda hit: hit[:2])
         return [key for *_, key in hits]
 
 
-def _rank(texts: _Texts, words: Sequence[str]) -> int:
+def _rank(title: str, everything: str, words: Sequence[str]) -> int:
     """Return how far from perfect a match is: lower comes first."""
-    if texts.title == " ".join(words):
+    if title == " ".join(words):
         return 0
-    return 1 + sum(_distance(texts, word) for word in words)
+    return 1 + sum(_distance(title, everything, word) for word in words)
 
 
-def _distance(texts: _Texts, word: str) -> int:
-    at = texts.title.find(word)
+def _distance(title: str, everything: str, word: str) -> int:
+    at = title.find(word)
     if at == 0:
         return 0
     if at > 0:
-        return 1 if _starts_word(texts.title, word) else 2
-    return 3 if _starts_word(texts.everything, word) else 4
+        return 1 if _starts_word(title, word) else 2
+    return 3 if _starts_word(everything, word) else 4
 
 
 def _starts_word(text: str, word: str) -> bool:

@@ -309,6 +309,10 @@ class Vault:
         """Take *item* out of the trash."""
         self.edit(item, {"trashed": None})
 
+    def ids(self) -> set[ItemId]:
+        """Return the id of every item, those in the trash too."""
+        return self._overview.ids()
+
     def overviews(self) -> list[ItemOverview]:
         """Return a line for every item, trashed ones too, by title."""
         return self._overview.find("")

@@ -99,7 +99,7 @@ def plan_items(
         FormatError: an item that no vault can hold; names its place.
     """
     memory = _Memory(vault, source)
-    known = {each.item for each in vault.overviews()}
+    known = vault.ids()
     planned = tuple(memory.plan(each, known) for each in items)
     return ImportPlan(source, planned, tuple(folders))
 

@@ -21,7 +21,7 @@ from clisk_vault.errors import (
 from clisk_vault.ids import DeviceId, ItemId, VaultId
 from clisk_vault.keys import SecretText, StorageKey, UnlockKey
 from clisk_vault.local_seal import TableSeal
-from clisk_vault.overview import ItemOverview, _encode_page
+from clisk_vault.overview import ItemOverview, _to_value
 from clisk_vault.passphrase import Argon2Profile, CostLimits
 from clisk_vault.vault_file import (
     KeyringSecret,
@@ -219,5 +219,7 @@ def test_the_overview_is_what_its_cddl_says() -> None:
     )
 
     check_cddl(
-        _encode_page({entry.item: entry}), page="vault-file", rule="overview-page"
+        cbor.encode({bytes(entry.item): _to_value(entry)}),
+        page="vault-file",
+        rule="overview-page",
     )
