@@ -48,6 +48,7 @@ _POLL_SECONDS: Final = 25.0
 # After an answer that came too soon, so that no relay makes us spin.
 _POLL_PAUSE_SECONDS: Final = 0.5
 _MAX_PAGE_BYTES: Final = 16 << 20
+_MAX_PAGE_ENTRIES: Final = 10_000
 _MAX_RECORDS_BYTES: Final = 32 << 20
 
 T = TypeVar("T")
@@ -181,9 +182,9 @@ class HttpVaultTransport:
             async with self._relay.stream("GET", path, token=token) as incoming:
                 async for chunk in incoming.chunks:
                     records += map(parse_record_item, reader.feed(chunk))
+                    if len(records) > MAX_RECORDS:
+                        raise RelayMisbehaved("the relay gave too many records")
             reader.close()
-        if len(records) > MAX_RECORDS:
-            raise RelayMisbehaved("the relay gave too many membership records")
         return records
 
     async def _page(self, after: int) -> _Page:
@@ -208,6 +209,8 @@ class HttpVaultTransport:
                             raise RelayMisbehaved("the relay's positions do not rise")
                         after = position
                         page.entries.append((position, envelope))
+                    if len(page.entries) > _MAX_PAGE_ENTRIES:
+                        raise RelayMisbehaved("the relay gave too long a page")
                 page.unverified_head = incoming.unverified_head
             reader.close()
 

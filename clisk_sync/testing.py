@@ -56,6 +56,7 @@ __all__ = [
 @dataclass(slots=True)
 class _Vault:
     members: Members
+    bytes: int = 0
     log: list[Admitted] = field(default_factory=list)
     heads: dict[DeviceId, Head] = field(default_factory=dict)
     placed: dict[tuple[DeviceId, int], tuple[int, EnvelopeHash]] = field(
@@ -151,9 +152,9 @@ class MemoryVaultTransport:
         position = place(admitted, head, vault.placed.get((author, number)))
         if position is not None:
             return position
-        used = sum(len(each.data) for each in vault.log)
-        if used + len(envelope) > self._relay.vault_bytes:
+        if vault.bytes + len(envelope) > self._relay.vault_bytes:
             raise refuse(Code.VAULT_FULL)
+        vault.bytes += len(envelope)
         vault.log.append(admitted)
         vault.heads[author] = Head(number, admitted.hash)
         vault.placed[author, number] = (len(vault.log), admitted.hash)
