@@ -187,6 +187,29 @@ def test_a_made_up_token_is_refused(tmp_path: Path) -> None:
     _run(tmp_path, test)
 
 
+def test_a_token_does_not_outlive_membership(tmp_path: Path) -> None:
+    """A valid token of a device that is not a member opens nothing any more."""
+
+    async def test(relay: Here) -> None:
+        family, _ = await relay.found()
+        record, phone = family.add()
+        token, _ = relay.relay.authority.new_token(
+            family.vault, phone.secrets.public.id
+        )
+        vault = f"/v1/vaults/{family.vault.hex()}"
+        answers = [
+            await relay.get(f"{vault}/envelopes", token),
+            await relay.get(f"{vault}/news?wait_ms=60000", token),
+            await relay.get(f"{vault}/records", token),
+            await relay.append(phone, token, phone.write()),
+            await relay.post(f"{vault}/records", record, token),
+        ]
+        for answer in answers:
+            assert (answer.status_code, refusal_of(answer)) == (403, "not-a-member")
+
+    _run(tmp_path, test)
+
+
 def test_a_token_of_another_relay_is_refused(tmp_path: Path) -> None:
     """Each relay seals its tokens with a secret of its own, kept in memory only."""
 
