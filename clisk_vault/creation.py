@@ -22,7 +22,6 @@ def create_file(
     Raises:
         StoreError: there is a file of that name, or the disk refuses.
     """
-    _refuse_existing(path)
     draft = path.with_name(f".{path.name}.{random(8).hex()}.new")
     try:
         storage = Storage.create(draft)
@@ -39,13 +38,6 @@ def create_file(
     return Storage.open(path)
 
 
-def _refuse_existing(path: Path) -> None:
-    if path.exists():
-        raise StoreError(
-            "a vault file exists there already", advice="choose another folder"
-        )
-
-
 def _publish(draft: Path, path: Path) -> None:
     try:
         # A link and not a rename: it fails where the name was taken meanwhile.
@@ -56,7 +48,8 @@ def _publish(draft: Path, path: Path) -> None:
         finally:
             os.close(folder)
     except FileExistsError:
-        _refuse_existing(path)
-        raise
+        raise StoreError(
+            "a vault file exists there already", advice="choose another folder"
+        ) from None
     except OSError as err:
         raise StoreError(f"vault file: {err.strerror}") from err

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from clisk_vault.draft import ItemDraft
 from clisk_vault.errors import CallerError, FormatError, UnsupportedError, VaultError
@@ -19,7 +20,7 @@ from clisk_vault.item import ElementView, ItemView
 from clisk_vault.item_types import URI_MATCHES
 from clisk_vault.keys import SecretText
 from clisk_vault.transfer.bitwarden import _LINKED, import_bitwarden, plan_import
-from clisk_vault.transfer.bitwarden_json import parse_export
+from clisk_vault.transfer.bitwarden_json import Export, parse_export
 from clisk_vault.transfer.imported import Action, run_plan
 from clisk_vault.vault import Vault
 from tests.vault.made import FakeClock, carry, read
@@ -395,6 +396,7 @@ def _nested(depth: int) -> bytes:
         (_export({**_LOGIN, "favorite": 1}), FormatError),
         (_export({**_LOGIN, "name": ["s3cret-Pa55"]}), FormatError),
         (_export({**_LOGIN, "login": {"password": 12345678}}), FormatError),
+        (_export({**_LOGIN, "unknown": float("nan")}), FormatError),
         (_export({**_LOGIN, "notes": "x" * 60_000}), FormatError),
         (_export({**_LOGIN, "notes": "\ud800"}), FormatError),
         (_export({**_LOGIN, "id": "\ud800"}), FormatError),
@@ -425,6 +427,15 @@ def test_a_hostile_export_is_refused_by_name(
     assert "12345678" not in str(refused.value)
     assert refused.value.__suppress_context__ or refused.value.__context__ is None
     assert vault.overviews() == []
+
+
+def test_the_models_own_errors_show_no_value() -> None:
+    """Should one ever be logged: it names the place and not what stood there."""
+    with pytest.raises(ValidationError) as refused:
+        Export.model_validate({"items": [{**_LOGIN, "name": ["s3cret-Pa55"]}]})
+
+    assert "s3cret-Pa55" not in str(refused.value)
+    assert "s3cret-Pa55" not in repr(Export.model_validate({"items": [_LOGIN]}))
 
 
 def test_an_enormous_export_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,8 +109,8 @@ def test_an_earlier_version_is_named_in_its_record(
 
 @pytest.mark.parametrize(
     ("item", "field"),
-    [(_NOBODY, "password"), (SETTINGS, "grant.x"), (None, "totp"), (None, "notes")],
-    ids=["no item", "settings", "no field", "removed"],
+    [(_NOBODY, "password"), (None, "totp"), (None, "notes")],
+    ids=["no item", "no field", "removed"],
 )
 def test_what_is_not_there_is_refused_and_recorded(
     vault: Vault, item: ItemId | None, field: str
@@ -125,6 +125,23 @@ def test_what_is_not_there_is_refused_and_recorded(
 
     (record,) = _records(vault)
     assert (record.outcome, record.item) == (Outcome.REFUSED, request.item)
+
+
+def test_settings_are_not_read(vault: Vault) -> None:
+    """A grant's bytes are no secret field, and no grant covers them."""
+    grant = vault.grant(
+        konnector="demo",
+        digest=bytes(32),
+        item=add_login(vault),
+        fields=["password"],
+        origins=[],
+        purpose="x",
+    )
+
+    with pytest.raises(ReadRefused, match="settings"):
+        read(vault, SETTINGS, f"grant.{grant.id.hex()}")
+
+    assert [record.outcome for record in _records(vault)] == [Outcome.REFUSED]
 
 
 def test_a_changed_seal_is_recorded_as_failed(
@@ -296,7 +313,7 @@ def test_a_konnector_without_a_digest_is_refused(vault: Vault) -> None:
     item = add_login(vault)
     nameless = Requester(RequesterKind.KONNECTOR, "demo")
 
-    with pytest.raises(ReadRefused):
+    with pytest.raises(ReadRefused, match="digest"):
         vault.reveal(
             ReadRequest(item, "password", nameless, "x", origin="https://bank.example")
         )

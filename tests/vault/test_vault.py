@@ -340,6 +340,20 @@ def test_a_refused_edit_changes_nothing(
     assert vault.replica.unsent() == sent
 
 
+def test_a_secret_is_not_shown_by_mistake(vault: Vault) -> None:
+    """A secret value for a field that lists show is refused, by the field's name."""
+    with pytest.raises(CallerError, match="title is not a secret field"):
+        vault.add(ItemDraft("note", "x", {"title": SecretText(PASSWORD)}))
+
+
+def test_plain_text_for_a_secret_field_is_sealed(vault: Vault) -> None:
+    """The tables decide, not the type that the caller happened to use."""
+    item = vault.add(ItemDraft("login", "x", {"password": PASSWORD}))
+
+    assert vault.view(item).fields["password"].secret
+    assert read(vault, item) == PASSWORD
+
+
 def test_many_items_or_none(vault: Vault) -> None:
     """One bad item among many undoes the whole call, in memory too."""
     add_login(vault)
@@ -366,6 +380,8 @@ def test_an_id_is_given_once(vault: Vault) -> None:
 @pytest.mark.parametrize("item", [_NOBODY, SETTINGS], ids=["unknown", "settings"])
 def test_what_is_no_item_is_refused(vault: Vault, item: ItemId) -> None:
     """Neither an unknown id nor the reserved one is edited as an item."""
+    vault.add_folders(["the settings are there"])
+
     with pytest.raises(CallerError):
         vault.edit(item, {"title": "x"})
 
@@ -414,6 +430,7 @@ def test_another_process_is_seen(vault: Vault, vault_path: Path) -> None:
     """What a second connection commits shows here, though much is held in memory."""
     item = add_login(vault)
     vault.overviews()
+    vault.view(item)
     other = unlock(vault_path)
 
     other.edit(item, {"title": "Renamed"})
