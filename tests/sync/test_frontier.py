@@ -1,0 +1,168 @@
+"""protocol/envelope.md §7: the frontier alone, without disk or network."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clisk_sync.envelope import Envelope, parse_unverified_envelope
+from clisk_sync.envelope_content import parse_content
+from clisk_sync.errors import FrontierError, PeerError
+from clisk_sync.frontier import Frontier
+from clisk_sync.membership import Membership
+from clisk_vault.ids import DeviceId, EnvelopeHash, VaultId
+from clisk_vault.keys import EpochSecret
+from tests.vectors import Vector, load_vectors
+
+_SECRET = EpochSecret(
+    load_vectors("envelope", where=lambda case: case.case == "heartbeat")[0].raw(
+        "secret"
+    )
+)
+
+
+@dataclass
+class Reader:
+    """The reader of a vector: a frontier, and a dictionary for a disk."""
+
+    membership: Membership
+    frontier: Frontier
+    kept: dict[tuple[DeviceId, int], Envelope] = field(default_factory=dict)
+    now_ms: int = 0
+
+    @classmethod
+    def of(cls, case: Vector) -> Reader:
+        records = [bytes.fromhex(record) for record in case["records"]]
+        membership = Membership.verify(VaultId(case.raw("vault")), records)
+        return cls(membership, Frontier(DeviceId(case.raw("reader"))))
+
+    def hash_of(self, device: DeviceId, number: int) -> EnvelopeHash | None:
+        kept = self.kept.get((device, number))
+        return kept.hash if kept else None
+
+    def bytes_of(self, device: DeviceId, number: int) -> bytes | None:
+        kept = self.kept.get((device, number))
+        return kept.data if kept else None
+
+    def receive(self, data: bytes) -> list[PeerError]:
+        """Return what is found at this envelope: faults, and what is missing."""
+        self.now_ms += 1
+        unverified = parse_unverified_envelope(data)
+        author = unverified.unverified_header.author
+        envelope = unverified.verify(self.membership.member(author).public.signing)
+        try:
+            self.frontier.check_next(envelope, self)
+        except FrontierError as found:
+            return [found]
+        self.kept[author, envelope.header.number] = envelope
+        disputes = self.frontier.disputes(envelope, self)
+        content = parse_content(envelope.open(_SECRET), author=author)
+        taken = self.frontier.take(
+            envelope, written_ms=content.clock_ms, now_ms=self.now_ms
+        )
+        self.frontier, found_in_claim = taken.hear(
+            envelope,
+            content.claim,
+            self,
+            membership=self.membership,
+            now_ms=self.now_ms,
+        )
+        return [*disputes, *found_in_claim, *self.frontier.withheld()]
+
+
+def _steps(case: Vector) -> list[tuple[bytes, list[str]]]:
+    return [(bytes.fromhex(step["envelope"]), step["finds"]) for step in case["steps"]]
+
+
+_CASES = load_vectors("frontier")
+
+
+@pytest.mark.parametrize("case", _CASES, ids=str)
+def test_frontier_vector(case: Vector) -> None:
+    """Each envelope of each published sequence is found to be what is published."""
+    reader = Reader.of(case)
+    for data, finds in _steps(case):
+        assert [type(found).__name__ for found in reader.receive(data)] == finds
+
+
+@pytest.mark.parametrize("case", _CASES, ids=str)
+def test_signed_findings_carry_what_shows_them(case: Vector) -> None:
+    """Forks, mismatches, regressions and clones come with signed bytes."""
+    reader = Reader.of(case)
+    for data, _ in _steps(case):
+        for found in reader.receive(data):
+            if type(found).__name__ in {
+                "ForkDetected",
+                "PreviousMismatch",
+                "FrontierRegression",
+                "CloneDetected",
+            }:
+                assert isinstance(found, FrontierError)
+                assert found.evidence
+                for evidence in found.evidence:
+                    parse_unverified_envelope(evidence)
+
+
+_HONEST = [data for data, _ in _steps(next(c for c in _CASES if c.case == "honest"))]
+_MIXED = [data for data, _ in _steps(next(c for c in _CASES if c.case == "mixed"))]
+
+
+def test_all_interleavings_end_where_order_ends() -> None:
+    """However envelopes arrive, and however often, asking again leads to one end."""
+    case = _CASES[0]
+    ends = set()
+    for order in itertools.permutations([*_HONEST, _MIXED[1]]):
+        reader = Reader.of(case)
+        # Each round takes one envelope at least, however bad the order.
+        for _ in order:
+            for data in order:
+                reader.receive(data)
+        ends.add(
+            tuple(
+                sorted(
+                    (device, chain.mark.number, chain.mark.hash)
+                    for device, chain in reader.frontier.chains.items()
+                )
+            )
+        )
+
+    assert len(ends) == 1
+
+
+_POOL = sorted({data for case in _CASES for data, _ in _steps(case)})
+
+
+@given(st.lists(st.sampled_from(_POOL), max_size=12))
+def test_a_frontier_only_moves_forward(offered: list[bytes]) -> None:
+    """Whatever a relay offers, nothing that was verified is lost or replaced."""
+    reader = Reader.of(_CASES[0])
+    for data in offered:
+        before = reader.frontier
+        kept = dict(reader.kept)
+
+        reader.receive(data)
+
+        for device, chain in before.chains.items():
+            assert reader.frontier.chain(device).mark.number >= chain.mark.number
+        for author, said in before.said.items():
+            after = reader.frontier.said[author].claim
+            assert after.membership_height >= said.claim.membership_height
+            for device, mark in said.claim.marks.items():
+                assert after.marks[device].number >= mark.number
+        assert kept.items() <= reader.kept.items()
+
+
+@given(st.lists(st.sampled_from(_POOL), max_size=12))
+def test_a_chain_is_always_one_chain(offered: list[bytes]) -> None:
+    """What was taken of a device is numbered from 1 and linked by hashes."""
+    reader = Reader.of(_CASES[0])
+    for data in offered:
+        reader.receive(data)
+
+    for (device, number), envelope in reader.kept.items():
+        if number > 1:
+            assert envelope.header.previous == reader.kept[device, number - 1].hash
