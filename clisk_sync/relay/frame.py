@@ -66,6 +66,9 @@ class _Call:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            # A mailbox is read without a token: no cache on the way may keep it.
+            headers = [*message.get("headers", ()), (b"cache-control", b"no-store")]
+            message = {**message, "headers": headers}
         self._sent_bytes += len(message.get("body", b""))
         await self._send(message)
 

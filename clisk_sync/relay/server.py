@@ -11,22 +11,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from clisk_sync.errors import CallerError, RelayRefused
 from clisk_sync.origin import is_loopback, relay_origin
 from clisk_sync.relay.app import create_app
 from clisk_sync.relay.limits import Limits
 from clisk_sync.relay.logs import log_event, set_up_logs
+from clisk_sync.relay.patience import patient_protocol
 from clisk_sync.relay.settings import Settings
 from clisk_sync.relay.store import Store
 
 _SHUTDOWN_SECONDS = 10
 _BACKLOG = 512
+_KEEP_ALIVE_SECONDS = 75
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +43,16 @@ def serve(
     port: int = 8470,
     limits: Limits | None = None,
     origins: Iterable[str] = (),
+    takes_new_vaults: bool = True,
     unsafe_listen_beyond_this_machine: bool = False,
     on_started: Callable[[RunningRelay], None] | None = None,
 ) -> None:
     """Run a relay until the process is told to stop; logs go to standard error.
 
     *origins* are further addresses under which devices reach it, such as
-    `https://relay.example` for a proxy that ends TLS. Port 0 takes a free one,
-    which *on_started* is told.
+    `https://relay.example` for a proxy that ends TLS. A relay that takes no new
+    vaults goes on for those it has. Port 0 takes a free one, which *on_started*
+    is told.
 
     Raises:
         CallerError: a host that others can reach, without saying so; no origin
@@ -62,9 +63,13 @@ def serve(
     _check_host(host, origins, allowed=unsafe_listen_beyond_this_machine)
     set_up_logs()
     with _bound(host, port) as bound:
-        running, server = _server(
-            bound, database, limits or Limits(), origins, kind=_Server
+        settings = Settings(
+            database=database,
+            origins=_origins_of(bound) | {relay_origin(each) for each in origins},
+            takes_new_vaults=takes_new_vaults,
+            limits=limits or Limits(),
         )
+        running, server = _running(bound), _Server(_config(settings))
 
         async def run() -> None:
             await _check_database(database)
@@ -94,40 +99,37 @@ async def start(
     """
     _check_host(host, (), allowed=False)
     with _bound(host, port) as bound:
-        running, server = _server(
-            bound, database, limits or Limits(), (), kind=_Embedded
+        settings = Settings(
+            database=database, origins=_origins_of(bound), limits=limits or Limits()
         )
+        server = _Embedded(_config(settings))
         await _check_database(database)
         task = asyncio.create_task(server.serve(sockets=[bound]), name="relay")
         try:
             await server.up.wait()
-            yield running
+            yield _running(bound)
         finally:
             server.should_exit = True
             await task
 
 
-def _server(
-    bound: socket.socket,
-    database: str | Path,
-    limits: Limits,
-    origins: Iterable[str],
-    *,
-    kind: type[_Server],
-) -> tuple[RunningRelay, _Server]:
+def _running(bound: socket.socket) -> RunningRelay:
     host, port = bound.getsockname()[:2]
-    names = {f"[{host}]" if ":" in host else host}
-    if is_loopback(host):
-        names |= {"127.0.0.1", "localhost", "[::1]"}
-    own = {f"http://{name}:{port}" for name in names}
-    settings = Settings(
-        database=database,
-        origins=frozenset(own | {relay_origin(each) for each in origins}),
-        limits=limits,
-    )
-    config = uvicorn.Config(
+    shown = f"[{host}]" if ":" in host else host
+    return RunningRelay(f"http://{shown}:{port}", port)
+
+
+def _origins_of(bound: socket.socket) -> frozenset[str]:
+    """Return the names of this machine; a relay for others is told its own."""
+    host, port = bound.getsockname()[:2]
+    names = ("127.0.0.1", "localhost", "[::1]") if is_loopback(host) else ()
+    return frozenset(f"http://{name}:{port}" for name in names)
+
+
+def _config(settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
         create_app(settings),
-        http=_patient(limits.request_seconds),
+        http=patient_protocol(settings.limits.request_seconds),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -135,12 +137,10 @@ def _server(
         server_header=False,
         proxy_headers=False,
         backlog=_BACKLOG,
-        limit_concurrency=limits.connections,
-        timeout_keep_alive=75,
+        limit_concurrency=settings.limits.connections,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
-    first = f"[{host}]" if ":" in host else host
-    return RunningRelay(f"http://{first}:{port}", port), kind(config)
 
 
 class _Server(uvicorn.Server):
@@ -222,38 +222,3 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
                 advice="choose another port, or stop what is using this one",
             ) from err
         yield bound
-
-
-def _patient(seconds: float) -> type[H11Protocol]:
-    """Return uvicorn's protocol with an end to waiting for a request's head.
-
-    Without it a client that sends half a header holds a connection for ever.
-    """
-
-    class Patient(H11Protocol):
-        _alarm: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            self._set()
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            if self.conn.their_state is not h11.IDLE:
-                self._cancel()
-            elif self._alarm is None and self.conn.trailing_data[0]:
-                self._set()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._cancel()
-            super().connection_lost(exc)
-
-        def _set(self) -> None:
-            self._alarm = self.loop.call_later(seconds, self.transport.close)
-
-        def _cancel(self) -> None:
-            if self._alarm is not None:
-                self._alarm.cancel()
-                self._alarm = None
-
-    return Patient

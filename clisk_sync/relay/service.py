@@ -14,7 +14,7 @@ from clisk_sync.admission import (
     admit_genesis,
     admit_record,
 )
-from clisk_sync.errors import QuotaError
+from clisk_sync.errors import QuotaError, UnknownVaultError
 from clisk_sync.login import parse_unverified_login
 from clisk_sync.refusals import Code, refuse, refusing_bad_input
 from clisk_sync.relay.auth import Authority, Caller, now_ms
@@ -58,6 +58,7 @@ class Relay:
         self.gate = Gate(limits.requests)
         self._full = FullVaults()
         self._origins = settings.origins
+        self._takes_new_vaults = settings.takes_new_vaults
         self._clock = clock
         self._writer = Writer(store, limits, self.news.publish)
         self._memberships: OrderedDict[VaultId, Members] = OrderedDict()
@@ -76,8 +77,10 @@ class Relay:
 
     async def create(self, genesis: bytes) -> tuple[VaultId, bool]:
         """Begin the vault that *genesis* founds; says whether it is new."""
-        members = admit_genesis(genesis)
-        vault = members.membership.vault_id
+        vault = admit_genesis(genesis).membership.vault_id
+        if not self._takes_new_vaults:
+            await self._check_known(vault)
+            return vault, False
         return vault, await self.store.create_vault(vault, genesis, at=self._clock())
 
     async def members(self, vault: VaultId) -> tuple[Members, VaultRow]:
@@ -220,6 +223,12 @@ class Relay:
         if self.news.closed:
             raise refuse(Code.BUSY)
         return wake.done()
+
+    async def _check_known(self, vault: VaultId) -> None:
+        try:
+            await self.store.vault(vault)
+        except UnknownVaultError:
+            raise refuse(Code.CREATION_CLOSED) from None
 
     async def _check_active(self, caller: Caller) -> VaultRow:
         members, row = await self.members(caller.vault)

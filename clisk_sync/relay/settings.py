@@ -26,5 +26,6 @@ class Settings:
 
     database: str | Path
     origins: frozenset[str]
+    takes_new_vaults: bool = True
     limits: Limits = field(default_factory=Limits)
     secret: RelaySecret = field(default_factory=_new_secret)

@@ -15,6 +15,7 @@ from clisk_sync.relay import Limits, Rate
 from clisk_sync.relay.limits import FullVaults, Gate, TokenBuckets
 from clisk_sync.relay.service import Relay
 from clisk_sync.sequence import SequenceReader, parse_entry
+from clisk_sync.testing import Family
 from tests.sync.relay_kit import Clock, Here, bearer, here, refusal_of
 
 
@@ -347,6 +348,35 @@ def test_a_mailbox_body_is_bounded(tmp_path: Path) -> None:
             assert ok.status_code == 204
             assert refusal_of(large) == "too-large"
             assert refusal_of(outside) == "malformed"
+
+    asyncio.run(run())
+
+
+def test_a_closed_relay_takes_no_new_vault(tmp_path: Path) -> None:
+    """It goes on for the vaults that are there, and says no to others."""
+
+    async def run() -> None:
+        async with here(tmp_path) as relay:
+            family, token = await relay.found()
+            relay.relay._takes_new_vaults = False
+            again = await relay.post("/v1/vaults", family.genesis)
+            assert (again.status_code, again.json()["created"]) == (200, False)
+            other = await relay.post("/v1/vaults", Family.found().genesis)
+            assert (other.status_code, refusal_of(other)) == (403, "creation-closed")
+            answer = await relay.append(family.founder, token, family.founder.write())
+            assert answer.status_code == 200
+
+    asyncio.run(run())
+
+
+def test_no_cache_on_the_way_keeps_an_answer(tmp_path: Path) -> None:
+    """Every answer says so: a mailbox is read without a token."""
+
+    async def run() -> None:
+        async with here(tmp_path) as relay:
+            for path in ("/healthz", "/nowhere", f"/v1/mailboxes/{'ab' * 32}/0"):
+                answer = await relay.get(path)
+                assert answer.headers["cache-control"] == "no-store"
 
     asyncio.run(run())
 

@@ -172,18 +172,18 @@ _PROGRAM = """
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_relay_process_ends_when_told(tmp_path: Path, sent: signal.Signals) -> None:
     """It finishes, returns to its caller, and logs what it did as lines of JSON."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(_PROGRAM), tmp_path / "relay.db"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout is not None
-    url = process.stdout.readline().strip()
-    port = int(url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port)):
-        os.kill(process.pid, sent)
-        out, err = process.communicate(timeout=30)
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        port = int(url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)):
+            os.kill(process.pid, sent)
+            out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (0, "ended\n")
     assert '"event":"started"' in err
     assert '"event":"stopped"' in err
