@@ -30,7 +30,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "cbor2": ("clisk_vault/cbor.py",),
     "click": ("clisk/*",),
     "cryptography": ("clisk_vault/primitives.py", "clisk_vault/wrapping.py"),
-    "h11": ("clisk_sync/relay/server.py",),
+    "h11": ("clisk_sync/relay/patience.py",),
     "httpx": ("clisk_sync/http_transport.py",),
     "idna": ("konnector_runner/origin.py",),
     "keyring": ("clisk/keychain.py",),
