@@ -1,0 +1,49 @@
+"""Run the benchmarks: python -m benchmarks [--rounds N] [--json] [PART ...]."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.harness import Figure
+
+_PARTS = ("vault", "program", "sync")
+
+
+def main() -> int:
+    """Measure the parts asked for and print a line for each figure."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(_PARTS))
+    parser.add_argument("--rounds", type=int, default=5, help="of each; default 5")
+    parser.add_argument("--json", action="store_true", help="write JSON lines")
+    asked = parser.parse_args()
+    if unknown := set(asked.parts) - set(_PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    for part in asked.parts or _PARTS:
+        module = importlib.import_module(f"benchmarks.{part}")
+        with tempfile.TemporaryDirectory(prefix="clisk-bench-") as folder:
+            for figure in module.run(Path(folder), rounds=asked.rounds):
+                print(json.dumps(figure.row()) if asked.json else _line(figure))
+                sys.stdout.flush()
+    return 0
+
+
+def _line(figure: Figure) -> str:
+    return (
+        f"{figure.name}\n"
+        f"    {_time(figure.seconds)}, {figure.ratio:.1f} times the floor"
+        f" ({_time(figure.floor_seconds)}: {figure.floor})\n"
+        f"    aim: {figure.aim}; medians of {figure.rounds} rounds"
+    )
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.2f} ms"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
