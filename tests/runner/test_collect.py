@@ -219,6 +219,13 @@ def test_what_a_run_did_not_write_is_never_replaced(tmp_path: Path) -> None:
     }
 
 
+def test_equal_files_of_two_keys_are_two_files(tmp_path: Path) -> None:
+    """Each has its place, so that replacing one leaves the other alone."""
+    save(collector(tmp_path), entry(1), entry(2))
+
+    assert sorted(tree(tmp_path)) == ["me/bill (2).pdf", "me/bill.pdf"]
+
+
 def test_a_run_killed_before_its_index_was_written_leaves_no_double(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
