@@ -222,9 +222,11 @@ class Story:
 def tell(folder: Path = OUT) -> int:
     """Tell the whole story in *folder*, made anew; return the exit code."""
     telling = Telling()
+    story = Story(folder, telling)
+    # What an interrupted run left behind may still have an agent.
+    story.end()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    story = Story(folder, telling)
     steps = (story.create, story.pair, story.travel, story.collect, story.account)
     try:
         try:
@@ -235,6 +237,6 @@ def tell(folder: Path = OUT) -> int:
     except StoryError as err:
         print(f"\nerror: {err}", file=sys.stderr)
         return 1
-    telling.step(6, "Done")
+    telling.say("")
     story.where()
     return 0

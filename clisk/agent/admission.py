@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from clisk.agent.journal import log
 from clisk.agent.sync_driver import SyncDriver
 from clisk_sync import pair
-from clisk_sync.errors import PairingClosed
+from clisk_sync.errors import SyncError
 from clisk_sync.founding import add_record, clock_ms
+from clisk_sync.http_transport import HttpRelay
 from clisk_sync.pairing import MemberPairing, Newcomer
+from clisk_sync.relay_client import HttpMailboxTransport
+
+_TELL_SECONDS = 10.0
 
 
 class Admission:
@@ -14,12 +21,17 @@ class Admission:
 
     def __init__(self, driver: SyncDriver) -> None:
         self._driver = driver
+        # Its own connection: a vault that locks meanwhile closes the driver's, and
+        # the newcomer still has to be told.
+        self._relay = HttpRelay(driver.known_relay)
+        self._mailboxes = HttpMailboxTransport(self._relay)
         self._pairing = MemberPairing(
-            relay=driver.relay_url or "",
+            relay=self._relay.origin,
             vault=driver.vault.id,
             member=driver.vault.device_id,
             clock=clock_ms,
         )
+        self._waiting = False
 
     @classmethod
     async def begin(cls, driver: SyncDriver) -> Admission:
@@ -39,28 +51,34 @@ class Admission:
 
     async def wait(self) -> Newcomer:
         """Return who knocked with this code."""
-        return await pair.wait_for_knock(self._pairing, self._driver.mailboxes)
+        newcomer = await pair.wait_for_knock(self._pairing, self._mailboxes)
+        self._waiting = True
+        return newcomer
 
     async def confirm(self, digits: str) -> Newcomer:
         """Let the newcomer in if *digits* are the ones that it shows.
 
         Raises:
             WrongDigits: try again.
-            PairingClosed: that was the last try; the newcomer is told.
+            PairingClosed: that was the last try.
         """
-        mailboxes = self._driver.mailboxes
-        try:
-            newcomer = self._pairing.enter(digits)
-        except PairingClosed:
-            await pair.refuse(self._pairing, mailboxes)
-            raise
+        newcomer = self._pairing.enter(digits)
         engine = self._driver.engine
-        await pair.admit(self._pairing, mailboxes, self._append, engine.handover)
+        await pair.admit(self._pairing, self._mailboxes, self._append, engine.handover)
+        self._waiting = False
         return newcomer
 
-    async def give_up(self) -> None:
-        """End it; the code opens nothing any more."""
+    async def end(self) -> None:
+        """End it; a newcomer that still waits is told, if the relay can be reached."""
         self._pairing.close()
+        try:
+            if self._waiting:
+                async with asyncio.timeout(_TELL_SECONDS):
+                    await pair.refuse(self._pairing, self._mailboxes)
+        except (SyncError, TimeoutError):
+            log.info("a newcomer could not be told that its pairing is over")
+        finally:
+            await self._relay.aclose()
 
     async def _append(self, newcomer: Newcomer) -> bytes:
         # Built on the newest membership, so that a second device that was let in

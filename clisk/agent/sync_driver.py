@@ -17,7 +17,7 @@ from clisk_sync.founding import clock_ms, device_name
 from clisk_sync.http_transport import HttpRelay
 from clisk_sync.journal import Journal
 from clisk_sync.membership import Member, Membership
-from clisk_sync.relay_client import HttpMailboxTransport, HttpVaultTransport
+from clisk_sync.relay_client import HttpVaultTransport
 from clisk_sync.report import SyncReport
 from clisk_vault.errors import VaultError
 from clisk_vault.ids import DeviceId
@@ -113,11 +113,11 @@ class SyncDriver:
         return self._transport
 
     @property
-    def mailboxes(self) -> HttpMailboxTransport:
-        """The relay's mailboxes; raises NoRelayError."""
-        if self._relay is None:
+    def known_relay(self) -> str:
+        """The relay's address; raises NoRelayError."""
+        if self.relay_url is None:
             raise NoRelayError
-        return HttpMailboxTransport(self._relay)
+        return self.relay_url
 
     async def sync_once(self) -> SyncReport:
         """Send and fetch everything now.

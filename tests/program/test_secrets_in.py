@@ -97,10 +97,10 @@ def test_two_different_answers_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 class _Keychain(KeyringBackend):
-    priority = 5  # type: ignore[assignment]  # keyring declares a property
+    priority = 5
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # keyring has no types
         self.held: dict[tuple[str, str], str] = {}
 
     def get_password(self, service: str, username: str) -> str | None:

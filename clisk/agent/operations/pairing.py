@@ -42,7 +42,11 @@ async def begin(agent: Agent, caller: Caller, _params: NoParams) -> OfferAnswer:
         raise CliskError("this connection has a pairing already")
     admission = await agent.sync(Admission.begin)
     caller.admission = admission
-    caller.at_hang_up.push_async_callback(admission.give_up)
+
+    async def end() -> None:
+        await agent.thread.run_async(admission.end())
+
+    caller.at_hang_up.push_async_callback(end)
     return OfferAnswer(url=admission.url, expires_ms=admission.expires_ms)
 
 

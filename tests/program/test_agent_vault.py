@@ -1,0 +1,279 @@
+"""The agent with an open vault: what it finds, what it lets go, when it locks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clisk.agent import opening, operations
+from clisk.agent.caller import Caller
+from clisk.agent.core import Agent
+from clisk.agent.idle import IdleTimer
+from clisk.agent.labels import NoSuchFieldError, find_field, labelled_fields
+from clisk.agent.registry import OPERATIONS
+from clisk.agent.resolve import AmbiguousItemError, NoSuchItemError, resolve_item
+from clisk.errors import CliskError
+from clisk.home import Home
+from clisk_vault.draft import FieldValue, ItemDraft, elements
+from clisk_vault.errors import LockedError, PassphraseError, ReadRefused, StoreError
+from clisk_vault.ids import ItemId
+from clisk_vault.keys import SecretText
+from clisk_vault.vault import Vault
+
+operations.load()
+
+_PASSPHRASE = SecretText("horse")
+_SITE = "https://example.org"
+_DIGEST = "ab" * 32
+
+
+class Clock:
+    """Seconds that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Room:
+    """An agent with a new vault, and a way to ask it as a client does."""
+
+    def __init__(self, agent: Agent, clock: Clock) -> None:
+        self.agent = agent
+        self.clock = clock
+
+    async def ask(self, operation: str, caller: Caller, **params: Any) -> Any:
+        row = OPERATIONS[operation]
+        with self.agent.in_use():
+            model = row.params.model_validate(params)
+            return await row.run(self.agent, caller, model)
+
+
+async def _silent(_event: str, _data: dict[str, object]) -> None:
+    return
+
+
+def caller() -> Caller:
+    return Caller(_silent)
+
+
+def in_a_room(folder: Path, story: Callable[[Room], Awaitable[None]]) -> None:
+    async def run() -> None:
+        home, clock = Home(str(folder)), Clock()
+        home.make()
+        agent = Agent(home, timer=IdleTimer(900, clock=clock))
+        try:
+            await opening.create(
+                agent, _PASSPHRASE, name="laptop", relay_url=None, unlock_seconds=0
+            )
+            await story(Room(agent, clock))
+        finally:
+            await agent.close()
+
+    asyncio.run(asyncio.wait_for(run(), timeout=60))
+
+
+async def _login(room: Room, title: str = "Shop", **fields: Any) -> ItemId:
+    draft = ItemDraft(
+        "login",
+        title,
+        {"username": "alice", "password": SecretText("pw"), **fields},
+        uris=(_SITE, "https://other.example"),
+    )
+    return await room.agent.vault(lambda vault: vault.add(draft))
+
+
+def test_an_item_is_meant_by_id_title_or_words(tmp_path: Path) -> None:
+    """The closest meaning wins; two of the same closeness are told apart by id."""
+
+    async def story(room: Room) -> None:
+        first = await _login(room, "Shop")
+        second = await _login(room, "Shop, the other one")
+        await _login(room, "Twin")
+        await _login(room, "Twin")
+
+        def meant(vault: Vault) -> None:
+            assert resolve_item(vault, first.hex()) == first
+            assert resolve_item(vault, second.hex()[:6].upper()) == second
+            assert resolve_item(vault, "shop") == first
+            assert resolve_item(vault, "other one") == second
+            with pytest.raises(AmbiguousItemError, match="2 items match"):
+                resolve_item(vault, "Twin")
+            with pytest.raises(NoSuchItemError):
+                resolve_item(vault, "ffffff")
+            vault.trash(first)
+            assert resolve_item(vault, "shop") == second
+            assert resolve_item(vault, "shop", trashed=True) == first
+
+        await room.agent.vault(meant)
+
+    in_a_room(tmp_path, story)
+
+
+def test_fields_have_the_names_that_people_use(tmp_path: Path) -> None:
+    """Elements are named after what they are, and numbered when they repeat."""
+
+    async def story(room: Room) -> None:
+        custom: list[dict[str, FieldValue]] = [
+            {"name": "PIN", "kind": "hidden", "hidden": SecretText("1")},
+            {"name": "Note", "kind": "text", "value": "x"},
+        ]
+        rows = iter(range(9))
+        made = elements("custom", custom, lambda n: next(rows).to_bytes(n))
+        item = await _login(room, "Shop", **made)
+        view = await room.agent.vault(lambda vault: vault.view(item))
+
+        names = [each.label for each in labelled_fields(view)]
+        assert names == ["username", "password", "uri", "uri 2", "PIN", "Note"]
+        assert find_field(view, "pin").name.startswith("custom.")
+        assert find_field(view, "uri 2").current.text == "https://other.example"
+        assert find_field(view, find_field(view, "Note").name).current.text == "x"
+        with pytest.raises(NoSuchFieldError):
+            find_field(view, "totp")
+
+    in_a_room(tmp_path, story)
+
+
+def test_a_konnector_gets_what_was_granted_and_nothing_else(tmp_path: Path) -> None:
+    """Fields, item, site and code are each held to the grant; refusals are recorded."""
+
+    async def story(room: Room) -> None:
+        item = await _login(room, totp=SecretText("seed"))
+        await room.ask(
+            "grants.add",
+            caller(),
+            konnector="shop",
+            digest=_DIGEST,
+            item=item.hex(),
+            fields=["username", "password"],
+            origins=[_SITE],
+        )
+        run = await _opened(room, item, _DIGEST)
+
+        fields = (await room.ask("konnector.fields", run)).fields
+        assert [(f.name, f.secret) for f in fields] == [
+            ("password", True),
+            ("login", False),
+        ]
+        released = await _release(room, run, "password", _SITE)
+        assert released.value == "pw"
+        assert (await _release(room, run, "login", None)).value == "alice"
+        other_code = await _opened(room, item, "cd" * 32)
+        assert (await room.ask("konnector.fields", other_code)).fields == []
+        for asker, field, origin in (
+            (run, "totp", _SITE),
+            (run, "password", "https://evil.example"),
+            (run, "password", None),
+            (other_code, "password", _SITE),
+        ):
+            with pytest.raises(ReadRefused):
+                await _release(room, asker, field, origin)
+
+        log = (await room.ask("log.list", caller())).records
+        outcomes = [each.outcome for each in log]
+        assert outcomes == ["granted"] * 2 + ["refused"] * 4
+        assert {(each.kind, each.name) for each in log} == {("konnector", "shop")}
+
+    in_a_room(tmp_path, story)
+
+
+async def _opened(room: Room, item: ItemId, digest: str) -> Caller:
+    run = caller()
+    await room.ask(
+        "konnector.open", run, konnector="shop", digest=digest, item=item.hex()
+    )
+    return run
+
+
+async def _release(room: Room, run: Caller, field: str, origin: str | None) -> Any:
+    params = {"field": field, "origin": origin, "purpose": "filled in"}
+    return await room.ask("konnector.release", run, **params)
+
+
+def test_a_confined_connection_stays_confined(tmp_path: Path) -> None:
+    """It cannot take another konnector's name, whatever it asks."""
+
+    async def story(room: Room) -> None:
+        item = await _login(room)
+        run = await _opened(room, item, _DIGEST)
+        with pytest.raises(CliskError, match="serves a konnector already"):
+            await room.ask(
+                "konnector.open", run, konnector="b", digest=_DIGEST, item=item.hex()
+            )
+
+    in_a_room(tmp_path, story)
+
+
+def test_an_idle_agent_locks(tmp_path: Path) -> None:
+    """After its time without use the vault is closed; use puts that off."""
+
+    async def story(room: Room) -> None:
+        room.clock.now = 899
+        await room.agent.lock_if_idle()
+        assert room.agent.unlocked
+
+        with room.agent.in_use():
+            room.clock.now = 5000
+            await room.agent.lock_if_idle()
+            assert room.agent.unlocked
+        room.clock.now = 5899
+        await room.ask("list", caller())
+        room.clock.now = 6798
+        await room.agent.lock_if_idle()
+        assert room.agent.unlocked
+
+        room.clock.now = 6799
+        await room.agent.lock_if_idle()
+        with pytest.raises(LockedError):
+            await room.ask("list", caller())
+
+    in_a_room(tmp_path, story)
+
+
+def test_locking_lets_go_of_the_vault(tmp_path: Path) -> None:
+    """A reference kept from before refuses as well."""
+
+    async def story(room: Room) -> None:
+        vault = room.agent.driver.vault
+        await room.agent.lock()
+
+        assert vault.locked
+        with pytest.raises(LockedError):
+            vault.overviews()
+
+    in_a_room(tmp_path, story)
+
+
+def test_a_wrong_passphrase_does_not_close_an_open_vault(tmp_path: Path) -> None:
+    """It is refused, and who is at work goes on."""
+
+    async def story(room: Room) -> None:
+        with pytest.raises(PassphraseError):
+            await opening.unlock(room.agent, SecretText("wrong"))
+        await opening.unlock(room.agent, _PASSPHRASE)
+
+        assert room.agent.unlocked
+        await room.ask("list", caller())
+
+    in_a_room(tmp_path, story)
+
+
+def test_a_vault_is_never_made_over_another(tmp_path: Path) -> None:
+    """Neither init nor join touches a vault that is there."""
+
+    async def story(room: Room) -> None:
+        for operation, params in (
+            ("init", {"passphrase": "x", "name": "n", "unlock_seconds": 0.0}),
+            ("join.begin", {"url": "clisk:pair#x", "name": "n"}),
+        ):
+            with pytest.raises(StoreError, match="there is a vault here already"):
+                await room.ask(operation, caller(), **params)
+        await room.ask("list", caller())
+
+    in_a_room(tmp_path, story)

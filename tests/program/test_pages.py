@@ -1,0 +1,73 @@
+"""The program's own pages say what the program does today."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from clisk.root import COMMANDS, clisk
+from scripts.program_pages import AGENT_PAGE, COMMANDS_PAGE, agent_page, commands_page
+
+
+def _commands(
+    command: click.Command, path: str = ""
+) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from _commands(inner, f"{path} {name}".strip())
+
+
+_ALL = dict(_commands(clisk))
+# What gives no result: groups, and servers that run until they are stopped.
+_WITHOUT_JSON = {"", "konnector", "grants", "log", "agent", "agent run"}
+
+
+def test_the_page_of_commands_is_what_help_says() -> None:
+    """`make vectors` has been run since a command changed."""
+    assert COMMANDS_PAGE.read_text(encoding="utf-8") == commands_page()
+
+
+def test_the_table_of_operations_is_current() -> None:
+    """protocol/agent.md names every operation of the agent, and no other."""
+    assert AGENT_PAGE.read_text(encoding="utf-8") == agent_page()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_what_the_command_says(name: str) -> None:
+    """A command has a line in `clisk --help` without being imported."""
+    assert COMMANDS[name][1].endswith(".")
+    assert _ALL[name].help
+
+
+@pytest.mark.parametrize("path", sorted(_ALL))
+def test_each_command_teaches(path: str) -> None:
+    """Every command has help, and says it of each of its options."""
+    command = _ALL[path]
+
+    assert command.help
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and not parameter.hidden:
+            assert parameter.help, f"{path}: {parameter.opts}"
+
+
+@pytest.mark.parametrize("path", sorted(set(_ALL) - _WITHOUT_JSON))
+def test_each_command_speaks_json(path: str) -> None:
+    """`--json` is everywhere where there is a result."""
+    options = [name for each in _ALL[path].params for name in each.opts]
+
+    assert "--json" in options
+
+
+@pytest.mark.parametrize("path", sorted(_ALL))
+def test_no_option_takes_a_passphrase(path: str) -> None:
+    """Secrets come from a terminal or a descriptor: an option only names that."""
+    for parameter in _ALL[path].params:
+        for word in ("passphrase", "password", "secret", "url-fd"):
+            if any(word in name for name in parameter.opts):
+                assert parameter.type is click.INT, f"{path}: {parameter.opts}"
