@@ -51,7 +51,10 @@ class Recorder(Protocol):
     """What keeps the records: the access log."""
 
     def append(self, record: AccessRecord) -> int:
-        """Add *record* within the caller's transaction and return its index."""
+        """Add *record* and return its index.
+
+        Outside of a transaction it is on disk when this returns.
+        """
 
 
 class Reader:
@@ -167,8 +170,7 @@ class Reader:
             grant=grant,
         )
         try:
-            with self._session.storage.transaction():
-                self._log.append(record)
+            self._log.append(record)
         except StoreError as err:
             raise ReadRefused(
                 f"the access log cannot be written, so nothing is read ({err})",
