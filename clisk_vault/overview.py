@@ -12,7 +12,7 @@ from typing import TypeAlias, cast
 
 from clisk_vault import cbor
 from clisk_vault.ids import ItemId
-from clisk_vault.search import SearchIndex
+from clisk_vault.search import SearchIndex, normalise
 from clisk_vault.session import Session
 from clisk_vault.storage import Column
 
@@ -55,6 +55,10 @@ class Overview:
         return [
             _from_value(item, value) for page in pages for item, value in page.items()
         ]
+
+    def by_title(self) -> list[ItemOverview]:
+        """Return every item's overview, by title; needs no search index."""
+        return sorted(self.all(), key=lambda each: normalise(each.title))
 
     def ids(self) -> set[ItemId]:
         """Return the id of every item."""

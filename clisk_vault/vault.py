@@ -315,7 +315,7 @@ class Vault:
 
     def overviews(self) -> list[ItemOverview]:
         """Return a line for every item, trashed ones too, by title."""
-        return self._overview.find("")
+        return self._overview.by_title()
 
     def find(self, query: str) -> list[ItemOverview]:
         """Return the items not in the trash that match *query*, best first."""
