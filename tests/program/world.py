@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clisk_sync import qr
+
 PASSPHRASE = "correct horse battery staple"
 _SECONDS = 60
 _DIGITS = re.compile(r"into the other device: (\d{3} \d{3})")
@@ -140,6 +142,8 @@ class Pairing:
     newcomer: subprocess.Popen[str]
     digits: str
     keyboard: int
+    url: str
+    """The text of the code, read from the picture."""
 
     def type(self, digits: str) -> None:
         os.write(self.keyboard, digits.encode())
@@ -154,7 +158,9 @@ class Pairing:
         return said[0], said[1]
 
 
-def begin_pairing(member: Device, newcomer: Device, folder: Path) -> Pairing:
+def begin_pairing(
+    member: Device, newcomer: Device, folder: Path, *, passphrase: str = PASSPHRASE
+) -> Pairing:
     """Pair up to the digits: the code goes over as the pixels of a picture."""
     picture = folder / "code.png"
     typed, keyboard = os.pipe()
@@ -166,18 +172,19 @@ def begin_pairing(member: Device, newcomer: Device, folder: Path) -> Pairing:
         assert drawing.poll() is None, drawing.communicate()
         assert time.monotonic() < until
         time.sleep(0.02)
+    url = qr.read_picture(picture)
     scanning = newcomer.start(
         *("join", str(picture), "--name", "phone"),
         *("--unlock-seconds", "0", "--passphrase-fd", "0"),
     )
     assert scanning.stdin is not None
     assert scanning.stderr is not None
-    scanning.stdin.write(PASSPHRASE)
+    scanning.stdin.write(passphrase)
     scanning.stdin.close()
     scanning.stdin = None
     for line in scanning.stderr:
         if found := _DIGITS.search(line):
-            return Pairing(drawing, scanning, found[1], keyboard)
+            return Pairing(drawing, scanning, found[1], keyboard, url)
     raise AssertionError("the newcomer showed no digits")
 
 
