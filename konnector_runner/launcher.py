@@ -94,8 +94,10 @@ class Launcher(LinkOwner):
             KonnectorError: main.js is not a script.
             RunFailed: it does not speak the protocol.
         """
-        for link in (self.pilot, self.worker):
-            link.page = await browser.open_page(link, self._scripts(link.role))
+        self.pilot.page, self.worker.page = await asyncio.gather(
+            browser.open_page(self.pilot, self._scripts("pilot")),
+            browser.open_page(self.worker, self._scripts("worker")),
+        )
         fault = await self.pilot.page.compile(self._konnector.bundle)
         if fault is not None:
             raise KonnectorError(f"main.js is not a script: {fault}")
@@ -162,9 +164,15 @@ class Launcher(LinkOwner):
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
 
-    def _break(self, fault: RunnerError) -> None:
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            # A locked vault, say: nobody would ever answer the konnector.
+            self._break(fault)
+
+    def _break(self, fault: BaseException) -> None:
         if not self._broken.done():
             self._broken.set_exception(fault)
 

@@ -76,6 +76,8 @@ async def run_konnector(
     Raises:
         BrowserMissingError: install a browser; the advice says how.
         KonnectorError: main.js is not a script.
+        VaultError: whatever *source* raised, but for ReadRefused, which the
+            konnector is told of.
     """
     run = _Run(
         konnector,

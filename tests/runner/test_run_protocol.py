@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from clisk_vault.errors import LockedError
 from konnector_runner.browser_choice import BrowserChoice
 from konnector_runner.errors import BrowserMissingError, KonnectorError
 from konnector_runner.events import EventKind, RunEvent, RunOutcome
@@ -202,6 +203,25 @@ def test_without_an_account_there_are_no_credentials(tmp_path: Path) -> None:
 
     assert report.error is not None
     assert report.error.message == "null"
+
+
+def test_a_source_that_fails_ends_the_run_with_its_own_error(tmp_path: Path) -> None:
+    """The vault was locked meanwhile: the konnector must not wait for ever."""
+
+    async def locked() -> None:
+        raise LockedError
+
+    methods = """
+    async ensureAuthenticated() {
+        await this.goto(BANK + '/')
+        const { password } = await this.getCredentials()
+        await this.runInWorker('fillText', '#password', password)
+    }
+    """
+    with serve({"/": page()}) as site:
+        source = MemorySource(site.bank, on_release=locked)
+        with pytest.raises(LockedError):
+            run(konnector(site, methods), source, tmp_path)
 
 
 def test_the_wrong_account_is_logged_out_once(tmp_path: Path) -> None:
