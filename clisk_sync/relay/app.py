@@ -29,9 +29,12 @@ def create_app(settings: Settings) -> Starlette:
         finally:
             await relay.stop()
 
-    return Starlette(
+    app = Starlette(
         routes=ROUTES,
         middleware=[Middleware(Frame)],
         exception_handlers={HTTPException: http_refusal},
         lifespan=lifespan,
     )
+    # One spelling of each path, and never a redirect.
+    app.router.redirect_slashes = False
+    return app

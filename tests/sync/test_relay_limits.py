@@ -38,6 +38,27 @@ def test_a_body_above_the_limit_is_refused(tmp_path: Path, announced: bool) -> N
     asyncio.run(run())
 
 
+def test_an_announced_length_is_refused_before_the_body(tmp_path: Path) -> None:
+    """A body that says it is too large is not read at all."""
+    read = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal read
+        read += 1
+        yield bytes(6000)
+
+    async def run() -> None:
+        async with here(tmp_path, Limits(record_bytes=5000)) as relay:
+            headers = {"Content-Length": "6000"}
+            answer = await relay.client.post(
+                "/v1/vaults", content=body(), headers=headers
+            )
+            assert refusal_of(answer) == "too-large"
+
+    asyncio.run(run())
+    assert read == 0
+
+
 def test_a_body_is_not_gathered_beyond_the_limit(tmp_path: Path) -> None:
     """A body without end is read up to the limit and a piece, no further."""
     read = 0

@@ -18,6 +18,7 @@ from clisk_sync.relay.store import Store
 from clisk_sync.relay.store_append import MembershipMovedError
 from clisk_sync.relay.writer import Writer
 from clisk_sync.testing import Author, Family
+from clisk_vault.device import enrol
 
 _LIMITS = Limits()
 
@@ -111,6 +112,29 @@ def test_one_refusal_does_not_spoil_a_batch(tmp_path: Path) -> None:
         assert isinstance(results[2], QuotaError)
         assert isinstance(results[3], MembershipMovedError)
         assert len(await _log(store, family)) == 1
+
+    _run(tmp_path, test)
+
+
+def test_of_two_records_at_once_one_is_told_of_the_other(tmp_path: Path) -> None:
+    """A record that was checked against an older membership is not appended."""
+
+    async def test(store: Store) -> None:
+        family, members = await _founded(store)
+        first, second = (family.record_adding(enrol()[0]) for _ in range(2))
+
+        async def append(record: bytes) -> int:
+            return await store.append_record(
+                family.vault,
+                after=members.head,
+                record=record,
+                record_hash=members.extend(record).head,
+            )
+
+        assert await append(first) == 1
+        with pytest.raises(MembershipMovedError):
+            await append(second)
+        assert await store.records(family.vault) == [family.genesis, first]
 
     _run(tmp_path, test)
 
