@@ -33,6 +33,7 @@ from clisk_sync.errors import (
 )
 from clisk_sync.founding import clock_ms
 from clisk_sync.frontier import Frontier
+from clisk_sync.inbox import Inbox
 from clisk_sync.intake import Intake, Offered
 from clisk_sync.journal import Evidence, Journal, State
 from clisk_sync.membership import Membership
@@ -45,7 +46,7 @@ from clisk_sync.transport import VaultTransport
 from clisk_vault.ids import DeviceId, EnvelopeHash
 from clisk_vault.primitives import Random, sha256
 
-# One transaction takes this much, so that none keeps the program from answering.
+# One transaction takes in this much.
 _GROUP_BYTES: Final = 64 << 10
 _RESCAN_EVERY_MS: Final = 60_000
 # A conflict is looked into once, and tried again once.
@@ -75,6 +76,7 @@ class SyncEngine:
         self._journal = Journal(vault.storage)
         self._roster = Roster(vault, self._journal, clock)
         self._intake = Intake(vault, self._journal, clock)
+        self._inbox = Inbox(vault, self._journal)
         self._outbox = Outbox(
             vault, self._journal, self._intake, clock=clock, random=random
         )
@@ -208,7 +210,9 @@ class SyncEngine:
                 if not all(offer.is_known_to(self.membership) for offer in group):
                     await self._roster.pull(self._transport, tally)
                 self._intake.receive(group, self.membership, tally)
-                await asyncio.sleep(0)  # a long catch-up leaves others their turn
+                if self._inbox.is_full():
+                    await self._inbox.empty(self.membership, tally)
+        await self._inbox.empty(self.membership, tally)
         if self.frontier.missing_record is not None:
             await self._roster.pull(self._transport, tally)
             self._intake.settle(self.membership)

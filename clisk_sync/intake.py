@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from clisk_sync.envelope import (
     Envelope,
@@ -30,19 +30,20 @@ from clisk_sync.errors import (
 )
 from clisk_sync.frontier import Frontier
 from clisk_sync.frontier_store import load_frontier, save_frontier
+from clisk_sync.inbox import incoming
 from clisk_sync.journal import Journal, State
 from clisk_sync.membership import Membership
 from clisk_sync.ports import VaultPort
 from clisk_sync.report import SetAside, Tally
-from clisk_vault.document import Applied, Orphan
 from clisk_vault.errors import (
     FormatError,
     TamperedError,
     UnsupportedError,
     VaultError,
 )
-from clisk_vault.replica import IncomingChange
 
+# More changes than this are applied apart, many envelopes together.
+_AT_ONCE: Final = 32
 _Unreadable: TypeAlias = FormatError | UnsupportedError
 # After these something may stand in the log that was not taken: read it all again.
 _LOSES_SIGHT = (
@@ -199,7 +200,7 @@ class Intake:
             self.note(found, tally)
         if content is not None:
             self._hear(envelope, content, membership, tally)
-            self._apply(envelope, content, tally)  # 6.9
+            self._hand_over(envelope, content, tally)  # 6.9
 
     def _open(self, envelope: Envelope, tally: Tally) -> Content | None:
         """Return the inside, or set the envelope aside with the reason."""
@@ -230,15 +231,11 @@ class Intake:
         for each in found:
             self.note(each, tally)
 
-    def _apply(self, envelope: Envelope, content: Content, tally: Tally) -> None:
-        author = envelope.header.author
-        arrived = [
-            IncomingChange(author, each.item, each.change) for each in content.changes
-        ]
-        for outcome in self._vault.replica.apply_all(arrived):
-            if isinstance(outcome, Applied):
-                tally.changes_in += 1
-            elif isinstance(outcome, Orphan):
-                tally.orphans += 1
-            else:
-                tally.quarantined += 1
+    def _hand_over(self, envelope: Envelope, content: Content, tally: Tally) -> None:
+        """Apply few changes at once; leave many to the inbox, and their order to it."""
+        header = envelope.header
+        if len(content.changes) > _AT_ONCE or self._journal.count_deferred():
+            self._journal.defer(header.author, header.number)
+        elif content.changes:
+            arrived = incoming(header.author, content)
+            tally.count(self._vault.replica.apply_all(arrived))

@@ -161,6 +161,31 @@ class Journal:
         )
         return [_int(number) for (number,) in rows]
 
+    def defer(self, device: DeviceId, number: int) -> None:
+        """Note that the changes of an envelope are still to be handed over."""
+        self.storage.execute(
+            "INSERT INTO sync_inbox (author, number) VALUES (?, ?)", (device, number)
+        )
+
+    def count_deferred(self) -> int:
+        """Return how many envelopes are deferred."""
+        row = self.storage.one("SELECT count(*) FROM sync_inbox")
+        assert row is not None
+        return _int(row[0])
+
+    def deferred(self, limit: int) -> list[tuple[int, bytes]]:
+        """Return the oldest deferred envelopes, each with its place in the queue."""
+        rows = self.storage.all(
+            "SELECT sync_inbox.id, body FROM sync_inbox JOIN sync_envelope"
+            " USING (author, number) ORDER BY sync_inbox.id LIMIT ?",
+            (limit,),
+        )
+        return [(_int(place), _bytes(body)) for place, body in rows]
+
+    def handed_over(self, through: int) -> None:
+        """Drop the deferred envelopes up to that place in the queue."""
+        self.storage.execute("DELETE FROM sync_inbox WHERE id <= ?", (through,))
+
     def set_aside(self, device: DeviceId, number: int, reason: str) -> None:
         """Note that the inside of an envelope could not be used."""
         self.storage.execute(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from clisk_sync.errors import SyncError
+from clisk_vault.document import Applied, Orphan
 from clisk_vault.errors import VaultError
 from clisk_vault.ids import DeviceId
+from clisk_vault.replica import Arrival
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,16 @@ class Tally:
         """Add *found*, once a sync for one thing."""
         if str(found) not in {str(each) for each in self.alerts}:
             self.alerts.append(found)
+
+    def count(self, outcomes: Iterable[Arrival]) -> None:
+        """Count what became of changes that were handed to the vault."""
+        for outcome in outcomes:
+            if isinstance(outcome, Applied):
+                self.changes_in += 1
+            elif isinstance(outcome, Orphan):
+                self.orphans += 1
+            else:
+                self.quarantined += 1
 
     def report(self, heard: Mapping[DeviceId, Heard]) -> SyncReport:
         """Return the finished report."""

@@ -109,6 +109,12 @@ _SYNC = (
         number INTEGER NOT NULL,
         since_ms INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID""",
+    # Taken, and not yet handed to the vault.
+    """CREATE TABLE sync_inbox (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        author BLOB NOT NULL,
+        number INTEGER NOT NULL
+    ) STRICT""",
     """CREATE TABLE sync_set_aside (
         author BLOB NOT NULL,
         number INTEGER NOT NULL,
