@@ -191,6 +191,27 @@ async def a_record_beside_the_newest_is_a_conflict(relay: RelayUnderTest) -> Non
     assert await transport.records() == [family.genesis, first]
 
 
+async def records_that_are_not_right_are_refused(relay: RelayUnderTest) -> None:
+    """Junk, changed bytes, another's or another vault's record."""
+    family, laptop = await _founded(relay)
+    record, phone = family.add()
+    theirs = relay.vault(family.vault, phone.secrets)
+    await laptop.append_record(record)
+    good = family.record_adding(enrol()[0])
+    other = Family.found()
+    cases = (
+        (laptop, "malformed", b"junk"),
+        (laptop, "bad-signature", good[:-1] + bytes([good[-1] ^ 1])),
+        (theirs, "wrong-author", good),
+        (laptop, "wrong-vault", other.record_adding(enrol()[0])),
+        (laptop, "wrong-vault", other.genesis),
+    )
+    for transport, code, data in cases:
+        err = await _refused(transport.append_record(data), RelayRefused)
+        assert err.code == code, (err.code, code)
+    assert await laptop.records() == [family.genesis, record]
+
+
 async def envelopes_come_back_as_they_went(relay: RelayUnderTest) -> None:
     """Positions start at 1, rise without a gap, and reading gives the same bytes."""
     family, transport = await _founded(relay)
@@ -238,6 +259,17 @@ async def a_gap_is_told_the_head(relay: RelayUnderTest) -> None:
     err = await _refused(transport.append(family.founder.write()), ConflictError)
 
     assert not isinstance(err, NumberTakenError)
+    assert (err.head_number, err.head_hash) == (1, sha256(first))
+
+
+async def a_number_left_out_is_told_the_head(relay: RelayUnderTest) -> None:
+    """A number that is not the next is refused though its predecessor is right."""
+    family, transport = await _founded(relay)
+    await transport.append(first := family.founder.write())
+    family.founder.number += 1
+
+    err = await _refused(transport.append(family.founder.write()), ConflictError)
+
     assert (err.head_number, err.head_hash) == (1, sha256(first))
 
 
@@ -374,10 +406,12 @@ ACCEPTANCE: tuple[Acceptance, ...] = (
     an_unknown_vault_is_named,
     records_come_back_in_order,
     a_record_beside_the_newest_is_a_conflict,
+    records_that_are_not_right_are_refused,
     envelopes_come_back_as_they_went,
     sending_again_keeps_the_position,
     another_envelope_at_a_number_is_evidence,
     a_gap_is_told_the_head,
+    a_number_left_out_is_told_the_head,
     a_broken_chain_is_told_the_head,
     strangers_are_refused,
     a_newcomer_belongs_at_once,

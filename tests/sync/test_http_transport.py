@@ -311,6 +311,18 @@ def test_an_answer_that_is_none_is_refused(answer: bytes) -> None:
     _run(lambda _: answer, test)
 
 
+def test_a_compressed_answer_is_not_inflated() -> None:
+    """What nobody asked to be compressed is refused before a byte is inflated."""
+    body = gzip.compress(bytes(10 << 20))
+
+    async def test(transport: HttpVaultTransport, server: Evil, pauses: Pauses) -> None:
+        with pytest.raises(RelayMisbehaved, match="compressed unasked"):
+            await transport.append(b"envelope")
+        assert server.asked[-1].headers["accept-encoding"] == "identity"
+
+    _run(lambda _: http(200, body, Content_Encoding="gzip"), test)
+
+
 _ENDLESS = b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
