@@ -12,13 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from clisk_vault import log_rows
-from clisk_vault.access_record import (
-    AccessRecord,
-    Content,
-    LogMark,
-    Outcome,
-    RequesterKind,
-)
+from clisk_vault.access_record import AccessRecord, Content, LogMark
 from clisk_vault.errors import (
     CallerError,
     FormatError,
@@ -36,7 +30,8 @@ from clisk_vault.log_entry import (
     open_entry,
     seal_entry,
 )
-from clisk_vault.log_leaf import ACCESS_TYPES, Leaf, LeafType
+from clisk_vault.log_kind import fits, leaf_type
+from clisk_vault.log_leaf import Leaf, LeafType
 from clisk_vault.log_signer import Signer, open_signer, resume, seal_signer
 from clisk_vault.log_walk import MAX_GROUP, LogRow, LogWalk
 from clisk_vault.log_witness import sizes_seen, weigh
@@ -123,7 +118,7 @@ class AccessLog:
             CallerError: a record of another device, or one too long.
             StoreError: the disk refused.
         """
-        return self._append([(_leaf_type(record, bulk=False), record)])[0]
+        return self._append([(leaf_type(record, bulk=False), record)])[0]
 
     def append_many(self, records: Sequence[AccessRecord]) -> range:
         """Write *records* with one head for each 64 of them; return their indexes.
@@ -131,7 +126,7 @@ class AccessLog:
         For what one request reads at once: an export, a check of all passwords.
         Raises as append().
         """
-        return self._append([(_leaf_type(one, bulk=True), one) for one in records])
+        return self._append([(leaf_type(one, bulk=True), one) for one in records])
 
     def _append(self, entries: Sequence[tuple[LeafType, AccessRecord]]) -> range:
         if any(record.device != self._session.device_id for _, record in entries):
@@ -252,6 +247,10 @@ class AccessLog:
         """
         return self._row_at(index).leaf
 
+    def rows(self, start: int = 0, end: int | None = None) -> Iterator[LogRow]:
+        """Yield the entries as they are stored. Nothing in them was checked."""
+        return self._rows(start, end)
+
     def _row_at(self, index: int) -> LogRow:
         for row in self._rows(index, index + 1) if index >= 0 else ():
             return row
@@ -267,7 +266,7 @@ class AccessLog:
         if row.ciphertext is None or sha256(row.ciphertext) != leaf.ciphertext_hash:
             raise TamperedError(f"{what} is missing or not what its leaf names")
         content = self._open(row, leaf).check(leaf.commitment)
-        if not _fits(leaf.type, content):
+        if not fits(leaf.type, content):
             raise TamperedError(f"{what} is not of its leaf's type")
         return content
 
@@ -338,7 +337,7 @@ class AccessLog:
         except (TamperedError, FormatError, UnsupportedError):
             walk.find(Finding.BROKEN_COMMITMENT, row.seq)
             return None
-        if not _fits(leaf.type, content) or content.device != self._session.device_id:
+        if not fits(leaf.type, content) or content.device != self._session.device_id:
             walk.find(Finding.WRONG_PLACE, row.seq)
         return content
 
@@ -372,18 +371,3 @@ class AccessLog:
             key = derive_log_key(secret, origin=self.origin, epoch=epoch)
             self._keys[epoch] = key
         return key
-
-
-def _leaf_type(record: AccessRecord, *, bulk: bool) -> LeafType:
-    if record.outcome is not Outcome.GRANTED:
-        return LeafType.REFUSED
-    if record.who.kind is RequesterKind.EXPORT:
-        return LeafType.EXPORT
-    return LeafType.BULK_READ if bulk else LeafType.READ
-
-
-def _fits(kind: LeafType, content: Content) -> bool:
-    """Say whether a leaf of this type may stand for this content."""
-    if isinstance(content, LogMark):
-        return kind not in ACCESS_TYPES
-    return kind in {_leaf_type(content, bulk=bulk) for bulk in (False, True)}

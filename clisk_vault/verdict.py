@@ -42,6 +42,7 @@ class Finding(StrEnum):
     FORKED = "forked"
     BAD_COSIGNATURE = "bad cosignature"
     UNKNOWN_LOG = "unknown log"
+    BAD_PROOF = "bad proof"
 
 
 # The sentence takes the place, an entry's index or a head's size, as {at}.
@@ -69,6 +70,7 @@ _SAYS = {
     Finding.FORKED: "forked: another device countersigned a different head {at}",
     Finding.BAD_COSIGNATURE: "a countersignature of head {at} is not valid",
     Finding.UNKNOWN_LOG: "entries of log number {at}, which this device never began",
+    Finding.BAD_PROOF: "the proof of entry {at} does not lead to a head of this log",
 }
 
 
@@ -133,17 +135,20 @@ class Verdict:
 
     def sentences(self) -> list[str]:
         """Return the verdict in plain words, the most important first."""
+        return [
+            *self.fault_sentences(),
+            self._level_sentence(),
+            *(f"Note: {found}." for found in self.notices),
+        ]
+
+    def fault_sentences(self) -> list[str]:
+        """Return in plain words what is wrong, or that nothing is."""
         count = f"{self.size} {'entry' if self.size == 1 else 'entries'}"
         if self.findings:
             opening = f"The access log ({count}) is not as it was written."
         else:
             opening = f"Nothing was found wrong with the access log ({count})."
-        return [
-            opening,
-            *(f"{_capital(str(found))}." for found in self.findings),
-            self._level_sentence(),
-            *(f"Note: {found}." for found in self.notices),
-        ]
+        return [opening, *(f"{_capital(str(found))}." for found in self.findings)]
 
     def _level_sentence(self) -> str:
         if self.level is Level.WITNESSED:
