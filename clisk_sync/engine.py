@@ -48,6 +48,8 @@ from clisk_vault.primitives import Random, sha256
 
 # One transaction takes in this much.
 _GROUP_BYTES: Final = 64 << 10
+# A stream of junk need not end; after this much of it the relay is not heard out.
+_MAX_REFUSED: Final = 1000
 _RESCAN_EVERY_MS: Final = 60_000
 # A conflict is looked into once, and tried again once.
 _ATTEMPTS: Final = 2
@@ -210,6 +212,9 @@ class SyncEngine:
                 if not all(offer.is_known_to(self.membership) for offer in group):
                     await self._roster.pull(self._transport, tally)
                 self._intake.receive(group, self.membership, tally)
+                if tally.refused > _MAX_REFUSED:
+                    tally.alert(RelayMisbehaved("it gives more junk than envelopes"))
+                    break
                 if self._inbox.is_full():
                     await self._inbox.empty(self.membership, tally)
         await self._inbox.empty(self.membership, tally)

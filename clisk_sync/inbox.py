@@ -1,4 +1,4 @@
-"""Changes that were taken in and wait to be applied: protocol/envelope.md §6.9.
+"""Changes that were taken in and wait to be applied: protocol/envelope.md §6 step 10.
 
 Applying is what costs: a document is loaded, proven and stored for each item. So
 many envelopes are applied together, item by item, each document once, and other

@@ -140,6 +140,7 @@ class Intake:
         except ReplayedEnvelope as again:
             self._place_again(offer.position, again, tally)
         except (PeerError, TamperedError, UnsupportedError) as refused:
+            tally.refused += 1
             self.note(refused, tally)
         else:
             self._take(offer.position, envelope, membership, tally)
@@ -181,6 +182,7 @@ class Intake:
         if known is None:
             self._journal.place(again.device, again.number, position)
         elif known != position:
+            tally.refused += 1
             tally.alert(again)
 
     def _take(
@@ -200,7 +202,7 @@ class Intake:
             self.note(found, tally)
         if content is not None:
             self._hear(envelope, content, membership, tally)
-            self._hand_over(envelope, content, tally)  # 6.9
+            self._hand_over(envelope, content, tally)  # 6.10
 
     def _open(self, envelope: Envelope, tally: Tally) -> Content | None:
         """Return the inside, or set the envelope aside with the reason."""

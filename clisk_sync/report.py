@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from clisk_sync.errors import SyncError
 from clisk_vault.document import Applied, Orphan
 from clisk_vault.errors import VaultError
 from clisk_vault.ids import DeviceId
 from clisk_vault.replica import Arrival
+
+_MAX_ALERTS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ class Tally:
 
     pushed: int = 0
     pulled: int = 0
+    # What the relay gave and nobody could use.
+    refused: int = 0
     changes_out: int = 0
     changes_in: int = 0
     orphans: int = 0
@@ -66,8 +71,9 @@ class Tally:
     alerts: list[SyncError | VaultError] = field(default_factory=list)
 
     def alert(self, found: SyncError | VaultError) -> None:
-        """Add *found*, once a sync for one thing."""
-        if str(found) not in {str(each) for each in self.alerts}:
+        """Add *found*, once a sync for one thing; a flood is cut off."""
+        known = len(self.alerts) >= _MAX_ALERTS
+        if not known and str(found) not in {str(each) for each in self.alerts}:
             self.alerts.append(found)
 
     def count(self, outcomes: Iterable[Arrival]) -> None:

@@ -6,7 +6,8 @@ unchanged, and a control: the honest path works, or a naive reader falls for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from tests.sync.world import (
     Device,
     Forger,
     Log,
+    LyingTransport,
     World,
     digest,
     names,
@@ -508,10 +510,19 @@ def test_an_envelope_of_another_vault_is_refused(world: World, tmp_path: Path) -
         (tmp_path / "other").mkdir()
         other = World(tmp_path / "other")
         theirs, _ = await other.pair()
-        foreign = log_of(theirs)[0]
-        phone.transport.on_read = lambda log: [*log, (len(log) + 1, foreign)]
-
-        await refused(phone, "ForeignEnvelope")
+        # One made with a member's own keys: only the vault it names is wrong.
+        mark = phone.engine.frontier.chain(laptop.id).mark
+        forger = Forger.of(laptop)
+        forger.vault = theirs.vault_id
+        for foreign in (
+            log_of(theirs)[0],
+            forger.envelope(mark.number + 1, mark.hash),
+        ):
+            phone.transport.on_read = lambda log, foreign=foreign: [  # type: ignore[misc]
+                *log,
+                (len(log) + 1, foreign),
+            ]
+            await refused(phone, "ForeignEnvelope")
         assert (await theirs.sync()).alerts == ()
         other.close()
 
@@ -611,6 +622,32 @@ def test_unsigned_junk_never_reaches_the_documents(
         report = await phone.sync()
         assert calls > 0
         assert report.quarantined == 1
+
+    run(story())
+
+
+@pytest.mark.parametrize("junk", ["nonsense", "replays"])
+def test_a_stream_that_never_ends_is_not_heard_out(world: World, junk: str) -> None:
+    """An endless log of junk costs a bounded time and a bounded report."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        old = log_of(laptop)[0]
+
+        class Endless(LyingTransport):
+            async def read(self, after: int) -> AsyncIterator[tuple[int, bytes]]:
+                log = [each async for each in self.honest.read(after)]
+                for each in log:
+                    yield each
+                for position in itertools.count(len(log_of(laptop)) + 1):
+                    yield position, old if junk == "replays" else b"junk"
+
+        phone.network = Endless(phone.transport.honest)
+        phone.restart()
+        report = await phone.sync()
+
+        assert "RelayMisbehaved" in names(report)
+        assert len(report.alerts) <= 100
 
     run(story())
 

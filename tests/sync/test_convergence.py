@@ -26,8 +26,8 @@ from hypothesis.stateful import (
 from clisk_sync.errors import TransportError
 from clisk_sync.transport import VaultTransport
 from clisk_vault.ids import ItemId, VaultId
-from clisk_vault.storage import Storage
 from clisk_vault.vault import Vault
+from tests.sync.crashes import CrashError, DyingAfter
 from tests.sync.world import Device, Log, World, run
 
 NAMES = ("laptop", "phone", "tablet")
@@ -43,10 +43,6 @@ faults = st.sampled_from(
         *({call: fault} for call in ("anchor", "log") for fault in DISORDERS),
     ]
 )
-
-
-class CrashError(BaseException):
-    """The process is gone: nobody may catch it."""
 
 
 class BadNetwork:
@@ -204,48 +200,6 @@ class Family(RuleBasedStateMachine):
             assert device.vault.replica.orphans() == 0
             assert device.vault.replica.quarantine() == []
             assert not device.engine.cloned
-
-
-class DyingAfter:
-    """Let a vault file take so many statements, and then none ever again."""
-
-    def __init__(self, storage: Storage, statements: int) -> None:
-        self._storage = storage
-        self._left = statements
-
-    def __enter__(self) -> None:
-        real = self._storage._connection
-        self._real = real
-        patched = _Dying(real, self)
-        self._storage._connection = patched  # type: ignore[assignment]
-
-    def __exit__(self, *_: object) -> None:
-        self._storage._connection = self._real
-
-    def spend(self) -> None:
-        if self._left <= 0:
-            raise CrashError
-        self._left -= 1
-
-
-class _Dying:
-    """A connection that dies; what was not committed is lost with it."""
-
-    def __init__(self, real: object, budget: DyingAfter) -> None:
-        self._real = real
-        self._budget = budget
-
-    def execute(self, sql: str, *params: object) -> object:
-        if not sql.startswith("ROLLBACK"):
-            self._budget.spend()
-        return self._real.execute(sql, *params)  # type: ignore[attr-defined]
-
-    def executemany(self, sql: str, *params: object) -> object:
-        self._budget.spend()
-        return self._real.executemany(sql, *params)  # type: ignore[attr-defined]
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._real, name)
 
 
 def everything(vault: Vault) -> set[str]:

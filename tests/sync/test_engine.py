@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from clisk_sync.outbox import HEARTBEAT_MS
 from clisk_sync.report import SyncReport
 from clisk_sync.retry import RetryPolicy
 from clisk_vault.draft import ItemDraft
+from clisk_vault.errors import TamperedError
+from tests.sync.crashes import CrashError, DyingAfter
 from tests.sync.world import World, names, run
 
 
@@ -71,6 +74,64 @@ def test_changes_travel_in_batches(world: World) -> None:
         assert report.changes_out == 600
         assert report.pushed == -(-600 // MAX_BATCH_CHANGES)
         assert len(phone.titles()) == 601
+
+    run(story())
+
+
+def test_a_crash_while_many_changes_are_applied_costs_nothing(world: World) -> None:
+    """Taken in and not yet applied: after a restart the rest is applied."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        for turn in range(3):
+            laptop.vault.add_many(ItemDraft("note", f"{turn}") for _ in range(100))
+            await laptop.sync()
+        crashes = 0
+        for statements in range(30, 2000, 150):
+            with suppress(CrashError), DyingAfter(phone.vault.storage, statements):
+                await phone.sync()
+                break
+            crashes += 1
+            phone.vault.lock()
+            phone.reopen()
+        report = await phone.sync()
+
+        assert crashes > 3
+        assert report.alerts == ()
+        assert phone.titles() == laptop.titles()
+        assert phone.vault.replica.quarantine() == []
+        assert phone.engine._journal.count_deferred() == 0
+
+    run(story())
+
+
+def test_bytes_changed_on_the_own_disk_are_not_applied(world: World) -> None:
+    """What waits in the vault file is verified again before it is applied."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        laptop.vault.add_many(ItemDraft("note", "x") for _ in range(100))
+        await laptop.sync()
+        before = phone.titles()
+        with suppress(CrashError), DyingAfter(phone.vault.storage, 60):
+            await phone.sync()
+        phone.vault.lock()
+        phone.reopen()
+        assert phone.engine._journal.count_deferred() == 1
+        storage = phone.vault.storage
+        (body,) = storage.one(
+            "SELECT body FROM sync_envelope JOIN sync_inbox USING (author, number)"
+        ) or (b"",)
+        assert isinstance(body, bytes)
+        storage.execute(
+            "UPDATE sync_envelope SET body = ? WHERE body = ?",
+            (body[:-1] + bytes([body[-1] ^ 1]), body),
+        )
+
+        with pytest.raises(TamperedError):
+            await phone.sync()
+
+        assert phone.titles() == before
 
     run(story())
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clisk_sync.device_name import check_name
+from clisk_sync.epochs import wrap_epoch
 from clisk_sync.errors import (
     CallerError,
     MembershipError,
@@ -279,8 +280,6 @@ def test_a_secret_that_was_not_committed_to_is_refused() -> None:
     vault = Vault()
     phone, record = vault.add()
     body = parse_unverified_record(record).unverified_body
-    from clisk_sync.epochs import wrap_epoch
-
     wrong = wrap_epoch(
         EpochSecret(bytes(32)),
         phone.public,
