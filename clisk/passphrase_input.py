@@ -73,9 +73,14 @@ def ask_line(prompt: str, *, advice: str = _DESCRIPTOR) -> str:
         InputError: there is no terminal; *advice* says how to do without.
     """
     try:
-        with Path("/dev/tty").open("r+", encoding="utf-8", buffering=1) as terminal:
-            terminal.write(prompt)
-            return terminal.readline().strip()
+        # Opened twice: a terminal cannot seek, which one file for both would need.
+        with (
+            Path("/dev/tty").open("w", encoding="utf-8") as screen,
+            Path("/dev/tty").open(encoding="utf-8") as keyboard,
+        ):
+            screen.write(prompt)
+            screen.flush()
+            return keyboard.readline().strip()
     except OSError:
         raise InputError(_NO_TERMINAL, advice=advice) from None
 

@@ -7,6 +7,8 @@ included, is left to clisk.commands.read, which ends in the same functions.
 
 from __future__ import annotations
 
+import sys
+
 from clisk.client import AgentClient
 from clisk.home import Home, default_folder
 from clisk.terminal import write_value
@@ -37,6 +39,8 @@ def show_field(home: Home, item: str, field: str, *, newline: bool = True) -> No
     with AgentClient.connect(home) as agent:
         answer = reveal(agent, item, field)
     write_value(str(answer["value"]), newline=newline)
+    if answer["conflict"]:
+        sys.stderr.write("warning: two devices changed this at once: clisk conflicts\n")
 
 
 def reveal(agent: AgentClient, item: str, field: str) -> Message:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 from clisk.client import AgentClient
 from clisk.errors import AgentAbsentError, CliskError
 from clisk.home import Home
+
+_MAX_LOG_BYTES = 1024 * 1024
 
 
 def connect_or_start(home: Home) -> AgentClient:
@@ -28,6 +32,7 @@ def connect_or_start(home: Home) -> AgentClient:
 def start(home: Home) -> None:
     """Start an agent that outlives this process; return when it listens."""
     ready, tell = os.pipe()
+    _keep_log_short(home)
     log = os.open(home.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         subprocess.Popen(
@@ -52,3 +57,10 @@ def start(home: Home) -> None:
             raise CliskError(
                 "the agent did not start", advice="agent.log in the home says why"
             )
+
+
+def _keep_log_short(home: Home) -> None:
+    log = Path(home.log)
+    with suppress(FileNotFoundError):
+        if log.stat().st_size > _MAX_LOG_BYTES:
+            log.replace(f"{home.log}.1")

@@ -27,9 +27,9 @@ _HEAD = """\
 
 Written by `make vectors` from the program itself: this is what `--help` says.
 
-Exit codes: 0 done, 1 refused, 2 called in the wrong way. Results go to standard
-output, everything else to standard error. Every command that gives a result takes
-`--json`; its refusals are then JSON as well, on standard error.
+Exit codes: 0 done, 1 refused, 2 called in the wrong way, 130 stopped by Ctrl-C.
+Results go to standard output, everything else to standard error. Every command that
+gives a result takes `--json`; its refusals are then JSON too, on standard error.
 
 Completion: `eval "$(_CLISK_COMPLETE=bash_source clisk)"`; `zsh_source`, `fish_source`.
 """

@@ -45,10 +45,12 @@ def pair_command(
       clisk pair
       clisk pair --png code.png
     """
+    if png is not None and Path(png).exists():
+        raise UsageError("--png: there is a file by that name", advice="name a new one")
     with AgentClient.connect(home) as agent:
         offer = agent.call("pair.begin")
-        _draw(str(offer["url"]), png)
         try:
+            _draw(str(offer["url"]), png)
             newcomer = agent.call("pair.wait")
         finally:
             if png is not None:
@@ -70,9 +72,12 @@ def _draw(url: str, png: str | None) -> None:
         partial = Path(f"{png}.part")
         partial.unlink(missing_ok=True)
         made = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(made, "wb") as file:
-            file.write(qr.draw_png(url))
-        partial.rename(png)
+        try:
+            with os.fdopen(made, "wb") as file:
+                file.write(qr.draw_png(url))
+            partial.rename(png)
+        finally:
+            partial.unlink(missing_ok=True)
     # Drawn on standard error: the result of the command is who came in.
     click.echo(qr.draw_for_terminal(url), err=True)
     output.say("scan this with the new device: clisk join (valid for two minutes)")

@@ -32,6 +32,7 @@ class RevealAnswer(Answer):
     item: str
     field: str
     value: str
+    conflict: bool
 
 
 class RevealVersionParams(Params):
@@ -57,7 +58,12 @@ async def reveal(agent: Agent, _caller: Caller, params: RevealParams) -> RevealA
             request = ReadRequest(item, found.name, PERSON, params.purpose)
             value = vault.reveal(request).expose()
         assert value is not None, "a field is clear, secret or not found"
-        return RevealAnswer(item=item.hex(), field=found.name, value=value)
+        return RevealAnswer(
+            item=item.hex(),
+            field=found.name,
+            value=value,
+            conflict=bool(found.conflicts),
+        )
 
     return await agent.vault(work)
 
@@ -72,7 +78,12 @@ async def reveal_version(
         item = resolve_item(vault, params.item)
         field = find_field(vault.view(item), params.field)
         value = vault.reveal(_version_request(item, field.name, params.version))
-        return RevealAnswer(item=item.hex(), field=field.name, value=value.expose())
+        return RevealAnswer(
+            item=item.hex(),
+            field=field.name,
+            value=value.expose(),
+            conflict=bool(field.conflicts),
+        )
 
     return await agent.vault(work)
 
