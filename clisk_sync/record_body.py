@@ -119,17 +119,23 @@ def encode_body(body: RecordBody) -> bytes:
         _SALT: body.salt,
         _DEVICE: body.device.to_value(),
         _NAME: {_NUMBER: body.name.epoch, _SEALED: body.name.sealed},
-        _EPOCH: body.epoch and _epoch_value(body.epoch),
-        _SHARE: body.share and {_NUMBER: body.share.number, _WRAP: body.share.wrap},
+        _EPOCH: None if body.epoch is None else _epoch_value(body.epoch),
+        _SHARE: None if body.share is None else _share_value(body.share),
     }
     return cbor.encode({key: part for key, part in value.items() if part is not None})
 
 
+def _share_value(part: SharePart) -> cbor.Encodable:
+    value: dict[int, cbor.Encodable] = {_NUMBER: part.number, _WRAP: part.wrap}
+    return value
+
+
 def _epoch_value(part: EpochPart) -> cbor.Encodable:
+    wraps: dict[bytes, cbor.Encodable] = dict(part.wraps.items())
     value: dict[int, cbor.Encodable] = {
         _NUMBER: part.number,
         _COMMITMENT: part.commitment,
-        _WRAPS: dict(part.wraps),
+        _WRAPS: wraps,
     }
     if part.sealed_previous is not None:
         value[_SEALED_PREVIOUS] = part.sealed_previous
