@@ -813,11 +813,13 @@ def test_what_is_found_survives_a_restart(world: World) -> None:
         )
         phone.transport.on_read = lambda log: [*log, (len(log) + 1, other)]
         await phone.sync()
-        before = phone.engine.frontier, phone.engine.evidence()
+        engine = phone.engine
+        before = engine.frontier, engine.evidence(), engine.membership
 
         phone.restart()
 
-        assert (phone.engine.frontier, phone.engine.evidence()) == before
+        engine = phone.engine
+        assert (engine.frontier, engine.evidence(), engine.membership) == before
         assert before[1]
 
     run(story())

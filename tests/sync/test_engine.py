@@ -15,7 +15,7 @@ from clisk_sync.outbox import HEARTBEAT_MS
 from clisk_sync.report import SyncReport
 from clisk_sync.retry import RetryPolicy
 from clisk_vault.draft import ItemDraft
-from clisk_vault.errors import TamperedError
+from clisk_vault.errors import StoreError, TamperedError
 from tests.sync.crashes import CrashError, DyingAfter
 from tests.sync.world import World, names, run
 
@@ -202,6 +202,59 @@ def test_an_envelope_is_sent_again_with_the_same_bytes(world: World) -> None:
         assert attempts[0] == attempts[1]
         assert len(attempts) == 2
         assert laptop.titles() == ["first", "once"]
+
+    run(story())
+
+
+def test_a_failed_save_is_as_if_it_had_not_been(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the disk refuses, the number is not used up and the changes still wait."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        phone.write("kept")
+        before = phone.engine.frontier
+
+        def refuse(through_rowid: int) -> None:
+            raise StoreError("disk full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(phone.vault.replica, "forget", refuse)
+            with pytest.raises(StoreError):
+                await phone.sync()
+        assert phone.engine.frontier == before
+        report = await phone.sync()
+        await laptop.sync()
+
+        assert (report.pushed, report.changes_out) == (1, 1)
+        assert laptop.titles() == ["first", "kept"]
+
+    run(story())
+
+
+def test_a_failed_intake_is_as_if_it_had_not_been(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the disk refuses what came, it is taken in at the next sync instead."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        laptop.write("kept")
+        await laptop.sync()
+        before = phone.engine.frontier
+
+        def refuse(arrived: object) -> None:
+            raise StoreError("disk full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(phone.vault.replica, "apply_all", refuse)
+            with pytest.raises(StoreError):
+                await phone.sync()
+        assert phone.engine.frontier == before
+        report = await phone.sync()
+
+        assert (report.alerts, phone.titles()) == ((), ["first", "kept"])
 
     run(story())
 
