@@ -26,6 +26,8 @@ from tests.program.world import (
     relay,
 )
 
+pytestmark = pytest.mark.slow
+
 PASSPHRASE = "planted passphrase zQ8"
 PHONE_PASSPHRASE = "planted phone passphrase"
 CHANGED_PASSPHRASE = "planted changed Passphrase"

@@ -15,6 +15,8 @@ import pytest
 
 from tests.program.world import PASSPHRASE, Device, device, relay
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", name="laptop")
 def _laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:

@@ -18,6 +18,8 @@ from tests.program.world import (
     relay,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Pair:
