@@ -77,9 +77,11 @@ class Conversation:
         try:
             message = wire.parse_line(line)
             self._asked = _request_number(message)
-            found, params = _parse_request(message)
+            found = _operation(message)
             name = found.name
+            # Before its parameters are looked at: a confined client learns nothing.
             _check_confinement(found, self._caller)
+            params = _params(found, message)
             answer = await self._run(found, params)
         except Exception as err:  # noqa: BLE001 - every refusal becomes an answer
             log.info("%s refused: %s", name, type(err).__name__)
@@ -110,7 +112,7 @@ def _request_number(message: wire.Message) -> int:
     return number
 
 
-def _parse_request(message: wire.Message) -> tuple[Operation, Params]:
+def _operation(message: wire.Message) -> Operation:
     name = message["op"]
     found = OPERATIONS.get(name) if isinstance(name, str) else None
     if found is None:
@@ -118,8 +120,12 @@ def _parse_request(message: wire.Message) -> tuple[Operation, Params]:
             "the agent has no such operation",
             advice="it may be older than this program: clisk agent stop, then unlock",
         )
+    return found
+
+
+def _params(found: Operation, message: wire.Message) -> Params:
     try:
-        return found, found.params.model_validate(message["params"])
+        return found.params.model_validate(message["params"])
     except ValidationError as err:
         raise RequestError(f"{found.name}: not allowed: {_places(err)}") from None
 
