@@ -7,7 +7,7 @@ reached the disk, and a call that raised has changed nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from clisk_vault.access_log import AccessLog
@@ -25,6 +25,9 @@ from clisk_vault.item import TRUE, ItemView
 from clisk_vault.item_store import ItemStore
 from clisk_vault.item_write import choose
 from clisk_vault.keys import EpochSecret, SecretText
+from clisk_vault.log_bundle import BundleFacts
+from clisk_vault.log_export import export_log
+from clisk_vault.note import NoteKey, UnverifiedNote
 from clisk_vault.overview import ItemOverview, Overview
 from clisk_vault.passphrase import FLOOR, LIMITS, Argon2Profile, CostLimits
 from clisk_vault.primitives import Random, SigningKey
@@ -360,6 +363,28 @@ class Vault:
         self._folders.add(names)
 
     # -- secrets and grants
+
+    def export_log(
+        self,
+        folder: Path,
+        *,
+        who: str,
+        peers: Sequence[NoteKey] = (),
+        open_entries: Iterable[int] = (),
+        seen: Sequence[UnverifiedNote] = (),
+        on_entry: Callable[[], None] = _nothing,
+    ) -> BundleFacts:
+        """Write the log for somebody outside: see log_export.export_log()."""
+        return export_log(
+            self._session,
+            self.log,
+            folder,
+            who=who,
+            peers=peers,
+            open_entries=open_entries,
+            seen=seen,
+            on_entry=on_entry,
+        )
 
     def reveal(self, request: ReadRequest) -> SecretText:
         """Return one value, after its record is on disk: see Reader.reveal()."""

@@ -417,6 +417,7 @@ _JUDGED = {
     "add", "add_many", "add_folders", "edit", "edit_many", "change_passphrase", "lock",
     "grant", "revoke_grant", "trust", "apply", "apply_all", "forget", "append",
     "append_many", "verify", "forget_opened", "leaf", "trash", "restore", "settle",
+    "export_log",
     "rebuild_overview", "reveal", "secrets", "storage", "session", "secret",
 }  # fmt: skip
 

@@ -1,0 +1,116 @@
+"""Exporting the access log: on record first, opened then (log-bundle.md §2).
+
+Opening an entry gives away who read what, so it is a read like any other and
+leaves its own records before the first entry is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from clisk_vault.access_log import AccessLog
+from clisk_vault.access_record import (
+    MAX_TEXT_CHARS,
+    AccessRecord,
+    Outcome,
+    Requester,
+    RequesterKind,
+)
+from clisk_vault.errors import CallerError, LogDamagedError, ReadRefused, StoreError
+from clisk_vault.log_bundle import BundleFacts, LogKeys, runs
+from clisk_vault.log_bundle_write import check_free, write_bundle
+from clisk_vault.log_entry import Opening
+from clisk_vault.note import NoteKey, UnverifiedNote
+from clisk_vault.session import Session
+
+_BEFORE, _AFTER = "open entries ", " of the access log"
+_MAX_RUNS_CHARS = MAX_TEXT_CHARS - len(_BEFORE) - len(_AFTER)
+
+
+def _nothing() -> None:
+    pass
+
+
+def export_log(
+    session: Session,
+    log: AccessLog,
+    folder: Path,
+    *,
+    who: str,
+    peers: Sequence[NoteKey] = (),
+    open_entries: Iterable[int] = (),
+    seen: Sequence[UnverifiedNote] = (),
+    on_entry: Callable[[], None] = _nothing,
+) -> BundleFacts:
+    """Write the log of this device to a new *folder*, for somebody outside.
+
+    Args:
+        session: the unlocked vault that *log* belongs to.
+        log: the log.
+        folder: where; must not exist.
+        who: the name of the program or person that exports, for the record.
+        peers: countersigning keys of the vault's other devices.
+        open_entries: indexes of the entries whose contents are to be shown.
+        seen: countersigned heads that other devices gave back.
+        on_entry: called for each entry, for those who show progress.
+
+    Raises:
+        ReadRefused: the record could not be written; nothing was opened.
+        CallerError: no such entry; or called within a transaction.
+        TamperedError: an entry to be opened is not what its leaf commits to.
+        StoreError, LogDamagedError: as write_bundle().
+    """
+    wanted = sorted(set(open_entries))
+    if wanted and not 0 <= wanted[0] <= wanted[-1] < log.size:
+        raise CallerError(
+            f"access log: no such entry; it has {log.size}", advice="clisk log list"
+        )
+    check_free(folder)
+    openings = _open(session, log, wanted, who) if wanted else {}
+    facts = BundleFacts(log.origin, log.size)
+    enrolled = NoteKey(log.origin, session.secrets.public.log)
+    write_bundle(
+        log.rows(end=facts.size),
+        folder,
+        facts=facts,
+        keys=LogKeys(enrolled, tuple(peers)),
+        openings=openings,
+        seen=seen,
+        on_entry=on_entry,
+    )
+    return facts
+
+
+def _open(
+    session: Session, log: AccessLog, wanted: Sequence[int], who: str
+) -> dict[int, Opening]:
+    """Make the records durable, then open."""
+    if session.storage.in_transaction:
+        raise CallerError("log export: within a transaction")
+    requester = Requester(RequesterKind.EXPORT, who)
+    records = [
+        AccessRecord(
+            Outcome.GRANTED, requester, purpose, session.device_id, session.clock()
+        )
+        for purpose in _purposes(wanted)
+    ]
+    try:
+        log.append_many(records)
+    except (StoreError, LogDamagedError) as err:
+        raise ReadRefused(
+            f"the access log cannot be written, so nothing is opened ({err})",
+            advice=err.advice,
+        ) from err
+    return {index: log.open_entry(index) for index in wanted}
+
+
+def _purposes(wanted: Sequence[int]) -> list[str]:
+    """Return which entries are opened, in as many texts as records can hold."""
+    lines: list[str] = []
+    for run in runs(wanted):
+        if lines and len(lines[-1]) + len(run) + 2 <= _MAX_RUNS_CHARS:
+            lines[-1] += f", {run}"
+        else:
+            lines.append(run)
+    return [f"{_BEFORE}{line}{_AFTER}" for line in lines]
