@@ -6,6 +6,7 @@ CliskError
 ├── HomeError           the folder is not fit to hold a vault
 ├── KeychainError       this system keeps no secrets for us
 ├── AgentAbsentError    no agent listens
+├── LogFaultError       a log that was checked is not as it was written
 ├── WireError           the other end does not speak protocol/agent.md
 └── AgentRefusal        the agent said no, and why
 
@@ -48,6 +49,12 @@ class AgentAbsentError(CliskError):
 
     def __init__(self, message: str = "no agent is running") -> None:
         super().__init__(message)
+
+
+class LogFaultError(CliskError):
+    """A log that was checked is not as it was written."""
+
+    default_advice = "keep a copy of what was checked as it is; do not repair it"
 
 
 class WireError(CliskError):

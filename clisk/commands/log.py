@@ -7,6 +7,11 @@ from typing import Any, cast
 import click
 
 from clisk import output
+from clisk.commands.log_bundle import (
+    export_command,
+    keys_command,
+    verify_bundle_command,
+)
 from clisk.commands.options import ask_agent, json_option
 from clisk.errors import AgentRefusal
 from clisk.home import Home
@@ -49,6 +54,39 @@ def list_command(home: Home, last: int, item: str | None, as_json: bool) -> None
     )
 
 
+@log_command.command("show")
+@click.argument("number", metavar="N", type=click.IntRange(0))
+@json_option
+@click.pass_obj
+def show_command(home: Home, number: int, as_json: bool) -> None:
+    """Show entry N, and what the log commits to for it.
+
+    Numbers are those that `clisk log list --json` and `clisk log verify` give.
+    """
+    answer = ask_agent(home, "log.show", {"index": number})
+    if as_json:
+        output.write_json(answer)
+        return
+    record = cast(dict[str, Any] | None, answer["record"]) or {}
+    facts = [
+        ("entry", answer["index"]),
+        ("type", answer["type"]),
+        ("when", date_and_time(answer["time_ms"])),
+        ("outcome", record.get("outcome")),
+        ("who", f"{record['kind']} {record['name']}" if record else None),
+        ("code", record.get("digest")),
+        ("item", record.get("title") or record.get("item")),
+        ("field", record.get("field")),
+        ("site", record.get("origin")),
+        ("why", record.get("purpose")),
+        ("grant", record.get("grant")),
+        ("device", answer["device"]),
+        ("leaf hash", answer["leaf_hash"]),
+        ("commitment", answer["commitment"]),
+    ]
+    output.write_facts((name, value) for name, value in facts if value is not None)
+
+
 @log_command.command("verify")
 @json_option
 @click.pass_obj
@@ -72,3 +110,7 @@ def verify_command(home: Home, as_json: bool) -> None:
             "the access log is not as it was written",
             advice="keep a copy of the home folder as it is; do not repair it",
         )
+
+
+for _command in (export_command, keys_command, verify_bundle_command):
+    log_command.add_command(_command)

@@ -12,6 +12,7 @@ _MODULES = (
     "transfer",
     "grants",
     "log",
+    "log_export",
     "sync",
     "pairing",
     "joining",

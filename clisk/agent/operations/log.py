@@ -1,4 +1,4 @@
-"""log.list, log.verify: who read what, and whether the record can be trusted."""
+"""log.list, .show, .verify: who read what, and whether the record can be trusted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from clisk.agent.registry import Answer, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
 from clisk_sync.membership import Member
 from clisk_vault.access_record import AccessRecord
+from clisk_vault.errors import CallerError
 from clisk_vault.ids import ItemId
+from clisk_vault.log_leaf import Leaf
+from clisk_vault.merkle import leaf_hash
 from clisk_vault.note import KeyKind, NoteKey
 from clisk_vault.vault import Vault
 from clisk_vault.verdict import Found, Verdict
@@ -71,6 +74,57 @@ def _line(index: int, record: AccessRecord, titles: dict[ItemId, str]) -> LogLin
     return LogLine.model_validate({"index": index, "title": title, **record.to_json()})
 
 
+class ShowParams(Params):
+    """Which entry."""
+
+    index: int = Field(ge=0, lt=1 << 32)
+
+
+class EntryAnswer(Answer):
+    """One entry with what its leaf commits to; a mark of the log has no record."""
+
+    index: int
+    type: str
+    time_ms: int
+    device: str
+    record: LogLine | None
+    leaf: str
+    leaf_hash: str
+    commitment: str
+    ciphertext_hash: str
+    has_head: bool
+
+
+@operation("log.show", ShowParams, EntryAnswer)
+async def show(agent: Agent, _caller: Caller, params: ShowParams) -> EntryAnswer:
+    """Show one entry of this device's access log, checked against its leaf."""
+
+    def work(vault: Vault) -> EntryAnswer:
+        at = params.index
+        entry = next(vault.log.entries(at, at + 1), None)
+        row = next(vault.log.rows(at, at + 1), None)
+        if entry is None or row is None:
+            raise CallerError(f"there is no entry {at}", advice="clisk log list")
+        leaf, content = Leaf.parse(row.leaf), entry.content
+        titles = {line.item: line.title for line in vault.overviews()}
+        return EntryAnswer(
+            index=at,
+            type=entry.type.name.lower().replace("_", "-"),
+            time_ms=content.time_ms,
+            device=content.device.hex(),
+            record=_line(at, content, titles)
+            if isinstance(content, AccessRecord)
+            else None,
+            leaf=row.leaf.hex(),
+            leaf_hash=leaf_hash(row.leaf).hex(),
+            commitment=leaf.commitment.hex(),
+            ciphertext_hash=leaf.ciphertext_hash.hex(),
+            has_head=row.head is not None,
+        )
+
+    return await agent.vault(work)
+
+
 class Finding(Answer):
     """Something that is not as it was written, or worth knowing."""
 
@@ -102,13 +156,13 @@ async def verify(agent: Agent, _caller: Caller, _params: NoParams) -> VerdictAns
         # The key of the first head comes from the signed record, not from the log.
         members = driver.membership
         own = members.member(vault.device_id)
-        peers = [_witness(each) for each in members.devices.values() if each != own]
+        peers = [witness(each) for each in members.devices.values() if each != own]
         return _verdict(vault.log.verify(own.public.log, peers=peers))
 
     return await agent.vault(work)
 
 
-def _witness(member: Member) -> NoteKey:
+def witness(member: Member) -> NoteKey:
     """Return the key that a device countersigns with: access-log.md §7.3."""
     return NoteKey(member.id.hex(), member.public.signing, KeyKind.COSIGNATURE)
 

@@ -1,0 +1,98 @@
+"""log.keys, log.export: what somebody outside needs to check a log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from clisk.agent.caller import Caller
+from clisk.agent.core import Agent
+from clisk.agent.operations.log import witness
+from clisk.agent.progress import with_progress
+from clisk.agent.registry import Answer, NoParams, Params, operation
+from clisk_vault.access_log import FIRST_INCARNATION, log_origin
+from clisk_vault.errors import CallerError
+from clisk_vault.log_bundle import BundleFacts
+from clisk_vault.note import NoteKey
+from clisk_vault.vault import Vault
+
+
+class LogKeysAnswer(Answer):
+    """Keys in C2SP's spelling: of each device's log, and that each witnesses with."""
+
+    logs: list[str]
+    witnesses: list[str]
+
+
+@operation("log.keys", NoParams, LogKeysAnswer)
+async def keys(agent: Agent, _caller: Caller, _params: NoParams) -> LogKeysAnswer:
+    """List the keys that the logs of the vault's devices are checked with."""
+    driver = agent.driver
+
+    def work(vault: Vault) -> LogKeysAnswer:
+        members = driver.membership.devices.values()
+        logs = [
+            NoteKey(log_origin(vault.id, each.id, FIRST_INCARNATION), each.public.log)
+            for each in members
+        ]
+        return LogKeysAnswer(
+            logs=[key.encode() for key in logs],
+            witnesses=[witness(each).encode() for each in members],
+        )
+
+    return await agent.vault(work)
+
+
+class ExportParams(Params):
+    """Where to, and which entries are opened for the reader."""
+
+    folder: str = Field(min_length=1, max_length=4096)
+    open: list[int] = Field(default=[], max_length=1_000_000)
+    open_all: bool = False
+
+
+class ExportAnswer(Answer):
+    """What was written; with the entry that records it, if any was opened."""
+
+    origin: str
+    size: int
+    opened: int
+
+
+class _Counter:
+    """Written by the vault's thread, read by the loop that tells the client."""
+
+    def __init__(self) -> None:
+        self.entries = 0
+
+    def one_more(self) -> None:
+        self.entries += 1
+
+    async def read(self) -> int:
+        return self.entries
+
+
+@operation("log.export", ExportParams, ExportAnswer)
+async def export(agent: Agent, caller: Caller, params: ExportParams) -> ExportAnswer:
+    """Write this device's log to a new folder; what is opened is recorded first."""
+    driver, count = agent.driver, _Counter()
+    folder = Path(params.folder)
+    if not folder.is_absolute():
+        raise CallerError("log export: not a whole path")
+
+    def work(vault: Vault) -> tuple[BundleFacts, int]:
+        members = driver.membership.devices.values()
+        peers = [witness(each) for each in members if each.id != vault.device_id]
+        opened = range(vault.log.size) if params.open_all else set(params.open)
+        facts = vault.export_log(
+            folder,
+            who="command line",
+            peers=peers,
+            open_entries=opened,
+            on_entry=count.one_more,
+        )
+        return facts, len(opened)
+
+    facts, opened = await with_progress(caller, agent.vault(work), count.read)
+    return ExportAnswer(origin=facts.origin, size=facts.size, opened=opened)
