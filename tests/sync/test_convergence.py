@@ -239,5 +239,5 @@ def test_three_devices_converge(family: type[Family]) -> None:
 def test_three_devices_converge_in_long_runs(family: type[Family]) -> None:
     """The same, for longer."""
     run_state_machine_as_test(
-        family, settings=settings(max_examples=200, stateful_step_count=60)
+        family, settings=settings(max_examples=100, stateful_step_count=50)
     )

@@ -123,7 +123,7 @@ def killed(device: Device, records: list[bytes], turn: int, delay: float) -> set
 
 
 @pytest.mark.parametrize(
-    "kills", [20, pytest.param(300, marks=pytest.mark.slow)], ids=["few", "many"]
+    "kills", [20, pytest.param(200, marks=pytest.mark.slow)], ids=["few", "many"]
 )
 def test_sigkill_during_sync_loses_nothing(tmp_path: Path, kills: int) -> None:
     """After hundreds of kills both devices have all that any process told of."""
