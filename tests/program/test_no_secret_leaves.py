@@ -40,7 +40,7 @@ IMPORTED = "planted-imported-pw"
 HIDDEN = "planted-hidden-field"
 BROKEN = "planted-in-a-broken-file"
 
-_NO_KEYCHAIN = "keyring.backends.fail.Keyring"
+_NO_KEYCHAIN = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
 _EXPORT = {
     "encrypted": False,
     "folders": [],
@@ -76,7 +76,7 @@ class World:
 
     def run(self, *words: str, given: str = "", code: int = 0) -> Said:
         """Run a command on the laptop, which must end with *code*."""
-        said = self.laptop.run(*words, given=given, PYTHON_KEYRING_BACKEND=_NO_KEYCHAIN)
+        said = self.laptop.run(*words, given=given, env=_NO_KEYCHAIN)
         assert said.code == code, (words, said)
         return self.note(" ".join(words), said)
 

@@ -221,7 +221,7 @@ def test_refusals_say_what_and_why(
     """Each way to be wrong has its words, its exit code, and no traceback."""
     stdin = PASSPHRASE if "init" in words else ""
 
-    ended = laptop.run(*words, given=stdin, PYTHON_KEYRING_BACKEND=_NO_KEYCHAIN)
+    ended = laptop.run(*words, given=stdin, env=_NO_KEYCHAIN)
 
     assert (ended.code, ended.out) == (code, ""), ended
     assert said in ended.err
@@ -230,7 +230,7 @@ def test_refusals_say_what_and_why(
     assert "planted" not in ended.err
 
 
-_NO_KEYCHAIN = "keyring.backends.fail.Keyring"
+_NO_KEYCHAIN = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
 
 
 def test_a_refusal_in_json(laptop: Device) -> None:
@@ -285,7 +285,11 @@ def test_generate_works_without_a_vault(tmp_path: Path) -> None:
 def test_completion_offers_the_commands(tmp_path: Path) -> None:
     """What click's completion script asks is answered."""
     said = Device(tmp_path).run(
-        _CLISK_COMPLETE="bash_complete", COMP_WORDS="clisk ge", COMP_CWORD="1"
+        env={
+            "_CLISK_COMPLETE": "bash_complete",
+            "COMP_WORDS": "clisk ge",
+            "COMP_CWORD": "1",
+        }
     )
 
     assert said.out.split() == ["plain,get", "plain,generate"]

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,11 @@ class Device:
         return [sys.executable, "-m", "clisk", "--home", str(self.home), *words]
 
     def run(
-        self, *words: str, given: str = "", fds: tuple[int, ...] = (), **env: str
+        self,
+        *words: str,
+        given: str = "",
+        fds: tuple[int, ...] = (),
+        env: Mapping[str, str] | None = None,
     ) -> Said:
         """Run a command; *given* is its standard input, *fds* are open for it."""
         done = subprocess.run(
@@ -52,7 +56,7 @@ class Device:
             input=given.encode(),
             capture_output=True,
             timeout=_SECONDS,
-            env=os.environ | env,
+            env={**os.environ, **(env or {})},
             pass_fds=fds,
             check=False,
             start_new_session=True,  # no terminal to ask on
@@ -119,7 +123,8 @@ def device(home: Path) -> Iterator[Device]:
 @contextmanager
 def relay(home: Path) -> Iterator[str]:
     """Run `clisk relay` and give its address."""
-    with (home.parent / "relay.log").open("w") as log:
+    diary = home.parent / "relay.log"
+    with diary.open("w") as log:
         running = subprocess.Popen(
             Device(home).argv("relay", "--port", "0"),
             stdout=subprocess.PIPE,
@@ -128,7 +133,9 @@ def relay(home: Path) -> Iterator[str]:
         )
     try:
         assert running.stdout is not None
-        yield running.stdout.readline().strip()
+        url = running.stdout.readline().strip()
+        assert url, diary.read_text()[-500:]
+        yield url
     finally:
         running.terminate()
         running.communicate(timeout=_SECONDS)
