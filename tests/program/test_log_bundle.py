@@ -48,9 +48,9 @@ def _keys(laptop: Device, bundle: Path) -> Path:
 def outsider(folder: Path, *words: str) -> Said:
     """Run verify-bundle where there is no home, no agent and no network."""
     nowhere = folder / "no home here"
+    program = (sys.executable, "-m", "clisk", "log", "verify-bundle")
     done = subprocess.run(
-        [*without_network(), sys.executable, "-m", "clisk", "log", "verify-bundle"]
-        + list(words),
+        [*without_network(), *program, *words],
         capture_output=True,
         text=True,
         env={
