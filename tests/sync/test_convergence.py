@@ -232,12 +232,14 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Iterator[type[Family]]:
 
 def test_three_devices_converge(family: type[Family]) -> None:
     """Any mix of work, faults and crashes ends equal, with nothing lost."""
-    run_state_machine_as_test(family, settings=settings(stateful_step_count=20))
+    run_state_machine_as_test(
+        family, settings=settings(max_examples=10, stateful_step_count=20)
+    )
 
 
 @pytest.mark.slow
 def test_three_devices_converge_in_long_runs(family: type[Family]) -> None:
     """The same, for longer."""
     run_state_machine_as_test(
-        family, settings=settings(max_examples=100, stateful_step_count=50)
+        family, settings=settings(max_examples=40, stateful_step_count=50)
     )
