@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +24,24 @@ settings.register_profile(
     "ci", settings.get_profile("fast"), max_examples=200, print_blob=True
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+_MEMORY_DISK = Path("/dev/shm")
+_ROOM_BYTES = 2 << 30
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put temporary files on a disk in memory, where there is one with room.
+
+    The tests commit tens of thousands of times. To SQLite a commit is as real
+    there; what a disk does when the power fails no test here can show.
+    """
+    if config.option.basetemp or "TMPDIR" in os.environ or not _MEMORY_DISK.is_dir():
+        return
+    if shutil.disk_usage(_MEMORY_DISK).free < _ROOM_BYTES:
+        return
+    folder = tempfile.mkdtemp(prefix="clisk-tests-", dir=_MEMORY_DISK)
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 class NetworkTouchedError(BaseException):
