@@ -37,6 +37,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "nacl": ("clisk_vault/primitives.py", "clisk_vault/wrapping.py"),
     "platformdirs": ("clisk/home.py",),
     "playwright": ("konnector_runner/browser.py",),
+    "publicsuffixlist": ("konnector_runner/autofill/suffixes.py",),
     "pydantic": (
         "clisk/*",
         "clisk_sync/relay/*",

@@ -1,0 +1,324 @@
+"""Which field gets which role: facts in, a plan out. No browser, no secret.
+
+Order of evidence: `autocomplete`, then words, then structure; when unsure the
+stored password is not written. Spec: protocol/autofill.md §3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from konnector_runner.autofill import words
+from konnector_runner.autofill.evidence import (
+    all_words,
+    is_code,
+    is_faint,
+    is_password,
+    is_payment,
+    is_text,
+    names,
+    said,
+    token,
+    unseen,
+)
+from konnector_runner.autofill.facts import FieldFacts, FrameFacts
+from konnector_runner.autofill.forms import (
+    Form,
+    forms_of,
+    is_about_change,
+    is_for_something_else,
+    login_strength,
+    sign_up_score,
+)
+from konnector_runner.autofill.keypads import keypad_for
+from konnector_runner.autofill.plan import (
+    Fill,
+    FillPlan,
+    PageKind,
+    Refusal,
+    Role,
+    nothing,
+)
+
+_MOST_PASSWORDS = 5
+_BOXES = range(4, 11)
+_SURELY_LOGIN = -2
+
+
+def classify(frame: FrameFacts) -> FillPlan:
+    """Return what to fill in *frame*, or the one reason why nothing is filled."""
+    usable = [field for field in frame.fields if unseen(field, frame) is None]
+    forms = forms_of(frame, usable)
+    plans = [plan for form in forms for plan in (_plan(form, frame),)]
+    best = max(
+        (plan for plan in plans if plan.fills),
+        key=lambda plan: plan.score,
+        default=None,
+    )
+    if best is not None:
+        return best
+    return nothing(_why_nothing(frame, plans))
+
+
+def _why_nothing(frame: FrameFacts, plans: Sequence[FillPlan]) -> Refusal:
+    told = [plan.refusal for plan in plans if plan.refusal is not None]
+    for refusal in told:
+        if refusal is not Refusal.NO_FIELD:
+            return refusal
+    for field in frame.fields:
+        reason = unseen(field, frame)
+        if reason is not None and (is_password(field) or is_code(field)):
+            return reason
+    return Refusal.NO_FIELD
+
+
+def _plan(form: Form, frame: FrameFacts) -> FillPlan:
+    code = _code(form)
+    passwords = form.passwords
+    if len(passwords) > _MOST_PASSWORDS:
+        return nothing(Refusal.TOO_MANY)
+    if passwords:
+        plan = _with_passwords(form, passwords, frame)
+    elif code is None:
+        plan = _identifier_first(form)
+    else:
+        plan = nothing(Refusal.NO_FIELD)
+    if code is None or _leaves_code(form, plan):
+        return plan
+    kind = plan.kind if plan.fills else PageKind.ONE_TIME_CODE
+    return FillPlan(kind, (*plan.fills, code), score=max(plan.score, 4))
+
+
+def _leaves_code(form: Form, plan: FillPlan) -> bool:
+    """Say whether a code is not asked for now, or not of someone with an account.
+
+    Beside a name and a password, a code that is not marked is most often a picture
+    to read, or the field of the step after.
+    """
+    if plan.refusal is Refusal.SIGN_UP or sign_up_score(form) >= 3:
+        return True
+    whole = {Role.USERNAME, Role.CURRENT_PASSWORD} <= plan.roles
+    return whole and not any(token(f) == "one-time-code" for f in form.fields)
+
+
+# --- passwords ---
+
+
+def _with_passwords(
+    form: Form, passwords: Sequence[FieldFacts], frame: FrameFacts
+) -> FillPlan:
+    current = [f for f in passwords if _is_current(f, passwords)]
+    new = [f for f in passwords if f not in current and _is_new(f, passwords)]
+    rest = [f for f in passwords if f not in current and f not in new]
+    score = sign_up_score(form)
+    if len(passwords) == 1 and score <= _SURELY_LOGIN:
+        # Sites say new-password to keep fillers away from their login.
+        return _login(form, passwords[0], frame, score)
+    if current and (new or len(passwords) > 1):
+        return _change(form, current[0], [*new, *rest])
+    if not current and len(rest) == 1 and new and _same_as_new(new, rest):
+        new, rest = [*new, *rest], []
+    if not current and len(passwords) == 3 and _three(form, passwords, score):
+        return _change(form, passwords[0], passwords[1:])
+    if not current and not rest:
+        return nothing(Refusal.NEW_PASSWORD if score < 2 else Refusal.SIGN_UP)
+    if len(rest) == 2 and not new and score <= 0:
+        return _change(form, rest[0], rest[1:], strict=False)
+    if not current and len(rest) == 1 and len(new) == 1 and _may_change(form, score):
+        return _change(form, rest[0], new)
+    if score > 0:
+        return nothing(Refusal.SIGN_UP)
+    return _login(form, (current or rest)[0], frame, score)
+
+
+def _mark(field: FieldFacts, among: Sequence[FieldFacts]) -> str:
+    """Return the token of *field* unless it is no help: two can not be current."""
+    mark = token(field)
+    same = sum(token(other) == mark for other in among)
+    return "" if mark == "current-password" and same > 1 else mark
+
+
+def _is_current(field: FieldFacts, among: Sequence[FieldFacts]) -> bool:
+    if mark := _mark(field, among):
+        return mark == "current-password"
+    text = all_words(field)
+    return words.CURRENT.search(text) is not None and not (
+        words.NEW.search(text) or words.CONFIRM.search(text)
+    )
+
+
+def _is_new(field: FieldFacts, among: Sequence[FieldFacts]) -> bool:
+    if mark := _mark(field, among):
+        return mark == "new-password"
+    text = all_words(field)
+    return bool(words.NEW.search(text) or words.CONFIRM.search(text))
+
+
+def _same_as_new(new: Sequence[FieldFacts], rest: Sequence[FieldFacts]) -> bool:
+    """An unmarked password with only its confirmation beside it is new too."""
+    return all(
+        words.CONFIRM.search(all_words(field)) and not words.NEW.search(said(field))
+        for field in new
+    ) or all(field.element < rest[0].element for field in new)
+
+
+def _three(form: Form, passwords: Sequence[FieldFacts], score: float) -> bool:
+    """Three without marks: the old one, the new one, and the new one again."""
+    if _is_new(passwords[0], passwords) and not is_about_change(form):
+        return False
+    return is_about_change(form) or (score <= 4 and not form.texts)
+
+
+def _may_change(form: Form, score: float) -> bool:
+    return is_about_change(form) or (score <= 0 and not form.texts)
+
+
+def _change(
+    form: Form,
+    current: FieldFacts,
+    others: Sequence[FieldFacts],
+    *,
+    strict: bool = True,
+) -> FillPlan:
+    fills = [Fill(Role.CURRENT_PASSWORD, (current.element,))]
+    name = _username(form, current, strict=strict)
+    if name is not None:
+        fills.insert(0, Fill(Role.USERNAME, (name.element,)))
+    new = tuple(field.element for field in others)
+    fills += [Fill(Role.NEW_PASSWORD, (element,)) for element in new]
+    return FillPlan(PageKind.CHANGE_PASSWORD, tuple(fills), score=5)
+
+
+def _login(
+    form: Form, password: FieldFacts, frame: FrameFacts, score: float
+) -> FillPlan:
+    fills = []
+    name = _username(form, password, strict=False)
+    if name is not None:
+        fills.append(Fill(Role.USERNAME, (name.element,)))
+    keys = keypad_for(password, frame) if password.read_only else ()
+    fills.append(Fill(Role.CURRENT_PASSWORD, (password.element,), keys))
+    sure = 10 - score + 2 * (name is not None) - 5 * is_faint(password)
+    return FillPlan(PageKind.LOGIN, tuple(fills), score=sure)
+
+
+# --- user names ---
+
+
+def _username(form: Form, password: FieldFacts, *, strict: bool) -> FieldFacts | None:
+    """Return the field of the name that goes with *password*."""
+    candidates = [f for f in form.texts if not f.read_only and not _is_no_name(f)]
+    marked = [f for f in candidates if token(f) == "username"]
+    earlier = [f for f in candidates if f.element < password.element]
+    if marked:
+        return ([f for f in marked if f in earlier] or marked)[-1]
+    for test in (_says_user, _says_mail, _any):
+        if test is _any and strict:
+            break
+        found = [f for f in earlier if test(f)]
+        if found:
+            return found[-1]
+    later = [f for f in candidates if _says_user(f)]
+    return later[0] if later and not strict else None
+
+
+def _any(_field: FieldFacts) -> bool:
+    return True
+
+
+def _says_user(field: FieldFacts) -> bool:
+    return words.USER.search(all_words(field)) is not None
+
+
+def _says_mail(field: FieldFacts) -> bool:
+    return token(field) == "email" or field.type == "email"
+
+
+def _is_no_name(field: FieldFacts) -> bool:
+    text = all_words(field)
+    return bool(
+        words.CAPTCHA.search(text)
+        or (words.TRAP.search(names(field)) and token(field) != "username")
+        or is_payment(field)
+    )
+
+
+# --- a name alone ---
+
+
+def _identifier_first(form: Form) -> FillPlan:
+    texts = [f for f in form.texts if not _is_no_name(f)]
+    marked = [f for f in texts if token(f) == "username"]
+    others = [f for f in form.fields if f not in texts]
+    if len(texts) != 1 and len(marked) != 1:
+        return nothing(Refusal.NO_FIELD)
+    field = marked[0] if len(marked) == 1 else texts[0]
+    if field.read_only or len(texts) > 2 or any(f.tag != "select" for f in others):
+        return nothing(Refusal.NO_FIELD)
+    if sign_up_score(form) >= 2 and login_strength(form) < 2:
+        return nothing(Refusal.SIGN_UP)
+    if not _asks_who_you_are(form, field):
+        return nothing(Refusal.NOT_A_LOGIN)
+    fills = (Fill(Role.USERNAME, (field.element,)),)
+    return FillPlan(PageKind.IDENTIFIER_FIRST, fills, score=3 + login_strength(form))
+
+
+def _asks_who_you_are(form: Form, field: FieldFacts) -> bool:
+    """Only on a strong sign: a lone e-mail field is most often something else."""
+    strength = login_strength(form)
+    if is_for_something_else(form) and strength < 2:
+        return False
+    if token(field) == "username":
+        return True
+    if not (_says_user(field) or _says_mail(field)):
+        return False
+    if words.USER_NAME.search(all_words(field)) or strength >= 1:
+        return True
+    # The password of the next step is there already, and not shown yet.
+    after = [f for f in form.hidden if f.element == field.element + 1]
+    return any(is_password(f) and token(f) != "new-password" for f in after)
+
+
+# --- one-time codes ---
+
+
+def _code(form: Form) -> Fill | None:
+    boxes = _boxes(form)
+    if boxes:
+        return Fill(Role.ONE_TIME_CODE, tuple(field.element for field in boxes))
+    codes = [f for f in form.fields if is_code(f) and not f.read_only]
+    marked = [f for f in codes if token(f) == "one-time-code"]
+    chosen = marked or codes
+    if len(chosen) != 1 or len(form.texts) > 2:
+        return None
+    return Fill(Role.ONE_TIME_CODE, (chosen[0].element,))
+
+
+def _boxes(form: Form) -> Sequence[FieldFacts]:
+    """Return fields for one character each, side by side."""
+    run: list[FieldFacts] = []
+    for field in form.fields:
+        if run and not _continues(run[-1], field):
+            if len(run) in _BOXES:
+                return run
+            run = []
+        if _is_box(field):
+            run.append(field)
+    return run if len(run) in _BOXES else []
+
+
+def _is_box(field: FieldFacts) -> bool:
+    small = field.width <= 100
+    return (
+        (is_text(field) or field.type == "password")
+        and small
+        and (field.max_length == 1 or token(field) == "one-time-code")
+    )
+
+
+def _continues(before: FieldFacts, field: FieldFacts) -> bool:
+    return (
+        _is_box(field)
+        and abs(before.y - field.y) <= 4
+        and abs(before.width - field.width) <= 4
+    )
