@@ -90,7 +90,7 @@ def read_bundle(folder: Path) -> UnverifiedBundle:
         folder,
         facts,
         files.parse_said_keys(said, origin=facts.origin),
-        tuple(map(_parse_seen, seen)),
+        tuple(map(parse_seen, seen)),
         {at: files.parse_opening(_read_opening(folder, at)) for at in opened},
         {at: UnverifiedProof.parse(_read_proof(folder, at)) for at in opened},
     )
@@ -107,7 +107,12 @@ def _read_proof(folder: Path, index: int) -> bytes:
     return _read(folder, f"{files.PROOF}/{index}", most=MAX_PROOF_BYTES)
 
 
-def _parse_seen(data: bytes) -> UnverifiedNote:
+def parse_seen(data: bytes) -> UnverifiedNote:
+    """Return a head that a peer may have countersigned.
+
+    Raises:
+        FormatError: not a signed checkpoint of three lines.
+    """
     seen = UnverifiedNote.parse(data)
     if Checkpoint.parse(seen.text).extensions:
         raise FormatError("log bundle: a head with an extension line")

@@ -6,7 +6,7 @@ comes out only where that walk vouches for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from clisk_vault.access_record import Content
@@ -72,6 +72,7 @@ def verify_bundle(
     bundle: UnverifiedBundle,
     keys: Iterable[NoteKey],
     *,
+    seen: Sequence[UnverifiedNote] = (),
     on_entry: Callable[[], None] = _nothing,
 ) -> BundleVerdict:
     """Check *bundle* from its enrolled key to its end; never stops early.
@@ -80,6 +81,8 @@ def verify_bundle(
         bundle: what read_bundle() returned.
         keys: from anybody but whoever made the bundle. One is the log's enrolled
             key; countersigning keys are those of the vault's other devices.
+        seen: countersigned heads that those devices handed over themselves: whoever
+            made the bundle can have left them out of it.
         on_entry: called for each entry, for those who show progress.
 
     Raises:
@@ -92,11 +95,12 @@ def verify_bundle(
         bundle.facts,
         dict.fromkeys(proof.head for proof in bundle.proofs.values()),
     )
+    seen = (*seen, *bundle.seen)
     chosen = choose_keys(keys, origin=facts.origin)
     walk = LogWalk(
         facts.origin,
         chosen.enrolled.public,
-        wanted=sizes_seen(bundle.seen),
+        wanted=sizes_seen(seen),
         contents=False,
     )
     opened: list[tuple[LogRow, Leaf]] = []
@@ -114,7 +118,7 @@ def verify_bundle(
             opened.append((row, leaf))
         on_entry()
     walk.finish()
-    witnessed = weigh(walk, chosen.peers, bundle.seen)
+    witnessed = weigh(walk, chosen.peers, seen)
     if any(found.kind is Finding.FORKED for found in walk.findings):
         sure = min(sure, witnessed.size)
     judged = [_judge(walk, bundle, row, leaf, places) for row, leaf in opened]

@@ -22,7 +22,7 @@ from clisk.wire import Message
 if TYPE_CHECKING:
     from clisk_vault.note import NoteKey
 
-_MAX_KEYS_CHARS = 1 << 20
+_MAX_FILE_BYTES = 1 << 20
 _SAY_EVERY_SECONDS = 2.0
 
 
@@ -116,23 +116,34 @@ def keys_command(home: Home, as_json: bool) -> None:
     metavar="FILE|VKEY",
     help="A file of keys, one a line, or one key; may be given again.",
 )
+@click.option(
+    "--seen",
+    multiple=True,
+    metavar="FILE",
+    help="A head that another device countersigned, from that device.",
+)
 @json_option
-def verify_bundle_command(folder: str, keys: tuple[str, ...], as_json: bool) -> None:
+def verify_bundle_command(
+    folder: str, keys: tuple[str, ...], seen: tuple[str, ...], as_json: bool
+) -> None:
     """Check a log that somebody exported. Needs no vault and no network.
 
     The keys must not come from the bundle, but from whom you trust to know the
     device: `clisk log keys` on another device of its owner. The outcome has a
     level. Witnessed: another device countersigned the log. Sealed: none has yet.
     Unanchored: you gave no other device's key. Entries that were opened for you
-    are shown when everything before them is good. Exit code 1 if anything is
-    wrong, with each finding named.
+    are shown when everything before them is good. Whoever made the bundle can
+    leave out what other devices countersigned: give it with --seen. Exit code 1
+    if anything is wrong, with each finding named.
     """
-    from clisk_vault.log_bundle_read import read_bundle
+    from clisk_vault.log_bundle_read import parse_seen, read_bundle
     from clisk_vault.log_bundle_verify import verify_bundle
 
     known = [key for each in keys for key in _read_keys(each)]
+    heads = [parse_seen(_read_file(each, "--seen")) for each in seen]
     bundle = read_bundle(Path(folder))
-    outcome = verify_bundle(bundle, known, on_entry=_Teller(bundle.facts.size).one_more)
+    teller = _Teller(bundle.facts.size)
+    outcome = verify_bundle(bundle, known, seen=heads, on_entry=teller.one_more)
     answer = outcome.to_json()
     if as_json:
         output.write_json(answer)
@@ -150,16 +161,20 @@ def _read_keys(given: str) -> list[NoteKey]:
     if given.count("+") >= 2 and not Path(given).exists():
         return parse_keys(given)
     try:
-        with Path(given).open(encoding="utf-8") as file:
-            text = file.read(_MAX_KEYS_CHARS + 1)
-    except (OSError, UnicodeDecodeError):
-        raise InputError(
-            "--keys: neither a key nor a file of keys that can be read",
-            advice="a key looks like name+id+base64: see clisk log keys",
-        ) from None
-    if len(text) > _MAX_KEYS_CHARS:
-        raise InputError("--keys: the file is too long to hold keys")
-    return parse_keys(text)
+        return parse_keys(_read_file(given, "--keys").decode())
+    except UnicodeDecodeError:
+        raise InputError("--keys: the file does not hold keys") from None
+
+
+def _read_file(given: str, option: str) -> bytes:
+    try:
+        with Path(given).open("rb") as file:
+            data = file.read(_MAX_FILE_BYTES + 1)
+    except OSError as err:
+        raise InputError(f"{option}: cannot be read: {err.strerror}") from None
+    if len(data) > _MAX_FILE_BYTES:
+        raise InputError(f"{option}: the file is longer than any that belongs there")
+    return data
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.go_programs import without_network
+from scripts.go_programs import without_network
 from tests.program.world import Device, Said, device
 
 _PLANTED = "planted-in-the-vault"
@@ -123,9 +123,10 @@ def test_a_changed_bundle_is_refused_with_what_is_wrong(
     ("words", "error"),
     [
         (["gone", "--keys", "{keys}"], "log bundle: there is no such folder"),
-        (["{bundle}", "--keys", "gone"], "--keys: neither a key nor a file of keys"),
+        (["{bundle}", "--keys", "gone"], "--keys: cannot be read: No such file"),
         (["{bundle}", "--keys", "a+b+c"], "note key: not base64"),
         (["{bundle}", "--keys", "{bundle}/bundle"], "note key: not name+id+key"),
+        (["{bundle}", "--keys", "{keys}", "--seen", "{keys}"], "signature line:"),
         (["{bundle}"], "missing option '--keys'"),
         ([".", "--keys", "{keys}"], "log bundle: a file is missing"),
     ],

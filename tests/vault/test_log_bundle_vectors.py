@@ -14,7 +14,7 @@ from clisk_vault.log_bundle_verify import verify_bundle
 from clisk_vault.log_leaf import Leaf
 from clisk_vault.log_proof import UnverifiedProof
 from clisk_vault.verdict import Found
-from tests import go_programs
+from scripts import go_programs
 from tests.vectors import Vector, check_cddl, load_vectors, refusal
 
 PAGE = "log-bundle"

@@ -19,7 +19,7 @@ from clisk_vault.merkle import Tree, check_consistency, check_inclusion, leaf_ha
 from clisk_vault.note import NoteKey, SignatureLine, UnverifiedNote, sign_line
 from clisk_vault.primitives import SigningKey
 from clisk_vault.tiles import Tile, tiles_of
-from tests import go_programs
+from scripts import go_programs
 
 pytestmark = pytest.mark.go
 

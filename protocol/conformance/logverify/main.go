@@ -4,7 +4,7 @@
 // program. Signatures of notes, tree hashes and proofs are checked with the
 // packages note and tlog of golang.org/x/mod/sumdb. It opens no connection.
 //
-//	logverify [-json] -keys FILE DIR
+//	logverify [-json] [-seen FILE] -keys FILE DIR
 //
 // It exits with 0 if nothing was found wrong, 1 if the bundle is refused, and 2
 // if it was called in the wrong way.
@@ -49,10 +49,11 @@ type outcome struct {
 
 func main() {
 	keys := flag.String("keys", "", "file of vkeys, one a line")
+	seen := flag.String("seen", "", "head that another device countersigned, from that device")
 	asJSON := flag.Bool("json", false, "print one JSON object")
 	flag.Parse()
 	if *keys == "" || flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: logverify [-json] -keys FILE DIR")
+		fmt.Fprintln(os.Stderr, "usage: logverify [-json] [-seen FILE] -keys FILE DIR")
 		os.Exit(2)
 	}
 	text, err := os.ReadFile(*keys)
@@ -60,7 +61,16 @@ func main() {
 		fmt.Fprintln(os.Stderr, "error: the file of keys cannot be read")
 		os.Exit(2)
 	}
-	found, err := check(flag.Arg(0), string(text))
+	var heads [][]byte
+	if *seen != "" {
+		head, err := os.ReadFile(*seen)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "error: the countersigned head cannot be read")
+			os.Exit(2)
+		}
+		heads = append(heads, head)
+	}
+	found, err := check(flag.Arg(0), string(text), heads)
 	if *asJSON {
 		var answer any = found
 		if err != nil {
@@ -77,7 +87,7 @@ func main() {
 }
 
 // check returns the outcome, or the first refusal.
-func check(folder, keyText string) (*outcome, error) {
+func check(folder, keyText string, heads [][]byte) (*outcome, error) {
 	b, err := readBundle(folder)
 	if err != nil {
 		return nil, err
@@ -95,7 +105,7 @@ func check(folder, keyText string) (*outcome, error) {
 	if err := c.finish(); err != nil {
 		return nil, err
 	}
-	for _, note := range b.seen {
+	for _, note := range append(heads, b.seen...) {
 		if err := c.weigh(note); err != nil {
 			return nil, err
 		}

@@ -98,9 +98,10 @@ def run(name: str, *words: str, given: str = "") -> subprocess.CompletedProcess[
     )
 
 
-def verify_bundle(folder: Path, keys: Path) -> GoAnswer:
+def verify_bundle(folder: Path, keys: Path, *, seen: Path | None = None) -> GoAnswer:
     """Return what the verifier in Go makes of a bundle."""
-    done = run("logverify", "-json", "-keys", str(keys), str(folder))
+    more = [] if seen is None else ["-seen", str(seen)]
+    done = run("logverify", "-json", "-keys", str(keys), *more, str(folder))
     fields = json.loads(done.stdout)
     answer = GoAnswer(fields["result"], fields)
     assert done.returncode == (0 if answer.accepted else 1), done.stderr

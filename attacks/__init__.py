@@ -1,0 +1,1 @@
+"""Programs that attack what the project promises, and say what came of it."""
