@@ -56,7 +56,12 @@ _FLAGS = [
 _WORLD = "clisk-runner"
 _POST = "(text, origin) => { window.postMessage(JSON.parse(text), origin) }"
 _START_SECONDS = 60
-_GONE = ("uniqueContextId not found", "context was destroyed", "navigated or closed")
+_GONE = (
+    "uniqueContextId not found",
+    "Cannot find context",
+    "context was destroyed",
+    "navigated or closed",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,6 +182,14 @@ class Page:
         """Bring the page before the person."""
         with _our_errors():
             await self._tab.bring_to_front()
+
+    async def command(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Send one command of the DevTools protocol: what autofill looks and acts by.
+
+        Raises:
+            DocumentGone: the document that it was for has gone.
+        """
+        return await self._send(method, **parameters)
 
     async def _send(self, method: str, **parameters: Any) -> dict[str, Any]:
         with _our_errors():

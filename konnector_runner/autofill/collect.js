@@ -3,7 +3,7 @@
 // Runs in a world of our own: the page sees neither these names nor these calls,
 // and what it made of its own built-ins does not reach us. Elements are kept by
 // number, so that a plan can name them. Spec: protocol/autofill.md §2.
-(closedRoots) => {
+(...closedRoots) => {
   const FIELDS = 'input, textarea, select'
   const NOT_FIELDS = new Set(
     ['hidden', 'submit', 'button', 'image', 'reset', 'checkbox', 'radio', 'file',
@@ -231,6 +231,16 @@
       comparePlace(form, e) & Node.DOCUMENT_POSITION_PRECEDING)
     return earlier.slice(-2).map(words).filter(Boolean)
   }
+  // Where the browser would send the form: sites other than this one are told.
+  const targetsOf = form => {
+    if (!(form instanceof HTMLFormElement)) return []
+    const sent = [attribute(form, 'action'), ...within(form, SUBMIT)
+      .map(e => attribute(e, 'formaction'))].filter(Boolean)
+    const origins = sent.map(to => {
+      try { return new URL(to, location.href) } catch { return location }
+    }).filter(to => /^https?:$/.test(to.protocol)).map(to => to.origin)
+    return [...new Set(origins)].filter(origin => origin !== self.origin).slice(0, 8)
+  }
   const formFact = (form, number) => ({
     number,
     is_form: form instanceof HTMLFormElement,
@@ -241,6 +251,7 @@
       ? clip(`${attribute(form, 'aria-label') || ''} ${byIds(form, 'aria-labelledby')}`)
       : '',
     action: clip(form && attribute(form, 'action'), 200),
+    targets: targetsOf(form),
     search: Boolean(form && closest(form, at => attribute(at, 'role') === 'search')),
     headings: texts(form, HEADINGS, 6),
     headings_before: headingBefore(form),
@@ -271,7 +282,7 @@
     }
   }
 
-  globalThis.clisk = { kept, parentOf, closest, covered, clipped, opacityAbove, shown }
+  globalThis.clisk = { kept, covered, clipped, opacityAbove, shown, boxOf, words }
   return JSON.stringify({
     url: location.href,
     origin: self.origin,

@@ -63,6 +63,8 @@ class FormFacts:
     classes: str = ""
     label: str = ""
     action: str = ""
+    # Other origins than the page's that the form is sent to.
+    targets: tuple[str, ...] = ()
     search: bool = False
     headings: tuple[str, ...] = ()
     headings_before: tuple[str, ...] = ()

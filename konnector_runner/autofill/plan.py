@@ -43,6 +43,11 @@ class Refusal(Enum):
     NOT_HTTPS = "the item is for https and the page is not"
     OTHER_SITE = "the page is not of a site of the item"
     HIDDEN_FRAME = "the frame can not be seen"
+    SENT_ELSEWHERE = "the form sends what is typed to another site"
+    WRONG_LENGTH = "the code does not fit the boxes for it"
+    NO_KEY = "the keypad lacks a character of the password"
+    PAGE_CHANGED = "the page changed while it was being filled"
+    NOT_GIVEN = "the item has nothing for this field"
     UNREADABLE = "the document could not be read"
 
 
