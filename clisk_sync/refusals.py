@@ -40,6 +40,7 @@ class Code(StrEnum):
     LOGIN_REFUSED = "login-refused"
     NOT_A_MEMBER = "not-a-member"
     CREATION_CLOSED = "creation-closed"
+    INVITE_NEEDED = "invite-needed"
     UNKNOWN_VAULT = "unknown-vault"
     NO_SUCH_ROUTE = "no-such-route"
     METHOD_NOT_ALLOWED = "method-not-allowed"
@@ -106,6 +107,11 @@ TABLE: dict[Code, Refusal] = {
     ),
     Code.CREATION_CLOSED: Refusal(
         403, "this relay takes no new vaults", "ask who runs the relay"
+    ),
+    Code.INVITE_NEEDED: Refusal(
+        403,
+        "this relay takes new vaults by invitation only",
+        "ask who runs the relay for an invitation; each one is good for one vault",
     ),
     Code.UNKNOWN_VAULT: Refusal(
         404,

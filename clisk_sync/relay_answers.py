@@ -15,6 +15,7 @@ MAX_ANSWER_BYTES = 16 << 10
 MAX_POSITION = (1 << 63) - 1
 # On a page of the log: the newest position when the page was begun.
 HEAD_HEADER = "clisk-head"
+INVITE_HEADER = "clisk-invite"
 
 HexHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Position = Annotated[int, Field(ge=0, le=MAX_POSITION)]

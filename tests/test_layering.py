@@ -25,7 +25,9 @@ _MAY_USE: dict[str, set[str]] = {
 }
 _HOMES: dict[str, tuple[str, ...]] = {
     "PIL": ("clisk_sync/qr.py",),
+    "alembic": ("clisk_sync/relay/store*",),
     "argon2": ("clisk_vault/passphrase.py",),
+    "asyncpg": ("clisk_sync/relay/store*.py",),
     "automerge": ("clisk_vault/document.py",),
     "cbor2": ("clisk_vault/cbor.py",),
     "click": ("clisk/*",),
@@ -38,6 +40,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "platformdirs": ("clisk/home.py",),
     "playwright": ("konnector_runner/browser.py",),
     "publicsuffixlist": ("konnector_runner/autofill/suffixes.py",),
+    "prometheus_client": ("clisk_sync/relay/metrics.py",),
     "pydantic": (
         "clisk/*",
         "clisk_sync/relay/*",

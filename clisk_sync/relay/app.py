@@ -13,7 +13,6 @@ from clisk_sync.relay.frame import Frame, http_refusal
 from clisk_sync.relay.routes import ROUTES
 from clisk_sync.relay.service import Relay
 from clisk_sync.relay.settings import Settings
-from clisk_sync.relay.store import Store
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -21,8 +20,7 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        relay = Relay(settings, await Store.open(settings.database))
-        relay.start()
+        relay = await Relay.open(settings)
         app.state.relay = relay
         try:
             yield

@@ -1,9 +1,9 @@
 """Challenges and tokens: protocol/relay-api.md §3.
 
-Both are sealed by a MAC under a key that lives in memory only: nothing in the
-relay's database lets a thief sign in, and several processes that are given one
-secret take each other's tokens. That a challenge is used once is the store's
-business, for all processes together.
+Both are sealed by a MAC under a key that all processes on one database share, so
+each takes what another gave. The seal keeps junk away from the database; it is
+not enough to be let in: sessions.py also asks whether the token was given to
+somebody, and whether the challenge was answered before.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TIME: Final = 8
 _NONCE: Final = 16
 _MAC: Final = 32
 _CHALLENGE_BYTES: Final = _TIME + _NONCE + _MAC
-_TOKEN_BYTES: Final = _TIME + VAULT_ID_LENGTH + DEVICE_ID_LENGTH + _MAC
+_TOKEN_BYTES: Final = _TIME + VAULT_ID_LENGTH + DEVICE_ID_LENGTH + _NONCE + _MAC
 
 
 class RelaySecret(SecretBytes):
@@ -86,7 +86,8 @@ class Authority:
     def new_token(self, vault: VaultId, device: DeviceId) -> tuple[str, int]:
         """Return a token for *device* in *vault* and when it expires."""
         expires = self._clock() + self._token_ms
-        body = expires.to_bytes(_TIME) + vault + device
+        # The nonce is what a thief of the key and of the token's hash lacks.
+        body = expires.to_bytes(_TIME) + vault + device + self._random(_NONCE)
         return self._sealed(Label.RELAY_TOKEN, body).hex(), expires
 
     def check_token(self, token: str) -> Caller:
@@ -103,7 +104,8 @@ class Authority:
         if int.from_bytes(body[:_TIME]) < self._clock():
             raise refuse(Code.NOT_SIGNED_IN)
         vault_end = _TIME + VAULT_ID_LENGTH
-        return Caller(VaultId(body[_TIME:vault_end]), DeviceId(body[vault_end:]))
+        device = DeviceId(body[vault_end : vault_end + DEVICE_ID_LENGTH])
+        return Caller(VaultId(body[_TIME:vault_end]), device)
 
     def _sealed(self, label: Label, body: bytes) -> bytes:
         return body + hmac_sha256(self._secret, label.value, b"\0", body)

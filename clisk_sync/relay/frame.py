@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from clisk_sync.errors import RelayRefused
 from clisk_sync.refusals import Code, refuse
 from clisk_sync.relay.logs import log_failure, log_request
+from clisk_sync.relay.metrics import Metrics
 from clisk_sync.relay.requests import refusal
 from clisk_sync.relay.service import Relay
 
@@ -32,8 +33,8 @@ class Frame:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        call = _Call(scope, send)
         relay: Relay = scope["app"].state.relay
+        call = _Call(scope, send, relay.metrics)
         try:
             with relay.gate:
                 # Against a client that reads, or writes, a byte a minute.
@@ -55,8 +56,9 @@ class Frame:
 class _Call:
     """What is known of one request by the time it is over."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, metrics: Metrics) -> None:
         self.status = 0
+        self._metrics = metrics
         self._scope = scope
         self._send = send
         self._code = ""
@@ -83,14 +85,23 @@ class _Call:
     def log(self) -> None:
         endpoint = self._scope.get("endpoint")
         params: Mapping[str, Any] = self._scope.get("path_params", {})
+        does = getattr(endpoint, "__name__", "nothing")
+        seconds = time.monotonic() - self._began
         log_request(
-            does=getattr(endpoint, "__name__", "nothing"),
+            does=does,
             method=self._scope["method"],
             status=self.status,
             code=self._code,
-            seconds=time.monotonic() - self._began,
+            seconds=seconds,
             sent_bytes=self._sent_bytes,
             vault=params.get("vault"),
+        )
+        self._metrics.answered(
+            does=does,
+            status=self.status,
+            code=self._code,
+            seconds=seconds,
+            sent_bytes=self._sent_bytes,
         )
 
 

@@ -107,7 +107,12 @@ class Gate:
     """At most *places* at a time; whoever comes later is told at once."""
 
     def __init__(self, places: int) -> None:
-        self._free = places
+        self._places = self._free = places
+
+    @property
+    def taken(self) -> int:
+        """How many hold a place now."""
+        return self._places - self._free
 
     def __enter__(self) -> None:
         if self._free <= 0:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from clisk_sync.errors import ConflictError, RateError, RelayRefused
+from clisk_sync.origin import is_loopback
 from clisk_sync.refusals import TABLE, Code, refuse, refusing_bad_input
 from clisk_sync.relay.auth import Caller
 from clisk_sync.relay.service import Relay
@@ -21,6 +22,7 @@ from clisk_vault.ids import VAULT_ID_LENGTH, VaultId, parse_hex
 _BEARER = "Bearer "
 _JSON = "application/json"
 _DAY_MS = 86_400_000
+_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
 
 
 def relay_of(request: Request) -> Relay:
@@ -60,7 +62,7 @@ def seconds_of(request: Request) -> float:
     return uint_of(request.query_params, "wait_ms", at_most=_DAY_MS) / 1000
 
 
-def caller_of(request: Request) -> Caller:
+async def caller_of(request: Request) -> Caller:
     """Return who asks, by the token.
 
     Raises:
@@ -70,7 +72,7 @@ def caller_of(request: Request) -> Caller:
     if not header.startswith(_BEARER):
         raise refuse(Code.NOT_SIGNED_IN)
     token = header.removeprefix(_BEARER)
-    caller = relay_of(request).authority.check_token(token)
+    caller = await relay_of(request).sessions.caller(token)
     if caller.vault != vault_of(request):
         raise refuse(Code.NOT_SIGNED_IN)
     return caller
@@ -84,6 +86,15 @@ def address_of(request: Request) -> bytes:
     except ValueError:
         return b""
     return address.packed if address.version == 4 else address.packed[:8]
+
+
+def may_see_metrics(request: Request) -> bool:
+    """Whether this machine itself asks, and no proxy asks for somebody else."""
+    if relay_of(request).shows_metrics_to_all:
+        return True
+    host = request.client.host if request.client else ""
+    passed_on = any(name in request.headers for name in _FORWARDED)
+    return is_loopback(host) and not passed_on
 
 
 def length_of(request: Request, *, at_most: int) -> int:

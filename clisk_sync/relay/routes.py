@@ -12,6 +12,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from clisk_sync.login import MAX_LOGIN_BYTES
+from clisk_sync.refusals import Code, refuse
+from clisk_sync.relay.metrics import CONTENT_TYPE
 from clisk_sync.relay.requests import (
     address_of,
     after_of,
@@ -20,6 +22,7 @@ from clisk_sync.relay.requests import (
     caller_of,
     hex_of,
     length_of,
+    may_see_metrics,
     relay_of,
     seconds_of,
     uint_of,
@@ -28,6 +31,7 @@ from clisk_sync.relay.requests import (
 )
 from clisk_sync.relay_answers import (
     HEAD_HEADER,
+    INVITE_HEADER,
     Challenge,
     Created,
     Health,
@@ -49,12 +53,19 @@ async def health(request: Request) -> Response:
     return answer(Health(status="ok"))
 
 
+async def metrics(request: Request) -> Response:
+    """GET the counts of this process, for Prometheus on this machine."""
+    if not may_see_metrics(request):
+        raise refuse(Code.NO_SUCH_ROUTE)
+    return Response(relay_of(request).metrics.text(), media_type=CONTENT_TYPE)
+
+
 async def create_vault(request: Request) -> Response:
     """POST a genesis record: anybody may, so often."""
     relay = relay_of(request)
     relay.creations.take(address_of(request))
     genesis = await body_of(request, at_most=relay.limits.record_bytes)
-    vault, created = await relay.create(genesis)
+    vault, created = await relay.create(genesis, request.headers.get(INVITE_HEADER, ""))
     status = 201 if created else 200
     return answer(Created(vault=vault.hex(), created=created), status=status)
 
@@ -78,7 +89,7 @@ async def log_in(request: Request) -> Response:
 
 async def append_record(request: Request) -> Response:
     """POST a membership record."""
-    relay, caller = relay_of(request), caller_of(request)
+    relay, caller = relay_of(request), await caller_of(request)
     relay.check_append(caller, 0)
     record = await body_of(request, at_most=relay.limits.record_bytes)
     return answer(RecordIndex(index=await relay.append_record(caller, record)))
@@ -86,13 +97,13 @@ async def append_record(request: Request) -> Response:
 
 async def list_records(request: Request) -> Response:
     """GET the membership records, a sequence of byte strings."""
-    records = await relay_of(request).records(caller_of(request))
+    records = await relay_of(request).records(await caller_of(request))
     return StreamingResponse(_record_items(records), media_type=_SEQUENCE)
 
 
 async def append_envelope(request: Request) -> Response:
     """POST an envelope of the caller's."""
-    relay, caller = relay_of(request), caller_of(request)
+    relay, caller = relay_of(request), await caller_of(request)
     most = relay.limits.envelope_bytes
     relay.check_append(caller, length_of(request, at_most=most))
     envelope = await body_of(request, at_most=most)
@@ -101,7 +112,7 @@ async def append_envelope(request: Request) -> Response:
 
 async def read_envelopes(request: Request) -> Response:
     """GET one page above `after`, a sequence of [position, envelope]."""
-    relay, caller = relay_of(request), caller_of(request)
+    relay, caller = relay_of(request), await caller_of(request)
     head, page = await relay.read(caller, after_of(request))
     headers = {HEAD_HEADER: str(head)}
     return StreamingResponse(_entries(page), headers=headers, media_type=_SEQUENCE)
@@ -109,7 +120,7 @@ async def read_envelopes(request: Request) -> Response:
 
 async def wait_for_news(request: Request) -> Response:
     """GET: answers once something may stand above `after`, or after `wait_ms`."""
-    relay, caller = relay_of(request), caller_of(request)
+    relay, caller = relay_of(request), await caller_of(request)
     after, seconds = after_of(request), seconds_of(request)
     with until_gone(request) as gone:
         news = await relay.wait(caller, after, seconds, gone=gone)
@@ -164,6 +175,7 @@ async def _entries(page: AsyncIterator[tuple[int, bytes]]) -> AsyncIterator[byte
 
 ROUTES = [
     Route("/healthz", health, methods=["GET"]),
+    Route("/metrics", metrics, methods=["GET"]),
     Route("/v1/vaults", create_vault, methods=["POST"]),
     Route("/v1/challenges", challenge, methods=["POST"]),
     Route("/v1/vaults/{vault}/tokens", log_in, methods=["POST"]),

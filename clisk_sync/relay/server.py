@@ -20,7 +20,7 @@ from clisk_sync.relay.app import create_app
 from clisk_sync.relay.limits import Limits
 from clisk_sync.relay.logs import log_event, set_up_logs
 from clisk_sync.relay.patience import patient_protocol
-from clisk_sync.relay.settings import Settings
+from clisk_sync.relay.settings import Creation, Settings
 from clisk_sync.relay.store import Store
 
 _SHUTDOWN_SECONDS = 10
@@ -43,16 +43,17 @@ def serve(
     port: int = 8470,
     limits: Limits | None = None,
     origins: Iterable[str] = (),
-    takes_new_vaults: bool = True,
+    creation: Creation = Creation.OPEN,
+    shows_metrics_to_all: bool = False,
     unsafe_listen_beyond_this_machine: bool = False,
     on_started: Callable[[RunningRelay], None] | None = None,
 ) -> None:
     """Run a relay until the process is told to stop; logs go to standard error.
 
     *origins* are further addresses under which devices reach it, such as
-    `https://relay.example` for a proxy that ends TLS. A relay that takes no new
-    vaults goes on for those it has. Port 0 takes a free one, which *on_started*
-    is told.
+    `https://relay.example` for a proxy that ends TLS. *database* is a path, or
+    `postgresql+asyncpg://...`, which other processes may share. Port 0 takes a
+    free one, which *on_started* is told.
 
     Raises:
         CallerError: a host that others can reach, without saying so; no origin
@@ -66,7 +67,8 @@ def serve(
         settings = Settings(
             database=database,
             origins=_origins_of(bound) | {relay_origin(each) for each in origins},
-            takes_new_vaults=takes_new_vaults,
+            creation=creation,
+            shows_metrics_to_all=shows_metrics_to_all,
             limits=limits or Limits(),
         )
         running, server = _running(bound), _Server(_config(settings))

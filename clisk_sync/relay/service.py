@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from typing import Final, TypeAlias
+from enum import Enum, auto
+from typing import Any, Final, TypeAlias
 
 from clisk_sync.admission import (
     Members,
@@ -17,15 +18,17 @@ from clisk_sync.admission import (
 from clisk_sync.errors import QuotaError, UnknownVaultError
 from clisk_sync.login import parse_unverified_login
 from clisk_sync.refusals import Code, refuse, refusing_bad_input
-from clisk_sync.relay.auth import Authority, Caller, now_ms
+from clisk_sync.relay.auth import Authority, Caller, RelaySecret, now_ms
+from clisk_sync.relay.invites import invite_hash
 from clisk_sync.relay.limits import FullVaults, Gate, TokenBuckets
-from clisk_sync.relay.news import News, Wake
-from clisk_sync.relay.settings import Settings
+from clisk_sync.relay.metrics import Metrics
+from clisk_sync.relay.news import News, Wake, topic_of
+from clisk_sync.relay.sessions import Sessions
+from clisk_sync.relay.settings import Creation, Settings
 from clisk_sync.relay.store import Store, VaultRow
 from clisk_sync.relay.store_append import MembershipMovedError
 from clisk_sync.relay.writer import Writer
 from clisk_vault.ids import VaultId
-from clisk_vault.primitives import sha256
 
 _MAX_MEMBERSHIPS: Final = 1024
 # Membership may move between check and commit; more often than this is a fault.
@@ -35,21 +38,35 @@ _TRIES: Final = 5
 Gone: TypeAlias = "asyncio.Task[None]"
 
 
+class Woken(Enum):
+    """How a wait ended."""
+
+    NO = auto()
+    NEWS = auto()
+    LOOK_AGAIN = auto()
+
+
 class Relay:
-    """One relay process. Made by `open_relay`; every refusal is a RelayRefused."""
+    """One relay process. Made by `open`; every refusal is a RelayRefused."""
 
     def __init__(
-        self, settings: Settings, store: Store, *, clock: Callable[[], int] = now_ms
+        self,
+        settings: Settings,
+        store: Store,
+        secret: RelaySecret,
+        *,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         limits = settings.limits
         self.limits = limits
         self.store = store
         self.authority = Authority(
-            settings.secret,
+            secret,
             challenge_seconds=limits.challenge_seconds,
             token_seconds=limits.token_seconds,
             clock=clock,
         )
+        self.sessions = Sessions(self.authority, store)
         self.news = News(most=limits.waiters, most_each=limits.waiters_per_vault)
         self.creations = TokenBuckets(limits.creations)
         self.logins = TokenBuckets(limits.logins)
@@ -58,30 +75,77 @@ class Relay:
         self.gate = Gate(limits.requests)
         self._full = FullVaults()
         self._origins = settings.origins
-        self._takes_new_vaults = settings.takes_new_vaults
+        self._creation = settings.creation
+        self.shows_metrics_to_all = settings.shows_metrics_to_all
         self._clock = clock
-        self._writer = Writer(store, limits, self.news.publish)
+        self._bell = store.bell()
+        self.metrics = Metrics()
+        self._writer = Writer(
+            store, limits, self._publish, committed=self.metrics.committed
+        )
+        self._show_gauges()
         self._memberships: OrderedDict[VaultId, Members] = OrderedDict()
 
-    def start(self) -> None:
-        """Begin to take envelopes."""
-        self._writer.start()
+    @classmethod
+    async def open(
+        cls, settings: Settings, *, clock: Callable[[], int] = now_ms
+    ) -> Relay:
+        """Open the database and begin to take envelopes.
+
+        Raises:
+            CallerError, RelayRefused: as Store.open().
+        """
+        store = await Store.open(settings.database)
+        try:
+            secret = RelaySecret(await store.key())
+        except BaseException:
+            await store.close()
+            raise
+        relay = cls(settings, store, secret, clock=clock)
+        relay._writer.start()
+        relay._bell.start(relay.news.wake, relay._look_again)
+        return relay
+
+    def _look_again(self) -> None:
+        self.metrics.listening()
+        self.news.look_again()
+
+    def _show_gauges(self) -> None:
+        show = self.metrics.show
+        show("waiting", "Requests that wait for news.", lambda: self.news.count)
+        show("serving", "Requests being served now.", lambda: self.gate.taken)
+        show("queued", "Envelopes to be written.", lambda: self._writer.queued)
+        show("members", "Memberships in memory.", lambda: len(self._memberships))
 
     async def stop(self) -> None:
         """Wake whoever waits, write what was taken, close the store."""
         self.news.close()
         await self._writer.stop()
+        await self._bell.stop()
         await self.store.close()
+
+    def _publish(self, what: bytes) -> None:
+        """Wake those who wait here, and soon those at other processes."""
+        self.news.publish(what)
+        self._bell.ring(topic_of(what))
 
     # --- vaults and membership
 
-    async def create(self, genesis: bytes) -> tuple[VaultId, bool]:
+    async def create(self, genesis: bytes, invite: str = "") -> tuple[VaultId, bool]:
         """Begin the vault that *genesis* founds; says whether it is new."""
         vault = admit_genesis(genesis).membership.vault_id
-        if not self._takes_new_vaults:
-            await self._check_known(vault)
+        if self._creation is not Creation.OPEN and await self._knows(vault):
             return vault, False
-        return vault, await self.store.create_vault(vault, genesis, at=self._clock())
+        if self._creation is Creation.CLOSED:
+            raise refuse(Code.CREATION_CLOSED)
+        needed = self._creation is Creation.INVITE
+        created = await self.store.create_vault(
+            vault,
+            genesis,
+            at=self._clock(),
+            invite=invite_hash(invite) if needed else None,
+        )
+        return vault, created
 
     async def members(self, vault: VaultId) -> tuple[Members, VaultRow]:
         """Return the newest membership of *vault* and what is counted of it."""
@@ -114,7 +178,7 @@ class Relay:
             except MembershipMovedError:
                 continue
             self._remember(caller.vault, after)
-            self.news.publish(caller.vault)
+            self._publish(caller.vault)
             return index
         raise refuse(Code.BUSY)
 
@@ -166,9 +230,16 @@ class Relay:
 
         A new membership record is news too.
         """
-        with self.news.listening(caller.vault) as wake:
-            row = await self._check_active(caller)
-            return row.head > after or await self._woken(wake, seconds, gone)
+        ends, records = time.monotonic() + seconds, None
+        while True:
+            with self.news.listening(caller.vault) as wake:
+                row = await self._check_active(caller)
+                records = row.records if records is None else records
+                if row.head > after or row.records != records:
+                    return True
+                woken = await self._woken(wake, ends - time.monotonic(), gone)
+                if woken is not Woken.LOOK_AGAIN:
+                    return woken is Woken.NEWS
 
     # --- signing in
 
@@ -178,14 +249,13 @@ class Relay:
             login = parse_unverified_login(data)
         if login.vault != vault or login.origin not in self._origins:
             raise refuse(Code.LOGIN_REFUSED)
-        expires = self.authority.check_challenge(login.challenge)
+        self.authority.check_challenge(login.challenge)
         members, _ = await self.members(vault)
         with refusing_bad_input():
             login.verify(members.known(login.device))
-        used = sha256(login.challenge)
-        if not await self.store.use_challenge(used, expires=expires, now=self._clock()):
-            raise refuse(Code.LOGIN_REFUSED)
-        return self.authority.new_token(vault, login.device)
+        return await self.sessions.begin(
+            login.challenge, vault, login.device, now=self._clock()
+        )
 
     # --- mailboxes
 
@@ -194,7 +264,7 @@ class Relay:
         await self.store.put_slot(
             mailbox, slot, body, limits=self.limits, now=self._clock()
         )
-        self.news.publish(mailbox)
+        self._publish(mailbox)
 
     async def fetch(
         self, mailbox: bytes, slot: int, seconds: float, *, gone: Gone
@@ -205,30 +275,36 @@ class Relay:
             with self.news.listening(mailbox) as wake:
                 body = await self.store.slot(mailbox, slot, now=self._clock())
                 left = ends - time.monotonic()
-                if body is not None or not await self._woken(wake, left, gone):
+                if body is not None:
                     return body
+                if await self._woken(wake, left, gone) is Woken.NO:
+                    return None
 
     # --- inside
 
-    async def _woken(self, wake: Wake, seconds: float, gone: Gone) -> bool:
-        """Return True once *wake* is done; False at timeout or when nobody waits."""
+    async def _woken(self, wake: Wake, seconds: float, gone: Gone) -> Woken:
+        """Return once *wake* is done, at timeout, or when nobody waits any more."""
         if seconds <= 0:
-            return False
+            return Woken.NO
         with self.gate.left():
+            either: set[asyncio.Future[Any]] = {wake, gone}
             await asyncio.wait(
-                {wake, gone},
+                either,
                 timeout=min(seconds, self.limits.wait_seconds),
                 return_when=asyncio.FIRST_COMPLETED,
             )
         if self.news.closed:
             raise refuse(Code.BUSY)
-        return wake.done()
+        if not wake.done():
+            return Woken.NO
+        return Woken.NEWS if wake.result() else Woken.LOOK_AGAIN
 
-    async def _check_known(self, vault: VaultId) -> None:
+    async def _knows(self, vault: VaultId) -> bool:
         try:
             await self.store.vault(vault)
         except UnknownVaultError:
-            raise refuse(Code.CREATION_CLOSED) from None
+            return False
+        return True
 
     async def _check_active(self, caller: Caller) -> VaultRow:
         members, row = await self.members(caller.vault)

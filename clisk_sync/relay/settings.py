@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
-from clisk_sync.relay.auth import RelaySecret
 from clisk_sync.relay.limits import Limits
 
 
-def _new_secret() -> RelaySecret:
-    return RelaySecret(os.urandom(RelaySecret.LENGTH))
+class Creation(StrEnum):
+    """Who may bring a new vault. Those that are there go on in any case."""
+
+    OPEN = "open"  # anybody
+    INVITE = "invite"  # whoever holds an invitation
+    CLOSED = "closed"  # nobody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,7 @@ class Settings:
 
     database: str | Path
     origins: frozenset[str]
-    takes_new_vaults: bool = True
+    creation: Creation = Creation.OPEN
+    # Whether /metrics answers others than this machine itself.
+    shows_metrics_to_all: bool = False
     limits: Limits = field(default_factory=Limits)
-    secret: RelaySecret = field(default_factory=_new_secret)

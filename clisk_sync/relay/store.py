@@ -12,18 +12,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from clisk_sync.admission import Admitted
 from clisk_sync.errors import CallerError
 from clisk_sync.refusals import Code, refuse
 from clisk_sync.relay.limits import Limits
 from clisk_sync.relay.store_append import MembershipMovedError, append_batch
-from clisk_sync.relay.store_database import SqliteDatabase
-from clisk_sync.relay.store_tables import LOG, META, METADATA, RECORD, SLOT, USED, VAULT
+from clisk_sync.relay.store_bell import Bell
+from clisk_sync.relay.store_database import Database, SqliteDatabase
+from clisk_sync.relay.store_schema import prepare
+from clisk_sync.relay.store_tables import (
+    INVITE,
+    LOG,
+    RECORD,
+    RELAY_KEY,
+    SLOT,
+    TOKEN,
+    USED,
+    VAULT,
+)
 from clisk_vault.ids import RecordHash, VaultId
 
-_SCHEMA_VERSION: Final = 1
 # How much of a page is in memory at a time, for each reader.
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -38,27 +56,42 @@ class VaultRow:
     record_head: RecordHash
 
 
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """Something kept for a while, by its hash alone."""
+
+    hash: bytes
+    expires: int  # milliseconds since 1970
+
+
 class Store:
     """Everything that the relay keeps. Made by `open`."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: Database) -> None:
         self._db = database
 
     @classmethod
-    async def open(cls, path: str | Path) -> Store:
-        """Open the database at *path* and make its tables if it is new.
+    async def open(cls, where: str | Path) -> Store:
+        """Open the database, and bring its tables up to date.
+
+        *where* is a path for SQLite or an address for PostgreSQL.
 
         Raises:
-            CallerError: it was written by a newer relay.
+            CallerError: it was written by a newer relay, or is of another kind.
             RelayRefused: it cannot be opened.
         """
-        database = SqliteDatabase(Path(path))
+        database = _database(where)
         try:
-            await database.write(_prepare)
+            await database.check_durable()
+            await database.write(prepare)
         except BaseException:
             await database.close()
             raise
         return cls(database)
+
+    def bell(self) -> Bell:
+        """Return what wakes the other processes on this database."""
+        return self._db.bell()
 
     async def close(self) -> None:
         """Finish what is under way and close every connection."""
@@ -66,16 +99,32 @@ class Store:
 
     async def ping(self) -> None:
         """Read one row, to see that the database answers."""
-        await self._db.read(lambda db: db.scalar(select(META.c.schema)))
+        await self._db.read(lambda db: db.scalar(text("SELECT 1")))
+
+    async def key(self) -> bytes:
+        """Return what all processes on this database seal with."""
+        key = await self._db.read(lambda db: db.scalar(select(RELAY_KEY.c.key)))
+        assert isinstance(key, bytes), "the schema was made with one"
+        return key
 
     # --- vaults and their membership
 
-    async def create_vault(self, vault: VaultId, genesis: bytes, *, at: int) -> bool:
-        """Begin *vault* with its genesis record; False if it is there already."""
+    async def create_vault(
+        self, vault: VaultId, genesis: bytes, *, at: int, invite: bytes | None = None
+    ) -> bool:
+        """Begin *vault* with its genesis record; False if it is there already.
+
+        *invite*, the hash of an invitation, is used up by it.
+
+        Raises:
+            RelayRefused: there is no such invitation any more.
+        """
 
         def work(db: Connection) -> bool:
             if _vault_row(db, vault, lock=True) is not None:
                 return False
+            if invite is not None and not _used_up(db, invite, now=at):
+                raise refuse(Code.INVITE_NEEDED)
             row = {"id": vault, "head": 0, "bytes": len(genesis), "records": 1}
             db.execute(insert(VAULT), row | {"record_head": vault, "at": at})
             db.execute(insert(RECORD), _record_row(vault, 0, vault, genesis))
@@ -177,6 +226,8 @@ class Store:
         lasts_ms = int(limits.mailbox_seconds * 1000)
 
         def work(db: Connection) -> None:
+            # One at a time, so that the bound and the common end hold exactly.
+            db.execute(select(RELAY_KEY.c.id).with_for_update())
             db.execute(delete(SLOT).where(SLOT.c.expires <= now))
             query = select(SLOT.c.slot, SLOT.c.body, SLOT.c.expires)
             rows = db.execute(query.where(SLOT.c.mailbox == mailbox))
@@ -203,31 +254,57 @@ class Store:
         body: bytes | None = await self._db.read(lambda db: db.scalar(query))
         return body
 
-    async def use_challenge(self, challenge: bytes, *, expires: int, now: int) -> bool:
-        """Note that *challenge* was answered; False if it had been before."""
+    # --- who is let in
+
+    async def sign_in(self, *, answered: Brief, token: Brief, now: int) -> bool:
+        """Keep *token*; False if the challenge it was given for was used before."""
 
         def work(db: Connection) -> bool:
             db.execute(delete(USED).where(USED.c.expires < now))
-            seen = select(USED.c.expires).where(USED.c.challenge == challenge)
+            db.execute(delete(TOKEN).where(TOKEN.c.expires < now))
+            seen = select(USED.c.expires).where(USED.c.challenge == answered.hash)
             if db.scalar(seen) is not None:
                 return False
-            row = {"challenge": challenge, "expires": expires}
-            db.execute(insert(USED), row)
+            used = {"challenge": answered.hash, "expires": answered.expires}
+            db.execute(insert(USED), used)
+            db.execute(insert(TOKEN), {"hash": token.hash, "expires": token.expires})
             return True
 
         return await self._db.write(work)
 
+    async def has_token(self, token: bytes) -> bool:
+        """Whether a token of this hash was given to somebody."""
+        query = select(TOKEN.c.expires).where(TOKEN.c.hash == token)
+        return await self._db.read(lambda db: db.scalar(query)) is not None
 
-def _prepare(db: Connection) -> None:
-    METADATA.create_all(db)
-    version = db.scalar(select(META.c.schema))
-    if version is None:
-        db.execute(insert(META), {"schema": _SCHEMA_VERSION})
-    elif version != _SCHEMA_VERSION:
+    async def add_invite(self, invite: Brief, *, now: int) -> None:
+        """Keep an invitation, by its hash, and drop those that nobody took."""
+
+        def work(db: Connection) -> None:
+            db.execute(delete(INVITE).where(INVITE.c.expires < now))
+            db.execute(insert(INVITE), {"hash": invite.hash, "expires": invite.expires})
+
+        await self._db.write(work)
+
+
+def _database(where: str | Path) -> Database:
+    address = str(where)
+    if "://" not in address:
+        return SqliteDatabase(Path(where))
+    # Imported here: a relay on SQLite needs no PostgreSQL driver.
+    from clisk_sync.relay.store_postgres import SCHEME, PostgresDatabase
+
+    if not address.startswith(SCHEME):
         raise CallerError(
-            f"relay database: schema {version} is not known here",
-            advice="start the relay version that wrote it, or a newer one",
+            "the relay keeps its data in SQLite or PostgreSQL only",
+            advice=f"give the path of a file, or an address that begins {SCHEME}",
         )
+    return PostgresDatabase(address)
+
+
+def _used_up(db: Connection, invite: bytes, *, now: int) -> bool:
+    found = delete(INVITE).where(INVITE.c.hash == invite, INVITE.c.expires >= now)
+    return db.execute(found).rowcount == 1
 
 
 def _vault_row(db: Connection, vault: VaultId, *, lock: bool) -> VaultRow | None:

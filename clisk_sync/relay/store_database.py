@@ -1,8 +1,8 @@
 """How a piece of database work is run: SQLite in threads of our own.
 
 Work is a plain function of a connection. Here it runs in a thread, a whole
-transaction in one hop; an asynchronous driver runs the very same functions by
-`AsyncConnection.run_sync`. Driver errors end here.
+transaction in one hop; store_postgres.py runs the very same functions in an
+asynchronous driver. Driver errors end here and there.
 """
 
 from __future__ import annotations
@@ -12,15 +12,35 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from clisk_sync.refusals import Code, refuse
+from clisk_sync.relay.store_bell import Bell, NoBell
 
 T = TypeVar("T")
 _READERS: Final = 4
+
+
+class Database(Protocol):
+    """Runs work, a whole transaction at a time."""
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Return what *work* returns, once all it wrote is on the disk."""
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Return what *work*, which is one query, returns."""
+
+    async def check_durable(self) -> None:
+        """Refuse a database that would lose what it said is written."""
+
+    async def close(self) -> None:
+        """Wait for work under way, then close every connection."""
+
+    def bell(self) -> Bell:
+        """Return what wakes the other processes on this database."""
 
 
 class SqliteDatabase:
@@ -56,6 +76,13 @@ class SqliteDatabase:
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Return what *work* returns; it sees one moment of the database."""
         return await self._run(self._readers, self._reading, work)
+
+    async def check_durable(self) -> None:
+        """Do nothing: each connection is made durable when it is opened."""
+
+    def bell(self) -> Bell:
+        """Return one that tells nobody: the file is this process's own."""
+        return NoBell()
 
     async def close(self) -> None:
         """Wait for work under way, then close the file."""

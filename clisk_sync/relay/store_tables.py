@@ -1,7 +1,7 @@
-"""The relay's tables: one schema for SQLite and PostgreSQL.
+"""The relay's tables as the queries see them: one schema for SQLite and PostgreSQL.
 
-`log` may one day be partitioned by the hash of its vault: every key and every
-query leads with it.
+store_migrations/ makes them; a test holds the two together. On PostgreSQL `log`
+is partitioned by the hash of its vault: every key and every query leads with it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ from sqlalchemy import (
 )
 
 METADATA = MetaData()
-META = Table("meta", METADATA, Column("schema", Integer, primary_key=True))
+# One row: what seals challenges and tokens for all processes on this database.
+# Alone it opens nothing, because a token must stand in TOKEN as well (auth.py).
+RELAY_KEY = Table(
+    "relay_key",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("key", LargeBinary, nullable=False),
+)
 VAULT = Table(
     "vault",
     METADATA,
@@ -73,4 +80,17 @@ USED = Table(
     Column("challenge", LargeBinary, primary_key=True),
     Column("expires", BigInteger, nullable=False),
     Index("used_expires", "expires"),
+)
+TOKEN = Table(
+    "token",
+    METADATA,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("expires", BigInteger, nullable=False),
+    Index("token_expires", "expires"),
+)
+INVITE = Table(
+    "invite",
+    METADATA,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("expires", BigInteger, nullable=False),
 )

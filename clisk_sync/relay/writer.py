@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Callable
 from typing import Final
 
 from clisk_sync.admission import Admitted
@@ -24,14 +26,27 @@ _MAX_BATCH_BYTES: Final = 8 << 20
 class Writer:
     """The one task that appends envelopes to the store."""
 
-    def __init__(self, store: Store, limits: Limits, publish: Publish) -> None:
+    def __init__(
+        self,
+        store: Store,
+        limits: Limits,
+        publish: Publish,
+        *,
+        committed: Callable[[int, float], None] = lambda _envelopes, _seconds: None,
+    ) -> None:
         self._store = store
         self._limits = limits
         self._publish = publish
+        self._committed = committed
         self._queue: asyncio.Queue[tuple[Admitted, asyncio.Future[int]]] = (
             asyncio.Queue()
         )
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def queued(self) -> int:
+        """How many envelopes wait for the next commit."""
+        return self._queue.qsize()
 
     def start(self) -> None:
         """Begin to write."""
@@ -74,6 +89,7 @@ class Writer:
 
     async def _write(self, batch: list[tuple[Admitted, asyncio.Future[int]]]) -> None:
         results: list[int | Exception]
+        began = time.monotonic()
         try:
             results = await self._store.append(
                 [envelope for envelope, _ in batch], limits=self._limits, at=now_ms()
@@ -82,6 +98,7 @@ class Writer:
             cause = refuse(Code.STORE_UNAVAILABLE)
             cause.__cause__ = err
             results = [cause] * len(batch)
+        self._committed(len(batch), time.monotonic() - began)
         for (envelope, done), result in zip(batch, results, strict=True):
             if done.done():
                 continue  # the sender has gone; it will ask again and find it here

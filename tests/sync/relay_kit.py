@@ -12,10 +12,9 @@ import httpx
 from starlette.applications import Starlette
 
 from clisk_sync.login import sign_login
-from clisk_sync.relay import Limits, Settings, create_app
+from clisk_sync.relay import Creation, Limits, Settings, create_app
 from clisk_sync.relay.auth import now_ms
 from clisk_sync.relay.service import Relay
-from clisk_sync.relay.store import Store
 from clisk_sync.testing import Author, Family
 
 ORIGIN = "http://127.0.0.1:8470"
@@ -98,16 +97,18 @@ async def here(
     limits: Limits | None = None,
     *,
     clock: Callable[[], int] = now_ms,
+    creation: Creation = Creation.OPEN,
+    database: str | None = None,
 ) -> AsyncIterator[Here]:
     """Run a relay on a database in *folder* until the block ends."""
     settings = Settings(
-        database=folder / "relay.db",
+        database=database or folder / "relay.db",
         origins=frozenset({ORIGIN}),
+        creation=creation,
         limits=limits or Limits(),
     )
     app = create_app(settings)
-    relay = Relay(settings, await Store.open(settings.database), clock=clock)
-    relay.start()
+    relay = await Relay.open(settings, clock=clock)
     app.state.relay = relay
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:

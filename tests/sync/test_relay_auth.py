@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from clisk_sync.login import sign_login
+from clisk_sync.relay.auth import Authority, RelaySecret, now_ms
 from clisk_sync.testing import Author
 from clisk_vault.device import enrol
-from clisk_vault.ids import VaultId
+from clisk_vault.ids import DeviceId, VaultId
 from tests.sync.relay_kit import Clock, Here, here, refusal_of
 
 
@@ -193,8 +194,11 @@ def test_a_token_does_not_outlive_membership(tmp_path: Path) -> None:
     async def test(relay: Here) -> None:
         family, _ = await relay.found()
         record, phone = family.add()
-        token, _ = relay.relay.authority.new_token(
-            family.vault, phone.secrets.public.id
+        token, _ = await relay.relay.sessions.begin(
+            await relay.challenge(),
+            family.vault,
+            phone.secrets.public.id,
+            now=now_ms(),
         )
         vault = f"/v1/vaults/{family.vault.hex()}"
         answers = [
@@ -211,16 +215,55 @@ def test_a_token_does_not_outlive_membership(tmp_path: Path) -> None:
 
 
 def test_a_token_of_another_relay_is_refused(tmp_path: Path) -> None:
-    """Each relay seals its tokens with a secret of its own, kept in memory only."""
+    """Each database has a key of its own: what another relay gave opens nothing."""
+
+    async def run() -> None:
+        (tmp_path / "other").mkdir()
+        async with here(tmp_path) as relay, here(tmp_path / "other") as other:
+            family, token = await relay.found()
+            await other.post("/v1/vaults", family.genesis)
+            path = f"/v1/vaults/{family.vault.hex()}/records"
+            assert refusal_of(await other.get(path, token)) == "not-signed-in"
+
+    asyncio.run(run())
+
+
+def test_a_token_outlives_a_restart(tmp_path: Path) -> None:
+    """Another process on the same database knows the token that one gave."""
 
     async def run() -> None:
         async with here(tmp_path) as relay:
             family, token = await relay.found()
         async with here(tmp_path) as restarted:
             path = f"/v1/vaults/{family.vault.hex()}/records"
-            assert refusal_of(await restarted.get(path, token)) == "not-signed-in"
+            assert (await restarted.get(path, token)).status_code == 200
 
     asyncio.run(run())
+
+
+def test_a_thief_of_the_database_cannot_make_a_token(tmp_path: Path) -> None:
+    """The key that seals tokens is there; one that was never given opens nothing."""
+
+    async def test(relay: Here) -> None:
+        family, _ = await relay.found()
+        device = family.founder.secrets.public.id
+        key = RelaySecret(await relay.relay.store.key())
+        thief = Authority(key, challenge_seconds=60, token_seconds=600)
+        forged, _ = thief.new_token(family.vault, device)
+        path = f"/v1/vaults/{family.vault.hex()}/records"
+        assert relay.relay.authority.check_token(forged).device == device
+        assert refusal_of(await relay.get(path, forged)) == "not-signed-in"
+
+    _run(tmp_path, test)
+
+
+def test_two_tokens_of_one_moment_differ() -> None:
+    """A token is not computed from what the database says of it."""
+    key = RelaySecret(bytes(32))
+    authority = Authority(key, challenge_seconds=60, token_seconds=600, clock=lambda: 1)
+    made = {authority.new_token(VaultId(bytes(32)), DeviceId(bytes(16))) for _ in "ab"}
+
+    assert len(made) == 2
 
 
 def test_the_database_holds_nothing_that_lets_in(tmp_path: Path) -> None:

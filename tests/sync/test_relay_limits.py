@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from clisk_sync.errors import RateError, RelayRefused
-from clisk_sync.relay import Limits, Rate
+from clisk_sync.relay import Creation, Limits, Rate, make_invite
+from clisk_sync.relay.invites import invite_hash
 from clisk_sync.relay.limits import FullVaults, Gate, TokenBuckets
 from clisk_sync.relay.service import Relay
 from clisk_sync.sequence import SequenceReader, parse_entry
@@ -379,7 +380,7 @@ def test_a_closed_relay_takes_no_new_vault(tmp_path: Path) -> None:
     async def run() -> None:
         async with here(tmp_path) as relay:
             family, token = await relay.found()
-            relay.relay._takes_new_vaults = False
+        async with here(tmp_path, creation=Creation.CLOSED) as relay:
             again = await relay.post("/v1/vaults", family.genesis)
             assert (again.status_code, again.json()["created"]) == (200, False)
             other = await relay.post("/v1/vaults", Family.found().genesis)
@@ -388,6 +389,64 @@ def test_a_closed_relay_takes_no_new_vault(tmp_path: Path) -> None:
             assert answer.status_code == 200
 
     asyncio.run(run())
+
+
+def test_a_vault_needs_an_invitation_where_one_is_asked_for(tmp_path: Path) -> None:
+    """Each is good once; none, a made-up and a used one are refused alike."""
+
+    async def run() -> None:
+        invite = await make_invite(tmp_path / "relay.db", days=1)
+        async with here(tmp_path, creation=Creation.INVITE) as relay:
+            one, two = Family.found(), Family.found()
+
+            async def create(family: Family, *invite: str) -> Any:
+                headers = [("Clisk-Invite", each) for each in invite]
+                return await relay.client.post(
+                    "/v1/vaults", content=family.genesis, headers=headers
+                )
+
+            for bad in ((), ("",), ("00" * 16,), (invite.upper(),)):
+                answer = await create(one, *bad)
+                assert (answer.status_code, refusal_of(answer)) == (
+                    403,
+                    "invite-needed",
+                )
+            assert (await create(one, invite)).status_code == 201
+            # Done again it is done already, with or without.
+            assert (await create(one, invite)).status_code == 200
+            assert (await create(one)).status_code == 200
+            assert refusal_of(await create(two, invite)) == "invite-needed"
+
+    asyncio.run(run())
+
+
+def test_an_invitation_ends(tmp_path: Path) -> None:
+    """After its days it founds nothing."""
+
+    async def run() -> None:
+        invite = await make_invite(tmp_path / "relay.db", days=1)
+        clock = Clock()
+        clock.ms += 86_400_001
+        async with here(tmp_path, creation=Creation.INVITE, clock=clock) as relay:
+            answer = await relay.client.post(
+                "/v1/vaults",
+                content=Family.found().genesis,
+                headers={"Clisk-Invite": invite},
+            )
+            assert refusal_of(answer) == "invite-needed"
+
+    asyncio.run(run())
+
+
+def test_the_database_holds_no_invitation(tmp_path: Path) -> None:
+    """Only its hash: a stolen database founds no vault."""
+    invite = asyncio.run(make_invite(tmp_path / "relay.db", days=1))
+
+    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+    assert invite.encode() not in held
+    assert bytes.fromhex(invite) not in held
+    assert invite_hash(invite) in held
 
 
 def test_no_cache_on_the_way_keeps_an_answer(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_a_failure_is_logged_without_its_words(
 ) -> None:
     """Where it failed and what kind it was; its message may quote input."""
 
-    async def fail(_genesis: bytes) -> None:
+    async def fail(_genesis: bytes, _invite: str) -> None:
         raise RuntimeError("planted")
 
     async def run() -> None:
