@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def write_bundle(
         _write(new, files.BUNDLE, facts.encode())
         _write(new, files.KEYS, keys.encode().encode())
         _write(new, files.SEEN, files.frame(note.encode() for note in seen))
-        tree, heads = Tree(), []
+        tree, heads = Tree(), _Heads()
         rows = iter(rows)
         for tile in files.spans(facts.size):
             some = list(islice(rows, tile.width))
@@ -77,7 +78,7 @@ def write_bundle(
             for row in some:
                 tree.append(row.leaf_hash)
                 if openings and row.head is not None:
-                    heads.append((row.seq + 1, row.head))
+                    heads.add(row.seq + 1, row.head)
                 on_entry()
         for index, opening in openings.items():
             _write(new, f"{files.OPENING}/{index}", files.encode_opening(opening))
@@ -98,13 +99,28 @@ def _check(rows: Sequence[LogRow], start: int, width: int) -> None:
             raise LogDamagedError(f"access log: entry {row.seq} has no size of one")
 
 
-def _proof(tree: Tree, heads: list[tuple[int, bytes]], index: int) -> UnverifiedProof:
-    """Return the proof of an entry in the newest head that vouches best for it."""
-    covering = [one for one in heads if one[0] > index]
-    best = [one for one in covering if _is_countersigned(one[1])] or covering
-    if not best:
+@dataclass(slots=True)
+class _Heads:
+    """The two heads that a proof can rest on, with their sizes."""
+
+    newest: tuple[int, bytes] = (0, b"")
+    countersigned: tuple[int, bytes] = (0, b"")
+
+    def add(self, size: int, head: bytes) -> None:
+        self.newest = (size, head)
+        if _is_countersigned(head):
+            self.countersigned = self.newest
+
+    def best(self, index: int) -> tuple[int, bytes]:
+        """Return the newest head that vouches best for an entry."""
+        for size, head in (self.countersigned, self.newest):
+            if size > index:
+                return size, head
         raise LogDamagedError(f"access log: no head closes entry {index}")
-    size, head = best[-1]
+
+
+def _proof(tree: Tree, heads: _Heads, index: int) -> UnverifiedProof:
+    size, head = heads.best(index)
     return UnverifiedProof(index, tuple(tree.inclusion_proof(index, size)), head)
 
 
