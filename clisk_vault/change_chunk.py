@@ -59,6 +59,28 @@ class Change:
         return self.start_op + len(self.entries) - 1
 
 
+def new_change(
+    *,
+    actor: ActorId,
+    seq: int,
+    start_op: int,
+    deps: tuple[ChangeHash, ...],
+    entries: Mapping[str, str | bytes],
+) -> Change:
+    """Return the change of these parts, as parse_change() reads its bytes.
+
+    Raises:
+        FormatError: one that parse_change() would refuse.
+    """
+    data = encode_change(
+        actor=actor, seq=seq, start_op=start_op, deps=deps, entries=entries
+    )
+    _check_size(data)
+    change = Change(actor, seq, start_op, deps, dict(entries), _hash(data), data)
+    _check_parts(change)
+    return change
+
+
 def parse_change(data: bytes) -> Change:
     """Return the change written in *data*.
 
@@ -69,10 +91,7 @@ def parse_change(data: bytes) -> Change:
             or bytes at the root, or another spelling.
         UnsupportedError: a kind of chunk that this program does not read.
     """
-    if len(data) > MAX_CHANGE_BYTES:
-        raise FormatError(
-            f"change: {len(data)} bytes, at most {MAX_CHANGE_BYTES} allowed"
-        )
+    _check_size(data)
     body = _open_chunk(data)
     change = _parse_body(data, body)
     if (
@@ -87,6 +106,13 @@ def parse_change(data: bytes) -> Change:
     ):
         raise FormatError("change: not the one accepted spelling")
     return change
+
+
+def _check_size(data: bytes) -> None:
+    if len(data) > MAX_CHANGE_BYTES:
+        raise FormatError(
+            f"change: {len(data)} bytes, at most {MAX_CHANGE_BYTES} allowed"
+        )
 
 
 def _open_chunk(data: bytes) -> leb128.Reader:
@@ -115,18 +141,29 @@ def _parse_body(data: bytes, body: leb128.Reader) -> Change:
     deps = tuple(
         ChangeHash(body.take(HASH_BYTES)) for _ in range(_count(body, MAX_DEPS))
     )
-    if any(first >= second for first, second in pairwise(deps)):
-        raise FormatError("change: dependencies out of order")
     actor = ActorId(body.take(body.unsigned()))
-    if len(actor) != ACTOR_BYTES:
-        raise FormatError("change: actor is not 32 bytes")
     seq, start_op = body.unsigned(), body.unsigned()
     if body.take(3) != b"\0\0\0":
         raise FormatError("change: a time, a message or further actors")
     entries = _parse_columns(body)
-    if not 1 <= seq <= MAX_OP or not 1 <= start_op <= MAX_OP - len(entries):
+    change = Change(actor, seq, start_op, deps, entries, _hash(data), data)
+    _check_parts(change)
+    return change
+
+
+def _check_parts(change: Change) -> None:
+    """Refuse what no change may say, whether it was read or is to be written."""
+    count = len(change.entries)
+    if not 1 <= count <= MAX_CHANGE_ENTRIES:
+        raise FormatError(f"change: not 1 to {MAX_CHANGE_ENTRIES} entries")
+    if len(change.deps) > MAX_DEPS:
+        raise FormatError(f"change: more than {MAX_DEPS} dependencies")
+    if any(first >= second for first, second in pairwise(change.deps)):
+        raise FormatError("change: dependencies out of order")
+    if len(change.actor) != ACTOR_BYTES:
+        raise FormatError(f"change: actor is not {ACTOR_BYTES} bytes")
+    if not 1 <= change.seq <= MAX_OP or not 1 <= change.start_op <= MAX_OP - count:
         raise FormatError("change: a number out of range")
-    return Change(actor, seq, start_op, deps, entries, _hash(data), data)
 
 
 def _count(body: leb128.Reader, at_most: int) -> int:
@@ -221,11 +258,11 @@ def _encode_columns(entries: Mapping[str, str | bytes]) -> dict[int, bytes]:
         values.append(raw)
     count = len(entries)
     columns = {
-        _KEY: leb128.write_runs(keys),
+        _KEY: leb128.write_literal(keys),  # no two are equal
         _INSERT: leb128.unsigned(count),
-        _ACTION: leb128.write_runs([_SET] * count),
+        _ACTION: leb128.write_run(_SET, count),
         _VALUE_META: leb128.write_runs(metas),
         _VALUE: b"".join(values),
-        _PRED: leb128.write_runs([_NO_PREDECESSOR] * count),
+        _PRED: leb128.write_run(_NO_PREDECESSOR, count),
     }
     return {spec: column for spec, column in columns.items() if column}

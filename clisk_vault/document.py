@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 from automerge.core import (
     ROOT,
@@ -22,6 +22,7 @@ from automerge.core import (
     Message,
     ScalarType,
     SyncState,
+    Value,
 )
 
 from clisk_vault import leb128
@@ -32,7 +33,7 @@ from clisk_vault.change_chunk import (
     ActorId,
     Change,
     ChangeHash,
-    encode_change,
+    new_change,
     parse_change,
 )
 from clisk_vault.entry import Entries, EntryValue, check_entries
@@ -81,8 +82,7 @@ Signed: TypeAlias = tuple[DeviceId, bytes]
 """A change with the device that is known to have signed it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Session:
+class _Session(NamedTuple):
     """The newest change of one actor."""
 
     seq: int
@@ -183,14 +183,12 @@ class EntryDocument:
         deps = self._deps(session)
         try:
             check_entries(entries, author=author_of(self._actor))
-            return parse_change(
-                encode_change(
-                    actor=self._actor,
-                    seq=session.seq + 1,
-                    start_op=self._next_op(deps),
-                    deps=deps,
-                    entries=entries,
-                )
+            return new_change(
+                actor=self._actor,
+                seq=session.seq + 1,
+                start_op=self._next_op(deps),
+                deps=deps,
+                entries=entries,
             )
         except FormatError as err:
             raise CallerError(f"write: {err}") from None
@@ -368,14 +366,17 @@ def _load(data: bytes) -> Document:
 def _read_entries(document: Document) -> dict[str, EntryValue]:
     """Return all entries; the library gives keys and values in one order."""
     keys, values = document.keys(ROOT), document.values(ROOT)
-    entries: dict[str, EntryValue] = {}
-    for key, (value, _) in zip(keys, values, strict=True):
-        if not isinstance(value, tuple) or value[0] not in (
-            ScalarType.Str,
-            ScalarType.Bytes,
-        ):
-            raise FormatError("document: holds more than text and bytes")
-        # Typed as a scalar, but bytes come back as a list of integers.
-        raw = cast("str | list[int]", value[1])
-        entries[key] = raw if isinstance(raw, str) else bytes(raw)
-    return entries
+    return {
+        key: _entry_value(value) for key, (value, _) in zip(keys, values, strict=True)
+    }
+
+
+def _entry_value(value: Value) -> EntryValue:
+    if isinstance(value, tuple):
+        kind, raw = value
+        if kind == ScalarType.Str:
+            return cast("str", raw)
+        if kind == ScalarType.Bytes:
+            # Typed as bytes, but a list of integers.
+            return bytes(cast("list[int]", raw))
+    raise FormatError("document: holds more than text and bytes")

@@ -64,6 +64,8 @@ def unsigned(value: int) -> bytes:
 
 def signed(value: int) -> bytes:
     """Return the shortest spelling of *value* in two's complement."""
+    if -0x40 <= value < 0x40:
+        return bytes((value & 0x7F,))
     length = (value if value >= 0 else ~value).bit_length() // 7 + 1
     masked = value & ((1 << 7 * length) - 1)
     return bytes(
@@ -93,6 +95,16 @@ def read_runs(column: bytes, *, count: int) -> Iterator[tuple[int, Reader]]:
         raise FormatError("change: a column of another length")
 
 
+def write_literal(values: Sequence[bytes]) -> bytes:
+    """Return the run-length column of *values* no two neighbours of which are equal."""
+    return signed(-len(values)) + b"".join(values)
+
+
+def write_run(value: bytes, count: int) -> bytes:
+    """Return the run-length column that holds *value* *count* times."""
+    return write_literal([value]) if count == 1 else signed(count) + value
+
+
 def write_runs(values: Sequence[bytes]) -> bytes:
     """Return the run-length column of *values*, each of them spelt already."""
     out: list[bytes] = []
@@ -101,7 +113,7 @@ def write_runs(values: Sequence[bytes]) -> bytes:
 
     def flush() -> None:
         if literal:
-            out.extend((signed(-len(literal)), *literal))
+            out.append(write_literal(literal))
             literal.clear()
 
     while index < len(values):
@@ -112,6 +124,6 @@ def write_runs(values: Sequence[bytes]) -> bytes:
             literal.append(value)
         else:
             flush()
-            out.extend((signed(index - start), value))
+            out.append(write_run(value, index - start))
     flush()
     return b"".join(out)

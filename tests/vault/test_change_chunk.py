@@ -6,6 +6,7 @@ import hashlib
 import random
 import tracemalloc
 import zlib
+from typing import Any
 
 import pytest
 from automerge.core import ROOT, Document, ScalarType
@@ -20,6 +21,7 @@ from clisk_vault.change_chunk import (
     Change,
     ChangeHash,
     encode_change,
+    new_change,
     parse_change,
 )
 from clisk_vault.document import new_actor
@@ -50,18 +52,20 @@ def rechecked(data: bytes) -> bytes:
 def test_a_change_reads_back_as_written(
     entries: dict[str, EntryValue], deps: list[ChangeHash], seq: int, start_op: int
 ) -> None:
-    """What encode_change writes, parse_change reads."""
+    """What new_change() makes is what parse_change() reads from its bytes."""
     actor = new_actor(A, seeded())
-    data = encode_change(
+    made = new_change(
         actor=actor,
         seq=seq,
         start_op=start_op,
         deps=tuple(sorted(deps)),
         entries=entries,
     )
+    data = made.data
 
     parsed = parse_change(data)
 
+    assert parsed == made
     assert parsed == Change(
         actor,
         seq,
@@ -240,6 +244,35 @@ def test_too_many_dependencies_are_refused() -> None:
 
     with pytest.raises(FormatError, match="more than 256"):
         parse_change(change({"a": "b"}, deps=deps))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"seq": 0}, id="no number"),
+        pytest.param({"seq": 1 << 32}, id="a number too large"),
+        pytest.param({"start_op": 0}, id="no first operation"),
+        pytest.param({"start_op": (1 << 32) - 1}, id="operations past the end"),
+        pytest.param({"deps": (b"b" * 32, b"a" * 32)}, id="out of order"),
+        pytest.param({"deps": (b"a" * 32, b"a" * 32)}, id="one twice"),
+        pytest.param(
+            {"deps": tuple(at.to_bytes(32) for at in range(257))}, id="too many"
+        ),
+        pytest.param({"actor": ActorId(A)}, id="a short actor"),
+        pytest.param({"entries": {}}, id="no entries"),
+        pytest.param({"entries": dict.fromkeys(map(str, range(1025)), "")}, id="many"),
+        pytest.param({"entries": {"a": bytes(MAX_CHANGE_BYTES)}}, id="too long"),
+    ],
+)
+def test_what_no_reader_takes_is_not_written(wrong: dict[str, Any]) -> None:
+    """new_change() refuses what parse_change() would refuse of its bytes."""
+    right = {"actor": new_actor(A, seeded()), "seq": 1, "start_op": 1, "deps": ()}
+    parts: dict[str, Any] = right | {"entries": {"a": "b"}} | wrong
+
+    with pytest.raises(FormatError):
+        parse_change(encode_change(**parts))
+    with pytest.raises(FormatError):
+        new_change(**parts)
 
 
 def test_an_actor_of_another_length_is_refused() -> None:
