@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from clisk_vault.errors import FormatError
 from clisk_vault.hlc import STAMP_CHARS, Stamp, parse_stamp
@@ -40,8 +39,10 @@ class Role(Enum):
     SEEN = "~seen"
 
 
-@dataclass(frozen=True, slots=True)
-class EntryKey:
+_ROLES = {role.value: role for role in Role}
+
+
+class EntryKey(NamedTuple):
     """The parsed form of an entry's key."""
 
     field: str
@@ -68,6 +69,7 @@ def check_field(field: str) -> None:
         raise FormatError("entry: not a field name")
 
 
+@lru_cache(maxsize=4096)  # a write reads the keys of its item several times
 def parse_key(text: str) -> EntryKey:
     """Return the parts of an entry's key.
 
@@ -82,10 +84,9 @@ def parse_key(text: str) -> EntryKey:
     if slash != "/":
         raise FormatError("entry: key is not a field and a stamp")
     field, mark, role = name.partition("~")
-    try:
-        known_role = Role(mark + role)
-    except ValueError:
-        raise FormatError("entry: key has an unknown role") from None
+    known_role = _ROLES.get(mark + role)
+    if known_role is None:
+        raise FormatError("entry: key has an unknown role")
     check_field(field)
     return EntryKey(field, known_role, parse_stamp(stamp))
 

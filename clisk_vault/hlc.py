@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from clisk_vault.errors import CallerError, FormatError
 from clisk_vault.ids import DeviceId
@@ -26,8 +26,7 @@ _MAX_COUNTER = 0xFFFF
 _STAMP = re.compile(r"([0-9a-f]{12})([0-9a-f]{4})-([0-9a-f]{32})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Stamp:
+class Stamp(NamedTuple):
     """A moment of one device: sorts as its text does."""
 
     time_ms: int

@@ -111,7 +111,8 @@ class ItemView:
         """
         found: dict[str, dict[str, FieldView]] = defaultdict(dict)
         for name, view in self.fields.items():
-            parts = split_element(name)
+            # Most fields are of no element of this kind: the cheap test comes first.
+            parts = split_element(name) if name.startswith(kind) else None
             if parts is not None and parts[0] == kind and not view.current.removed:
                 found[parts[1]][parts[2]] = view
         elements = (

@@ -9,8 +9,10 @@ Spec: protocol/item.md §6. Vectors: item/view-*.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from clisk_vault.entry import (
     MAX_SEEN,
@@ -26,8 +28,7 @@ from clisk_vault.hlc import Stamp
 from clisk_vault.ids import DeviceId
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """One value that a field had. A secret one shows when it was, never what."""
 
     stamp: Stamp
@@ -138,14 +139,13 @@ def _version(stamp: Stamp, source: Stamp, value: EntryValue) -> Version:
 
 
 def _covered(
-    known: Iterable[Stamp], seen: Mapping[Stamp, list[Stamp]]
+    known: AbstractSet[Stamp], seen: Mapping[Stamp, list[Stamp]]
 ) -> dict[DeviceId, Stamp]:
     """Return up to which stamp each device's versions were seen by another device.
 
     A mark counts only if both its version and the one it names are here: so none
     reaches into the future, and none comes from a version that is not there.
     """
-    known = frozenset(known)
     covered: dict[DeviceId, Stamp] = {}
     for writer in known & seen.keys():
         for stamp in seen[writer]:
