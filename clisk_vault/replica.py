@@ -118,7 +118,8 @@ class Replica:
         self, item: ItemId, arrived: Sequence[IncomingChange]
     ) -> tuple[list[Arrival], list[ItemOverview]]:
         saved = self._items.saved(item)
-        waiting = [each for each in self._orphans(item) if each not in arrived]
+        kept = list(self._orphans(item))
+        waiting = [each for each in kept if each not in arrived]
         changes = [*arrived, *waiting]
         merged = merge_changes(
             saved,
@@ -126,9 +127,14 @@ class Replica:
             actor=self._session.actor,
         )
         for each, outcome in zip(changes, merged.outcomes, strict=True):
-            self._keep(each, outcome)
+            if isinstance(outcome, Orphan):
+                self._keep_orphan(each)
+            elif each in kept:
+                self._forget_orphan(each)
             if isinstance(outcome, Applied):
                 self._observe(outcome)
+            elif isinstance(outcome, Refused):
+                self._keep_refused(each, outcome)
         lines = []
         if merged.saved is not None and merged.saved != saved:
             self._items.put(item, merged.saved)
@@ -137,28 +143,26 @@ class Replica:
         outcomes = merged.outcomes[: len(arrived)]
         return [_arrival(outcome) for outcome in outcomes], lines
 
-    def _keep(self, each: IncomingChange, outcome: Outcome) -> None:
-        name = sha256(each.change)
-        row = (each.item_id, name, each.author)
-        if isinstance(outcome, Orphan):
-            sealed = self._seal("orphan", each)
-            self._session.storage.execute(
-                "INSERT OR IGNORE INTO orphan (item, hash, author, sealed)"
-                " VALUES (?, ?, ?, ?)",
-                (*row, sealed),
-            )
-            return
+    def _keep_orphan(self, each: IncomingChange) -> None:
         self._session.storage.execute(
-            "DELETE FROM orphan WHERE item = ? AND hash = ? AND author = ?", row
+            "INSERT OR IGNORE INTO orphan (item, hash, author, sealed)"
+            " VALUES (?, ?, ?, ?)",
+            (*_row(each), self._seal("orphan", each)),
         )
-        if isinstance(outcome, Refused):
-            sealed = self._seal("quarantine", each)
-            self._session.storage.execute(
-                "INSERT OR IGNORE INTO quarantine"
-                " (item, hash, author, reason, time_ms, sealed)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (*row, str(outcome.error), self._session.clock(), sealed),
-            )
+
+    def _forget_orphan(self, each: IncomingChange) -> None:
+        self._session.storage.execute(
+            "DELETE FROM orphan WHERE item = ? AND hash = ? AND author = ?", _row(each)
+        )
+
+    def _keep_refused(self, each: IncomingChange, refused: Refused) -> None:
+        sealed = self._seal("quarantine", each)
+        self._session.storage.execute(
+            "INSERT OR IGNORE INTO quarantine"
+            " (item, hash, author, reason, time_ms, sealed)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (*_row(each), str(refused.error), self._session.clock(), sealed),
+        )
 
     def _seal(self, table: str, each: IncomingChange) -> bytes:
         # What is longer than any change is not kept whole: a row must not be a way
@@ -193,6 +197,10 @@ class Replica:
             assert isinstance(reason, str)
             assert isinstance(time_ms, int)
             yield QuarantinedChange(ItemId(item), DeviceId(author), reason, time_ms)
+
+
+def _row(each: IncomingChange) -> tuple[bytes, bytes, bytes]:
+    return each.item_id, sha256(each.change), each.author
 
 
 def _stamp(key: str) -> Stamp:
