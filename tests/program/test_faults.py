@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -11,6 +15,8 @@ from clisk import faults
 from clisk.__main__ import run
 from clisk.errors import AgentRefusal, CliskError, UsageError
 from clisk_vault.errors import PassphraseError
+
+_UNBUFFERED = "PYTHONUNBUFFERED"
 
 
 def _fault_with_a_secret() -> Exception:
@@ -91,3 +97,63 @@ def test_a_misspelt_command_is_a_usage_error(
     assert run(["liist"]) == 2
 
     assert capsys.readouterr().err.startswith("error: no such command 'liist'")
+
+
+@pytest.mark.parametrize("words", [[], ["log"], ["grants"], ["agent"]])
+def test_a_command_alone_shows_its_help(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In lines, as --help does; not as an error with its line feeds spelt out."""
+    assert run(words) == 2
+
+    said = capsys.readouterr().err
+    assert said.startswith("Usage: clisk")
+    assert "\\x0a" not in said
+    assert "\nCommands:\n" in said
+
+
+def _in_shell(line: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """Run *line*, in which $CLISK is the program, as a person's shell does."""
+    # Buffered, as it is by default: what is left is written at the end.
+    env = {name: value for name, value in os.environ.items() if name != _UNBUFFERED}
+    program = f"{sys.executable} -m clisk --home {tmp_path}"
+    return subprocess.run(
+        ["/bin/bash", "-c", line],
+        env={**env, "CLISK": program},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("to", ["/dev/full", "&-"])
+@pytest.mark.parametrize("words", ["status", "status --json", "generate", "--help"])
+def test_output_that_cannot_be_written_is_a_refusal(
+    words: str, to: str, tmp_path: Path
+) -> None:
+    """A full disk or a closed output: said in words, code 1, nothing of Python's."""
+    done = _in_shell(f"$CLISK {words} >{to}", tmp_path)
+
+    assert done.returncode == 1, done
+    assert "standard output cannot be written: " in done.stderr
+    assert "failed inside" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+@pytest.mark.parametrize("words", ["status", "generate"])
+def test_a_reader_that_left_is_no_noise(words: str, tmp_path: Path) -> None:
+    """`clisk ... | head` says nothing, however late the reader's end is noticed."""
+    done = _in_shell(f"$CLISK {words} | true; exit ${{PIPESTATUS[0]}}", tmp_path)
+
+    assert done.returncode in (0, 1), done
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words", ["import -", "add login X --read password=0"])
+def test_a_closed_input_is_empty(words: str, tmp_path: Path) -> None:
+    """Without a standard input there is nothing to read: a refusal, no fault."""
+    done = _in_shell(f"$CLISK {words} <&-", tmp_path)
+
+    assert done.returncode == 1, done
+    assert "failed inside" not in done.stderr
