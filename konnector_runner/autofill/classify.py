@@ -80,7 +80,7 @@ def _plan(form: Form, frame: FrameFacts) -> FillPlan:
     if passwords:
         plan = _with_passwords(form, passwords, frame)
     elif code is None:
-        plan = _identifier_first(form)
+        plan = _identifier_first(form, frame)
     else:
         plan = nothing(Refusal.NO_FIELD)
     if code is None or _leaves_code(form, plan):
@@ -121,7 +121,7 @@ def _with_passwords(
     if not current and len(passwords) == 3 and _three(form, passwords, score):
         return _change(form, passwords[0], passwords[1:])
     if not current and not rest:
-        return nothing(Refusal.NEW_PASSWORD if score < 2 else Refusal.SIGN_UP)
+        return nothing(Refusal.SIGN_UP if form.texts else Refusal.NEW_PASSWORD)
     if len(rest) == 2 and not new and score <= 0:
         return _change(form, rest[0], rest[1:], strict=False)
     if not current and len(rest) == 1 and len(new) == 1 and _may_change(form, score):
@@ -246,7 +246,7 @@ def _is_no_name(field: FieldFacts) -> bool:
 # --- a name alone ---
 
 
-def _identifier_first(form: Form) -> FillPlan:
+def _identifier_first(form: Form, frame: FrameFacts) -> FillPlan:
     texts = [f for f in form.texts if not _is_no_name(f)]
     marked = [f for f in texts if token(f) == "username"]
     others = [f for f in form.fields if f not in texts]
@@ -255,12 +255,24 @@ def _identifier_first(form: Form) -> FillPlan:
     field = marked[0] if len(marked) == 1 else texts[0]
     if field.read_only or len(texts) > 2 or any(f.tag != "select" for f in others):
         return nothing(Refusal.NO_FIELD)
+    for hidden in form.hidden:
+        if is_password(hidden) and _is_trap(hidden):
+            return nothing(unseen(hidden, frame) or Refusal.UNSEEN)
     if sign_up_score(form) >= 2 and login_strength(form) < 2:
         return nothing(Refusal.SIGN_UP)
     if not _asks_who_you_are(form, field):
         return nothing(Refusal.NOT_A_LOGIN)
     fills = (Fill(Role.USERNAME, (field.element,)),)
     return FillPlan(PageKind.IDENTIFIER_FIRST, fills, score=3 + login_strength(form))
+
+
+def _is_trap(field: FieldFacts) -> bool:
+    """Say whether an unseen field waits for a filler, as no later step's does.
+
+    A step to come is not drawn at all, or at least can not be reached by keys.
+    """
+    reachable = not (field.skipped_by_tab or field.hidden_from_readers)
+    return field.shown and reachable and not (field.disabled or field.read_only)
 
 
 def _asks_who_you_are(form: Form, field: FieldFacts) -> bool:

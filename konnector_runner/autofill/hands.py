@@ -99,5 +99,3 @@ def _check(answer: Any) -> None:
     if answer == "":
         return
     raise Stopped(_REASONS.get(answer, Refusal.PAGE_CHANGED))
-
-
