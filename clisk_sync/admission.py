@@ -67,11 +67,11 @@ class Members:
 
     @classmethod
     def _of(cls, membership: Membership) -> Members:
-        bodies = (
-            parse_unverified_record(data).unverified_body for data in membership.records
-        )
-        devices = (body.device for body in bodies)
-        return cls(membership, {device.id: device.signing for device in devices})
+        members = [
+            *membership.devices.values(),
+            *(each.member for each in membership.departed.values()),
+        ]
+        return cls(membership, {each.id: each.public.signing for each in members})
 
     @property
     def head(self) -> RecordHash:

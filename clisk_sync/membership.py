@@ -6,7 +6,7 @@ record up, and only moves forward. Steps are numbered as on the page.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clisk_sync.errors import (
@@ -19,6 +19,7 @@ from clisk_sync.errors import (
 from clisk_sync.record import UnverifiedRecord, parse_unverified_record
 from clisk_sync.record_body import (
     MAX_DEVICES,
+    Cut,
     EpochPart,
     Kind,
     RecordBody,
@@ -43,7 +44,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An active device, as the record that admitted it says."""
+    """A device, as the record that admitted it says; a later one may rename it."""
 
     public: DevicePublic
     name: SealedName
@@ -60,11 +61,24 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Departed:
+    """A device that was revoked, or left: *by* is then itself."""
+
+    member: Member
+    cut: Cut
+    by: DeviceId
+    revoked_ms: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Epoch:
     """The beginning of an epoch, with what its sealed parts are bound to."""
 
     part: EpochPart
     binding: bytes
+    author: DeviceId
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +99,7 @@ class Membership:
     records: tuple[bytes, ...]
     head: Head
     devices: Mapping[DeviceId, Member]
+    departed: Mapping[DeviceId, Departed]
     epochs: Mapping[int, Epoch]
     wraps: Mapping[DeviceId, Wrap]
     _proof: object
@@ -113,6 +128,34 @@ class Membership:
     def epoch(self) -> int:
         """The number of the current epoch."""
         return max(self.epochs)
+
+    @property
+    def owes_rotation(self) -> bool:
+        """Whether the newest secret was drawn by a device that has left since.
+
+        It knows that secret: nothing is to be sealed under it (§6).
+        """
+        return self.epochs[self.epoch].author not in self.devices
+
+    def epoch_at(self, height: int) -> int:
+        """Return the number of the epoch that was current at *height*."""
+        return max(
+            number for number, epoch in self.epochs.items() if epoch.height <= height
+        )
+
+    def cut(self, device: DeviceId) -> Cut | None:
+        """Return where *device* ends, None if it was never revoked."""
+        departed = self.departed.get(device)
+        return None if departed is None else departed.cut
+
+    def known(self, device: DeviceId) -> Member:
+        """Return the device of that id, active or departed.
+
+        Raises:
+            NotAMember: it never was a member.
+        """
+        departed = self.departed.get(device)
+        return self.member(device) if departed is None else departed.member
 
     def member(self, device: DeviceId) -> Member:
         """Return the active device of that id.
@@ -143,7 +186,7 @@ class Membership:
         body = record.unverified_body
         self._check_place(body)  # 5.2
         record.verify(self.member(body.author).public.signing)  # 5.3, 5.4
-        return self._admit(record)  # 5.5
+        return _BY_KIND[body.kind](self._with_head(record), body)  # 5.5
 
     def advance(self, records: Sequence[bytes]) -> Membership:
         """Return the membership after *records*, the whole list that a relay gives.
@@ -182,34 +225,109 @@ class Membership:
         if body.previous != self.head.hash:
             raise MembershipError("does not build on the newest", height=body.height)
 
-    def _admit(self, record: UnverifiedRecord) -> Membership:
-        """Return self with an add record whose place and signature are checked."""
-        body = record.unverified_body
-        device, share = body.device.id, body.share
-        assert body.kind is Kind.ADD
-        assert share is not None
-        if device in self.devices:
-            raise MembershipError("adds a member again", height=body.height)
-        if len(self.devices) >= MAX_DEVICES:
-            raise MembershipError("one device too many", height=body.height)
-        if not share.number == body.name.epoch == self.epoch:
-            raise MembershipError("not of the current epoch", height=body.height)
+    def _with_head(self, record: UnverifiedRecord) -> Membership:
         return replace(
             self,
             records=(*self.records, record.data),
-            head=Head(body.height, record.hash),
-            devices={**self.devices, device: _member(body, self.vault_id)},
-            wraps={**self.wraps, device: self._wrap(share)},
+            head=Head(record.unverified_body.height, record.hash),
         )
 
-    def _wrap(self, share: SharePart) -> Wrap:
-        return Wrap(share.number, share.wrap, self.vault_id, self.head.hash)
+
+def _genesis(_membership: Membership, body: RecordBody) -> Membership:
+    raise MembershipError("a second genesis", height=body.height)
 
 
-def _member(body: RecordBody, binding: bytes) -> Member:
+def _add(membership: Membership, body: RecordBody) -> Membership:
+    assert body.device is not None
+    assert body.name is not None
+    assert body.share is not None
+    device = body.device.id
+    if device in membership.devices or device in membership.departed:
+        raise MembershipError("adds a member again", height=body.height)
+    if len(membership.devices) >= MAX_DEVICES:
+        raise MembershipError("one device too many", height=body.height)
+    if not body.share.number == body.name.epoch == membership.epoch:
+        raise MembershipError("not of the current epoch", height=body.height)
+    member = _member(body, body.device, body.name, membership.vault_id)
+    wrap = _wrap(membership, body, body.share)
+    return replace(
+        membership,
+        devices={**membership.devices, device: member},
+        wraps={**membership.wraps, device: wrap},
+    )
+
+
+def _revoke(membership: Membership, body: RecordBody) -> Membership:
+    assert body.cut is not None
+    device = body.cut.device
+    if device not in membership.devices:
+        raise MembershipError("revokes what is not a member", height=body.height)
+    if len(membership.devices) == 1:
+        raise MembershipError("revokes the last member", height=body.height)
+    left = {each: who for each, who in membership.devices.items() if each != device}
+    departed = Departed(
+        membership.devices[device], body.cut, body.author, body.time_ms, body.height
+    )
+    return _begin_epoch(
+        replace(
+            membership,
+            devices=left,
+            departed={**membership.departed, device: departed},
+        ),
+        body,
+    )
+
+
+def _begin_epoch(membership: Membership, body: RecordBody) -> Membership:
+    """Return *membership* with the epoch that *body* begins for all of its devices."""
+    part = body.epoch
+    assert part is not None
+    if part.number != membership.epoch + 1:
+        raise MembershipError("not the next epoch", height=body.height)
+    if set(part.wraps) != set(membership.devices):
+        raise MembershipError("not wrapped for all members alone", height=body.height)
+    begun = Epoch(part, membership.vault_id, body.author, body.height)
+    wraps = {
+        device: _wrap(membership, body, SharePart(part.number, wrapped))
+        for device, wrapped in part.wraps.items()
+    }
+    return replace(
+        membership, epochs={**membership.epochs, part.number: begun}, wraps=wraps
+    )
+
+
+def _rename(membership: Membership, body: RecordBody) -> Membership:
+    assert body.name is not None
+    assert body.subject is not None
+    member = membership.devices.get(body.subject)
+    if member is None:
+        raise MembershipError("renames what is not a member", height=body.height)
+    if body.name.epoch != membership.epoch:
+        raise MembershipError("not of the current epoch", height=body.height)
+    renamed = replace(member, name=body.name, binding=membership.vault_id)
+    return replace(membership, devices={**membership.devices, body.subject: renamed})
+
+
+_BY_KIND: Mapping[Kind, Callable[[Membership, RecordBody], Membership]] = {
+    Kind.GENESIS: _genesis,
+    Kind.ADD: _add,
+    Kind.REVOKE: _revoke,
+    Kind.ROTATE: _begin_epoch,
+    Kind.RENAME: _rename,
+}
+
+
+def _wrap(membership: Membership, body: RecordBody, share: SharePart) -> Wrap:
+    assert body.previous is not None
+    return Wrap(share.number, share.wrap, membership.vault_id, body.previous)
+
+
+def _member(
+    body: RecordBody, device: DevicePublic, name: SealedName, binding: bytes
+) -> Member:
     return Member(
-        public=body.device,
-        name=body.name,
+        public=device,
+        name=name,
         added_by=body.author,
         added_ms=body.time_ms,
         height=body.height,
@@ -225,6 +343,8 @@ def _found(vault_id: VaultId, data: bytes) -> Membership:
         raise MembershipError("not the genesis of this vault", height=0)
     if body.kind is not Kind.GENESIS:
         raise MembershipError("not a genesis", height=body.height)
+    assert body.device is not None
+    assert body.name is not None
     device = body.device.id
     if body.author != device:
         raise MembershipError("founded by another device than it adds", height=0)
@@ -238,8 +358,9 @@ def _found(vault_id: VaultId, data: bytes) -> Membership:
         vault_id=vault_id,
         records=(data,),
         head=Head(0, record.hash),
-        devices={device: _member(body, body.salt)},
-        epochs={1: Epoch(body.epoch, body.salt)},
+        devices={device: _member(body, body.device, body.name, body.salt)},
+        departed={},
+        epochs={1: Epoch(body.epoch, body.salt, device, 0)},
         wraps={device: wrap},
         _proof=_VERIFIED,
     )

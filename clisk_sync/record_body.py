@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Final
 
 from clisk_sync.suite import KIND_KEY, SUITE, expect_suite, leading_uint
-from clisk_sync.transport import MAX_RECORDS
+from clisk_sync.transport import MAX_RECORDS, NO_HASH
 from clisk_vault import cbor
 from clisk_vault.device import DevicePublic
 from clisk_vault.errors import FormatError, UnsupportedError
@@ -20,6 +20,7 @@ from clisk_vault.ids import (
     HASH_LENGTH,
     VAULT_ID_LENGTH,
     DeviceId,
+    EnvelopeHash,
     RecordHash,
     VaultId,
 )
@@ -45,20 +46,23 @@ class Kind(IntEnum):
 
 (
     _SUITE, _KIND, _VAULT, _PREVIOUS, _HEIGHT, _AUTHOR, _TIME,
-    _SALT, _DEVICE, _NAME, _EPOCH, _SHARE,
-) = range(1, 13)  # fmt: skip
+    _SALT, _DEVICE, _NAME, _EPOCH, _SHARE, _CUT, _SUBJECT,
+) = range(1, 15)  # fmt: skip
 _NUMBER, _COMMITMENT, _WRAPS, _SEALED_PREVIOUS = range(1, 5)  # epoch
 _SEALED = 2  # name, beside _NUMBER
 _WRAP = 2  # share, beside _NUMBER
+_CUT_DEVICE, _CUT_NUMBER, _CUT_HASH = range(1, 4)
 
 _BASE: dict[int, type] = {
     _SUITE: int, _KIND: int, _HEIGHT: int, _AUTHOR: bytes, _TIME: int,
-    _DEVICE: dict, _NAME: dict,
 }  # fmt: skip
-# The kinds that this program reads; the page defines the others.
+_LINKED = _BASE | {_VAULT: bytes, _PREVIOUS: bytes}
 _SHAPES: dict[Kind, dict[int, type]] = {
-    Kind.GENESIS: _BASE | {_SALT: bytes, _EPOCH: dict},
-    Kind.ADD: _BASE | {_VAULT: bytes, _PREVIOUS: bytes, _SHARE: dict},
+    Kind.GENESIS: _BASE | {_SALT: bytes, _DEVICE: dict, _NAME: dict, _EPOCH: dict},
+    Kind.ADD: _LINKED | {_DEVICE: dict, _NAME: dict, _SHARE: dict},
+    Kind.REVOKE: _LINKED | {_EPOCH: dict, _CUT: dict},
+    Kind.ROTATE: _LINKED | {_EPOCH: dict},
+    Kind.RENAME: _LINKED | {_NAME: dict, _SUBJECT: bytes},
 }
 
 
@@ -89,6 +93,18 @@ class SharePart:
     wrap: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a revoked device ends: its last envelope that counts.
+
+    Number 0 and 32 zero bytes: none of its envelopes counts.
+    """
+
+    device: DeviceId
+    number: int
+    hash: EnvelopeHash
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordBody:
     """What a record says. Which optional parts stand there follows from *kind*."""
@@ -97,13 +113,15 @@ class RecordBody:
     height: int
     author: DeviceId
     time_ms: int
-    device: DevicePublic
-    name: SealedName
     vault: VaultId | None = None
     previous: RecordHash | None = None
     salt: bytes | None = None
+    device: DevicePublic | None = None
+    name: SealedName | None = None
     epoch: EpochPart | None = None
     share: SharePart | None = None
+    cut: Cut | None = None
+    subject: DeviceId | None = None
 
 
 def encode_body(body: RecordBody) -> bytes:
@@ -117,12 +135,28 @@ def encode_body(body: RecordBody) -> bytes:
         _AUTHOR: body.author,
         _TIME: body.time_ms,
         _SALT: body.salt,
-        _DEVICE: body.device.to_value(),
-        _NAME: {_NUMBER: body.name.epoch, _SEALED: body.name.sealed},
+        _DEVICE: None if body.device is None else body.device.to_value(),
+        _NAME: None if body.name is None else _name_value(body.name),
         _EPOCH: None if body.epoch is None else _epoch_value(body.epoch),
         _SHARE: None if body.share is None else _share_value(body.share),
+        _CUT: None if body.cut is None else _cut_value(body.cut),
+        _SUBJECT: body.subject,
     }
     return cbor.encode({key: part for key, part in value.items() if part is not None})
+
+
+def _name_value(part: SealedName) -> cbor.Encodable:
+    value: dict[int, cbor.Encodable] = {_NUMBER: part.epoch, _SEALED: part.sealed}
+    return value
+
+
+def _cut_value(part: Cut) -> cbor.Encodable:
+    value: dict[int, cbor.Encodable] = {
+        _CUT_DEVICE: part.device,
+        _CUT_NUMBER: part.number,
+        _CUT_HASH: part.hash,
+    }
+    return value
 
 
 def _share_value(part: SharePart) -> cbor.Encodable:
@@ -161,32 +195,43 @@ def parse_body(data: bytes, *, max_bytes: int) -> RecordBody:
         height=height,
         author=DeviceId(_bytes(parts[_AUTHOR], DEVICE_ID_LENGTH, "author")),
         time_ms=_uint(parts[_TIME], "time", at_most=MAX_TIME_MS),
-        device=DevicePublic.from_value(parts[_DEVICE]),
-        name=_parse_name(parts[_NAME]),
     )
     if kind is Kind.GENESIS:
-        return replace(
-            body,
-            salt=_bytes(parts[_SALT], SALT_BYTES, "salt"),
-            epoch=_parse_epoch(parts[_EPOCH], first=True),
-        )
-    return replace(
+        salt = _bytes(parts[_SALT], SALT_BYTES, "salt")
+        return _with_parts(replace(body, salt=salt), parts)
+    linked = replace(
         body,
         vault=VaultId(_bytes(parts[_VAULT], VAULT_ID_LENGTH, "vault")),
         previous=RecordHash(_bytes(parts[_PREVIOUS], HASH_LENGTH, "previous")),
-        share=_parse_share(parts[_SHARE]),
     )
+    return _with_parts(linked, parts)
+
+
+def _with_parts(body: RecordBody, parts: Mapping[int, cbor.Value]) -> RecordBody:
+    """Return *body* with the parts that its kind has; expect_map() saw to which."""
+    first = body.kind is Kind.GENESIS
+    if _DEVICE in parts:
+        body = replace(body, device=DevicePublic.from_value(parts[_DEVICE]))
+    if _NAME in parts:
+        body = replace(body, name=_parse_name(parts[_NAME]))
+    if _EPOCH in parts:
+        body = replace(body, epoch=_parse_epoch(parts[_EPOCH], first=first))
+    if _SHARE in parts:
+        body = replace(body, share=_parse_share(parts[_SHARE]))
+    if _CUT in parts:
+        body = replace(body, cut=_parse_cut(parts[_CUT]))
+    if _SUBJECT in parts:
+        subject = _bytes(parts[_SUBJECT], DEVICE_ID_LENGTH, "subject")
+        body = replace(body, subject=DeviceId(subject))
+    return body
 
 
 def _parse_kind(value: cbor.Value) -> Kind:
     number = leading_uint(value, KIND_KEY, what=_WHAT)
     try:
-        kind = Kind(number)
+        return Kind(number)
     except ValueError:
         raise UnsupportedError(f"{_WHAT}: a kind that is not known here") from None
-    if kind not in _SHAPES:
-        raise UnsupportedError(f"{_WHAT}: kind {kind.name.lower()} is not read here")
-    return kind
 
 
 def _parse_name(value: cbor.Value) -> SealedName:
@@ -226,6 +271,20 @@ def _parse_share(value: cbor.Value) -> SharePart:
     what = f"{_WHAT}: share"
     parts = cbor.expect_map(value, {_NUMBER: int, _WRAP: bytes}, what=what)
     return SharePart(_epoch_number(parts[_NUMBER]), _wrap(parts[_WRAP]))
+
+
+def _parse_cut(value: cbor.Value) -> Cut:
+    what = f"{_WHAT}: cut"
+    shape = {_CUT_DEVICE: bytes, _CUT_NUMBER: int, _CUT_HASH: bytes}
+    parts = cbor.expect_map(value, shape, what=what)
+    cut = Cut(
+        DeviceId(_bytes(parts[_CUT_DEVICE], DEVICE_ID_LENGTH, "cut: device")),
+        cbor.expect_uint(parts[_CUT_NUMBER], what=what),
+        EnvelopeHash(_bytes(parts[_CUT_HASH], HASH_LENGTH, "cut: hash")),
+    )
+    if (cut.number == 0) is not (cut.hash == NO_HASH):
+        raise FormatError(f"{what}: only a cut before everything names no envelope")
+    return cut
 
 
 def _wrap(value: cbor.Value) -> bytes:

@@ -18,7 +18,7 @@ RECORD = "clisk/1/membership-record"
 SALT = Randomness("salt")(32)
 EPOCH_SECRET = Randomness("epoch 1")(32)
 # Wrapping is random by nature: the first line wraps EPOCH_SECRET to LAPTOP in the
-# genesis, the second to PHONE in the record that adds it.
+# genesis, the second to PHONE in the record that adds it; epochs.py has the others.
 _KEPT = Path(__file__).with_name("membership_wraps.hex")
 
 Body = dict[int, Any]
@@ -62,13 +62,22 @@ LAPTOP, PHONE, TABLET, STRANGER = map(
 @cache
 def kept_wraps() -> tuple[bytes, bytes]:
     """Return the two wraps that were made once."""
-    genesis, add = _KEPT.read_text(encoding="ascii").split()
-    return bytes.fromhex(genesis), bytes.fromhex(add)
+    genesis, add, *_ = all_kept_wraps()
+    return genesis, add
 
 
-def wrap_info(binding: bytes, previous: bytes, device: bytes) -> bytes:
-    """Return the HPKE info of a wrap in epoch 1 (§4.1)."""
-    return cbor([b"clisk/1/epoch-wrap", binding, 1, previous, device])
+@cache
+def all_kept_wraps() -> tuple[bytes, ...]:
+    """Return every wrap that was made once, in the order of the file."""
+    lines = _KEPT.read_text(encoding="ascii").split()
+    return tuple(bytes.fromhex(line) for line in lines)
+
+
+def wrap_info(
+    binding: bytes, previous: bytes, device: bytes, *, epoch: int = 1
+) -> bytes:
+    """Return the HPKE info of a wrap (§4.1)."""
+    return cbor([b"clisk/1/epoch-wrap", binding, epoch, previous, device])
 
 
 def padded(content: bytes, floor: int) -> bytes:
@@ -79,17 +88,25 @@ def padded(content: bytes, floor: int) -> bytes:
     return (content + b"\x80").ljust(max(floor, -(-length // step) * step), b"\0")
 
 
-def sealed_name(device: Device, binding: bytes) -> dict[int, Cbor]:
-    """Return the name of *device*, sealed in epoch 1 (§4.3)."""
-    key = derive(EPOCH_SECRET, "clisk/1/device-name-key", cbor([binding, 1]))
+def sealed_name(
+    device: Device,
+    binding: bytes,
+    *,
+    name: str = "",
+    epoch: int = 1,
+    secret: bytes = EPOCH_SECRET,
+) -> dict[int, Cbor]:
+    """Return the name of *device*, or another *name* for it, sealed (§4.3)."""
+    name = name or device.name
+    key = derive(secret, "clisk/1/device-name-key", cbor([binding, epoch]))
     sealed = encrypt0(
         key,
-        padded(device.name.encode(), 256),
+        padded(name.encode(), 256),
         label="clisk/1/device-name",
-        context=cbor([binding, 1, device.id]),
-        nonce=Randomness(f"name {device.name}")(24),
+        context=cbor([binding, epoch, device.id]),
+        nonce=Randomness(f"name {name}")(24),
     )
-    return {1: 1, 2: sealed}
+    return {1: epoch, 2: sealed}
 
 
 def genesis_body() -> Body:

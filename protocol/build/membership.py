@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from protocol.build.common import Cases, cases, flipped
+from protocol.build.epochs import (
+    CUT,
+    NEW_NAME,
+    SECRETS,
+    epoch_part,
+    later_family,
+    linked,
+    rename_body,
+    revoke_body,
+    rotate_body,
+    wrapped,
+)
 from protocol.build.family import (
     EPOCH_SECRET,
     LAPTOP,
     PHONE,
     SALT,
     STRANGER,
-    Body,
+    TABLET,
     Device,
     add_body,
     family,
@@ -37,11 +50,18 @@ def build() -> None:
     ):
         info = wrap_info(binding, before, device.id)
         assert unwrap(device.wrapping, wrap, info=info) == EPOCH_SECRET
+    for epoch, before in ((2, later_family()[2]), (3, later_family()[3])):
+        for device in (LAPTOP, PHONE):
+            info = wrap_info(previous, record_hash(before), device.id, epoch=epoch)
+            opened = unwrap(device.wrapping, wrapped(epoch, device), info=info)
+            assert opened == SECRETS[epoch]
     with cases("membership") as write:
         _good(write)
         _bad_shape(write)
+        _bad_later_shape(write)
         _unsupported(write)
         _not_believed(write)
+        _later_not_believed(write)
 
 
 def _case(
@@ -64,6 +84,31 @@ def _good(write: Cases) -> None:
     _case(write, "two_devices", "a second device", records[:2], "ok")
     says = "a third device, added by the second"
     _case(write, "three_devices", says, records, "ok")
+    later = list(later_family())
+    _case(write, "revoked", "the laptop revokes the tablet", later[:4], "ok")
+    _case(write, "rotated", "the phone begins an epoch", later[:5], "ok")
+    _case(write, "renamed", "the laptop takes another name", later, "ok")
+    leaving = with_changes(revoke_body(later[:3]), {6: TABLET.id})
+    says = "the tablet revokes itself: it leaves"
+    _case(write, "left", says, [*later[:3], signed(leaving, TABLET)], "ok")
+    none = with_changes(revoke_body(later[:3]), {13: {**CUT, 2: 0, 3: bytes(32)}})
+    says = "revoked before it had written anything"
+    _case(write, "cut_at_0", says, [*later[:3], signed(none, LAPTOP)], "ok")
+    for device in (LAPTOP, PHONE):
+        write(
+            f"later_opened_by_{device.name}",
+            spec="membership.md §4.2",
+            says=f"the {device.name} opens epoch 3, and through it all before",
+            kind="opened",
+            vault=record_hash(genesis()),
+            records=later,
+            signing=device.seed,
+            wrapping=device.wrapping,
+            log=ed25519_public(device.log_seed),
+            epochs=[SECRETS[3], SECRETS[2], SECRETS[1]],
+            names=[NEW_NAME, "phone"],
+            result="ok",
+        )
     for device in (LAPTOP, PHONE):
         write(
             f"opened_by_{device.name}",
@@ -157,18 +202,128 @@ def _unsupported(write: Cases) -> None:
     ):
         record = signed(with_changes(genesis_body(), {key: value}), LAPTOP)
         _case(write, name, f"{says} is not known", [record], "unsupported")
-    vault, before = record_hash(genesis()), record_hash(genesis())
-    linked: Body = {1: 1, 3: vault, 4: before, 5: 1, 6: LAPTOP.id, 7: 1_700_000_001_000}
-    epoch: Body = {1: 2, 2: bytes(32), 3: {LAPTOP.id: bytes(1168)}, 4: bytes(140)}
-    kinds: tuple[tuple[str, int, Body], ...] = (
-        ("revoke", 3, {11: epoch, 13: {1: PHONE.id, 2: 0, 3: bytes(32)}}),
-        ("rotate", 4, {11: epoch}),
-        ("rename", 5, {10: sealed_name(LAPTOP, vault), 14: LAPTOP.id}),
+
+
+def _bad_later_shape(write: Cases) -> None:
+    before = list(family())
+    for name, says, body in _misshapen(before):
+        record = signed(body, LAPTOP)
+        _case(write, name, says, [*before, record], "malformed")
+
+
+def _misshapen(before: list[bytes]) -> Iterator[tuple[str, str, dict[int, Any]]]:
+    revoke, epoch = revoke_body(before), epoch_part(2, LAPTOP, PHONE)
+    later: list[tuple[str, str, dict[int, Any]]] = [
+        ("revoke_at_0", "a revocation at height 0", {5: 0}),
+        ("no_cut", "a revocation without a cut", {13: None}),
+        ("no_epoch", "a revocation that begins no epoch", {11: None}),
+        (
+            "no_chain",
+            "a later epoch without the secret before",
+            _part(epoch, {4: None}),
+        ),
+        ("chain_long", "a chain of 513 bytes", _part(epoch, {4: bytes(513)})),
+        ("epoch_1_again", "a later epoch of number 1", _part(epoch, {1: 1})),
+        ("epoch_0", "an epoch of number 0", _part(epoch, {1: 0})),
+        ("commitment_short", "31 bytes of commitment", _part(epoch, {2: bytes(31)})),
+        ("revoke_for_nobody", "a later epoch for nobody", _part(epoch, {3: {}})),
+        ("cut_short_hash", "a cut with 31 bytes of hash", {13: {**CUT, 3: bytes(31)}}),
+        ("cut_no_hash", "a cut at 3 that names nothing", {13: {**CUT, 3: bytes(32)}}),
+        ("cut_0_with_hash", "a cut before all with a hash", {13: {**CUT, 2: 0}}),
+        ("cut_negative", "a cut at -1", {13: {**CUT, 2: -1}}),
+        ("cut_device_long", "a device id of 17 bytes", {13: {**CUT, 1: bytes(17)}}),
+        ("cut_with_more", "a cut with a fourth key", {13: {**CUT, 4: 0}}),
+        ("revoke_with_salt", "a revocation with a salt", {8: bytes(32)}),
+        ("revoke_with_subject", "a revocation with a subject", {14: TABLET.id}),
+    ]
+    for name, says, changes in later:
+        yield name, says, with_changes(revoke, changes)
+    rotate = {**linked(4, before, LAPTOP), 11: epoch}
+    says = "a rotation that cuts somebody off"
+    yield "rotate_with_cut", says, {**rotate, 13: CUT}
+    yield "rotate_empty", "a rotation without an epoch", linked(4, before, LAPTOP)
+    sealed = sealed_name(LAPTOP, record_hash(genesis()), name=NEW_NAME)
+    rename = {**linked(5, before, LAPTOP), 10: sealed, 14: LAPTOP.id}
+    yield "rename_nobody", "a name for nobody", with_changes(rename, {14: None})
+    yield "rename_nothing", "no name", with_changes(rename, {10: None})
+    yield "subject_short", "a subject of 15 bytes", {**rename, 14: bytes(15)}
+
+
+def _part(epoch: Mapping[int, Any], changes: Mapping[int, Any]) -> dict[int, Any]:
+    """Return key 11 with *epoch* changed."""
+    return {11: with_changes(dict(epoch), changes)}
+
+
+def _later_not_believed(write: Cases) -> None:
+    later = list(later_family())
+    for name, says, count, body, author, by in _lies(later):
+        write(
+            name,
+            spec="membership.md §5",
+            says=says,
+            kind="records",
+            vault=record_hash(genesis()),
+            records=[*later[:count], signed({**body, 6: author.id}, author)],
+            refused_by=by,
+            result="tampered",
+        )
+    masked = signed(revoke_body(later[:3]), STRANGER, kid=LAPTOP.id)
+    write(
+        "revoke_masked",
+        spec="membership.md §5",
+        says="a revocation in a member's name by a stranger's hand",
+        kind="records",
+        vault=record_hash(genesis()),
+        records=[*later[:3], masked],
+        refused_by="signature",
+        result="tampered",
     )
-    for name, kind, rest in kinds:
-        record = signed(with_changes({**linked, 2: kind}, rest), LAPTOP)
-        says = f"kind {name} is defined and not yet read"
-        _case(write, f"kind_{name}", says, [genesis(), record], "unsupported")
+
+
+_Lie = tuple[str, str, int, dict[int, Any], Device, str]
+
+
+def _lies(later: list[bytes]) -> Iterator[_Lie]:
+    """Yield name, sentence, how many good records, the bad one's body, author, step."""
+    revoke, first = revoke_body(later[:3]), later[:1]
+    yield "revoke_by_stranger", "by no member", 3, revoke, STRANGER, "author"
+    of_stranger = {**revoke, 13: {**CUT, 1: STRANGER.id}}
+    yield "revoke_stranger", "of no member", 3, of_stranger, LAPTOP, "rule"
+    last = {**linked(3, first, LAPTOP), 11: epoch_part(2, LAPTOP)}
+    last[13] = {**CUT, 1: LAPTOP.id}
+    yield "revoke_last", "the last member leaves", 1, last, LAPTOP, "rule"
+    for name, says, part in (
+        ("revoke_wraps_revoked", "the new secret for the revoked one too",
+         epoch_part(2, LAPTOP, PHONE, TABLET)),
+        ("revoke_forgets_one", "no wrap for a member that stays",
+         epoch_part(2, LAPTOP)),
+        ("revoke_wraps_stranger", "a wrap for a stranger in a member's place",
+         epoch_part(2, LAPTOP, STRANGER)),
+        ("revoke_epoch_3", "an epoch left out", {**epoch_part(3, LAPTOP, PHONE)}),
+    ):  # fmt: skip
+        yield name, says, 3, {**revoke, 11: part}, LAPTOP, "rule"
+    again = {**linked(3, later[:4], LAPTOP), 11: epoch_part(3, LAPTOP, PHONE), 13: CUT}
+    yield "revoked_twice", "a device revoked twice", 4, again, LAPTOP, "rule"
+    by_revoked = {**again, 13: {**CUT, 1: LAPTOP.id}}
+    says = "the revoked one revokes in turn"
+    yield "revoked_revokes", says, 4, by_revoked, TABLET, "author"
+    back = {**linked(2, later[:4], PHONE), 9: TABLET.keys, 12: {1: 2, 2: bytes(1168)}}
+    back[10] = sealed_name(TABLET, record_hash(genesis()), epoch=2, secret=SECRETS[2])
+    yield "revoked_added", "a revoked device added again", 4, back, PHONE, "rule"
+    rotate = rotate_body(later[:4])
+    yield "rotate_by_revoked", "a revoked one rotates", 4, rotate, TABLET, "author"
+    lone = {**rotate, 11: epoch_part(3, PHONE)}
+    yield "rotate_forgets_one", "a rotation that leaves one out", 4, lone, PHONE, "rule"
+    same = {**rotate, 11: epoch_part(2, LAPTOP, PHONE)}
+    yield "rotate_same_epoch", "an epoch begun again", 4, same, PHONE, "rule"
+    rename = rename_body(later[:5])
+    of_none = {**rename, 14: TABLET.id}
+    yield "rename_revoked", "a name for a revoked one", 5, of_none, LAPTOP, "rule"
+    old = {**rename, 10: sealed_name(LAPTOP, record_hash(genesis()))}
+    yield "rename_old_epoch", "a name of an epoch gone by", 5, old, LAPTOP, "rule"
+    yield "rename_by_revoked", "a revoked one renames", 5, rename, TABLET, "author"
+    share = {**back, 9: STRANGER.keys, 12: {1: 1, 2: bytes(1168)}}
+    yield "add_old_epoch", "an add with an epoch gone by", 4, share, PHONE, "rule"
 
 
 def _not_believed(write: Cases) -> None:
