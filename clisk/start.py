@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from clisk.errors import AgentAbsentError, CliskError
 from clisk.home import Home
 
 _MAX_LOG_BYTES = 1024 * 1024
+_ATTEMPTS = 20
+_PAUSE_SECONDS = 0.1
 
 
 def connect_or_start(home: Home) -> AgentClient:
@@ -20,13 +23,16 @@ def connect_or_start(home: Home) -> AgentClient:
 
     Raises:
         CliskError: a new agent ended before it listened.
+        AgentAbsentError: an agent holds the home, and never listens.
     """
-    try:
-        return AgentClient.connect(home)
-    except AgentAbsentError:
+    for attempt in range(_ATTEMPTS):
+        with suppress(AgentAbsentError):
+            return AgentClient.connect(home)
+        # Another agent may hold the home: not listening yet, or no longer.
+        time.sleep(_PAUSE_SECONDS if attempt else 0)
         home.make()
         start(home)
-        return AgentClient.connect(home)
+    return AgentClient.connect(home)
 
 
 def start(home: Home) -> None:
