@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -78,11 +79,14 @@ class Device:
         self.unanswered: bytes | None = None
         self.acknowledged: dict[int, bytes] = {}
 
-    async def write_until_cut(self, url: str) -> None:
+    async def write_until_cut(
+        self, url: str, *, until: asyncio.Event | None = None
+    ) -> None:
+        """Write on until there is no answer, or until told to end."""
         async with HttpRelay(url, retry=ONCE) as relay:
             transport = transport_of(relay, self.author)
             with contextlib.suppress(TransportError):
-                while True:
+                while until is None or not until.is_set():
                     # Saved before it is sent: what got no answer is sent again.
                     envelope = self.unanswered or self.author.write(os.urandom(600))
                     self.unanswered = envelope

@@ -137,6 +137,39 @@ def test_half_a_request_is_not_waited_for(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_a_body_that_is_cut_leaves_nothing(tmp_path: Path) -> None:
+    """A connection that ends in the middle of an envelope stores none of it."""
+
+    async def run() -> None:
+        async with (
+            start(database=tmp_path / "relay.db") as running,
+            HttpRelay(running.url) as relay,
+        ):
+            family = Family.found()
+            founder = _transport(relay, family)
+            await founder.create(family.genesis)
+            await founder.records()  # signs in
+            envelope = family.founder.write(bytes(4000))
+            for sent in (0, 1, len(envelope) // 2, len(envelope) - 1):
+                reader, writer = await asyncio.open_connection(
+                    "127.0.0.1", running.port
+                )
+                head = (
+                    f"POST /v1/vaults/{family.vault.hex()}/envelopes HTTP/1.1\r\n"
+                    f"Host: a\r\nAuthorization: Bearer {founder._token}\r\n"
+                    f"Content-Length: {len(envelope)}\r\n\r\n"
+                )
+                writer.write(head.encode() + envelope[:sent])
+                writer.write_eof()
+                assert b" 200 " not in await reader.read()
+                writer.close()
+                await writer.wait_closed()
+            assert [entry async for entry in founder.read(0)] == []
+            assert await founder.append(envelope) == 1
+
+    asyncio.run(run())
+
+
 def test_too_many_connections_are_turned_away(tmp_path: Path) -> None:
     """Above its limit of connections the relay says 503 and serves nobody new."""
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
 
 from clisk_sync.admission import Admitted, Members, admit_envelope
 from clisk_sync.errors import CallerError, NumberTakenError, QuotaError, RelayRefused
@@ -16,6 +22,8 @@ from clisk_sync.relay import Limits
 from clisk_sync.relay.news import News
 from clisk_sync.relay.store import Store
 from clisk_sync.relay.store_append import MembershipMovedError
+from clisk_sync.relay.store_schema import MIGRATIONS, REVISIONS
+from clisk_sync.relay.store_tables import METADATA
 from clisk_sync.relay.writer import Writer
 from clisk_sync.testing import Author, Family
 from clisk_vault.device import enrol
@@ -331,6 +339,83 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(CallerError, match="revision 9999"):
         asyncio.run(Store.open(tmp_path / "relay.db"))
+
+
+def _changes(folder: Path) -> list[object]:
+    """Return how the database differs from the tables that the queries see."""
+    found: list[object] = []
+
+    def compare(db: Connection) -> None:
+        found.extend(compare_metadata(MigrationContext.configure(db), METADATA))
+
+    _run(folder, lambda store: store._db.write(compare))
+    return found
+
+
+def test_the_revisions_make_the_tables_that_queries_see(tmp_path: Path) -> None:
+    """What Alembic builds from nothing is what the code has."""
+    assert _changes(tmp_path) == []
+
+
+def test_the_newest_revision_is_known() -> None:
+    """The list by which a start is quick is that of the revisions."""
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    found = [script.revision for script in scripts.walk_revisions()]
+    assert tuple(reversed(found)) == REVISIONS
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """One from before revisions were counted keeps all it has."""
+    family = Family.found()
+
+    def unmake(db: Connection) -> None:
+        for table in ("alembic_version", "relay_key", "token", "invite"):
+            db.exec_driver_sql(f"DROP TABLE {table}").close()
+        db.exec_driver_sql("CREATE TABLE meta (schema INTEGER PRIMARY KEY)").close()
+        db.exec_driver_sql("INSERT INTO meta VALUES (1)").close()
+
+    async def before(store: Store) -> None:
+        await store.create_vault(family.vault, family.genesis, at=0)
+        await store._db.write(unmake)
+
+    async def after(store: Store) -> None:
+        assert await store.records(family.vault) == [family.genesis]
+        assert len(await store.key()) == 32
+
+    _run(tmp_path, before)
+    _run(tmp_path, after)
+    assert _changes(tmp_path) == []
+
+
+def test_a_migration_is_whole_or_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that fails half way leaves the database as it was."""
+
+    def fail(_size: int) -> bytes:
+        raise RuntimeError("half way")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.urandom", fail)
+        with pytest.raises(RuntimeError):
+            asyncio.run(Store.open(tmp_path / "relay.db"))
+    with sqlite3.connect(tmp_path / "relay.db") as db:
+        assert db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    db.close()
+    _run(tmp_path, lambda store: store.ping())
+
+
+def test_a_start_without_migration_loads_no_alembic(tmp_path: Path) -> None:
+    """Nor a PostgreSQL driver: a relay on SQLite starts at once."""
+    _run(tmp_path, lambda store: store.ping())
+    program = (
+        "import asyncio, sys; from clisk_sync.relay.store import Store\n"
+        "asyncio.run(Store.open(sys.argv[1]))\n"
+        "print({'alembic', 'asyncpg'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "relay.db")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
