@@ -282,6 +282,15 @@
     }
   }
 
+  // Frames that we can not look into, large enough to hold a login.
+  const apart = every.filter(e => {
+    if (!is(e, 'iframe') || !shown(e)) return false
+    const box = boxOf(e)
+    const readable = getter(HTMLIFrameElement, 'contentDocument')(e)
+    return !readable && box.width >= 150 && box.height >= 100
+  })
+  const sandboxed = e => method(Element, 'hasAttribute')(e, 'sandbox')
+
   globalThis.clisk = { kept, covered, clipped, opacityAbove, shown, boxOf, words }
   return JSON.stringify({
     url: location.href,
@@ -289,6 +298,8 @@
     above: [...location.ancestorOrigins],
     sandboxed: window !== top && Boolean(frameElement?.hasAttribute('sandbox')),
     shown: frameShown(),
+    strange_frames: apart.length,
+    sandboxed_frames: apart.filter(sandboxed).length,
     title: clip(getter(Document, 'title')(document)),
     document_width: Math.max(page.scrollWidth, innerWidth),
     document_height: Math.max(page.scrollHeight, innerHeight),

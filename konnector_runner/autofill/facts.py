@@ -93,6 +93,9 @@ class FrameFacts:
     above: tuple[str, ...] = ()
     sandboxed: bool = False
     shown: bool = True
+    # Frames in it that the browser keeps apart: of other sites, and sandboxed ones.
+    strange_frames: int = 0
+    sandboxed_frames: int = 0
     title: str = ""
     document_width: int = 1280
     document_height: int = 900

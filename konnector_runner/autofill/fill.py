@@ -99,6 +99,7 @@ async def fill(
     seen, plan = None, nothing(Refusal.NO_FIELD)
     for _ in range(_LOOKS):
         seen, plan = decide(await look(tab), request)
+        stopped = None
         if seen is None:
             break
         try:
@@ -107,8 +108,6 @@ async def fill(
             stopped = stop.refusal
             if stopped is Refusal.PAGE_CHANGED:
                 continue
-        else:
-            stopped = None
         break
     return _report(seen, plan, progress, len(already), stopped)
 
@@ -124,7 +123,17 @@ def decide(
     for _, plan in plans:
         if plan.refusal is not Refusal.NO_FIELD:
             return None, plan
-    return None, nothing(Refusal.NO_FIELD)
+    return None, nothing(_kept_apart(frames))
+
+
+def _kept_apart(frames: Sequence[SeenFrame]) -> Refusal:
+    """Name the frames that could hold what was not found, if there are any."""
+    seen = [frame.facts for frame in frames if frame.facts is not None]
+    if any(facts.sandboxed_frames for facts in seen):
+        return Refusal.SANDBOXED
+    if any(facts.strange_frames for facts in seen):
+        return Refusal.CROSS_ORIGIN_FRAME
+    return Refusal.NO_FIELD
 
 
 def _plan(frame: SeenFrame, request: FillRequest) -> FillPlan:
@@ -155,17 +164,19 @@ async def _carry_out(
         if not step.keypad:
             await hands.prepare(step.elements[0])
         secret = await progress.release(step.role, hands, request, source)
-        if await _write(hands, step, secret):
+        if await _write(hands, step, secret, request):
             progress.altered.append(step.role)
         progress.done.append(step.role)
 
 
-async def _write(hands: Hands, step: Fill, secret: SecretText) -> bool:
+async def _write(
+    hands: Hands, step: Fill, secret: SecretText, request: FillRequest
+) -> bool:
     text = secret.expose()
     if step.keypad:
         if not set(text) <= {label for label, _ in step.keypad}:
             raise Stopped(Refusal.NO_KEY)
-        await hands.press(step.keypad, text)
+        await _press(hands, step, text, request)
         return False
     kind = "password" if step.role in _PASSWORDS else "text"
     if len(step.elements) == 1:
@@ -176,6 +187,34 @@ async def _write(hands: Hands, step: Fill, secret: SecretText) -> bool:
         await hands.prepare(element)
         await hands.type(element, kind, character)
     return False
+
+
+async def _press(hands: Hands, step: Fill, text: str, request: FillRequest) -> None:
+    for place, character in enumerate(text):
+        try:
+            await hands.press(step.keypad, character)
+        except Stopped as stop:
+            if stop.refusal is not Refusal.PAGE_CHANGED or place == 0:
+                raise
+            # Drawn anew after a press, as keypads that shuffle are.
+            hands, step = await _keypad_again(hands, request)
+            await _press_again(hands, step, character)
+
+
+async def _press_again(hands: Hands, step: Fill, character: str) -> None:
+    try:
+        await hands.press(step.keypad, character)
+    except Stopped:
+        # Not PAGE_CHANGED: beginning anew would press the first keys twice.
+        raise Stopped(Refusal.NO_KEY) from None
+
+
+async def _keypad_again(hands: Hands, request: FillRequest) -> tuple[Hands, Fill]:
+    seen, plan = decide(await look(hands.tab), request)
+    found = [step for step in plan.fills if step.keypad]
+    if seen is None or not found:
+        raise Stopped(Refusal.NO_KEY)
+    return Hands(hands.tab, seen), found[0]
 
 
 _PASSWORDS = frozenset({Role.CURRENT_PASSWORD, Role.NEW_PASSWORD})

@@ -58,15 +58,14 @@ class Hands:
         _check(answer)
         return False
 
-    async def press(self, keys: Sequence[tuple[str, int]], text: str) -> None:
-        """Press the keys that show the characters of *text*, wherever they are now."""
+    async def press(self, keys: Sequence[tuple[str, int]], character: str) -> None:
+        """Press the one of *keys* that shows *character* now."""
         numbers = [element for _, element in keys]
-        for character in text:
-            place = await self._act("key", numbers, character)
-            if not isinstance(place, dict):
-                raise Stopped(Refusal.PAGE_CHANGED)
-            _check(place.get("reason"))
-            await self._click(float(place["x"]), float(place["y"]))
+        place = await self._act("key", numbers, character)
+        if not isinstance(place, dict):
+            raise Stopped(Refusal.PAGE_CHANGED)
+        _check(place.get("reason"))
+        await self._click(float(place["x"]), float(place["y"]))
 
     async def _click(self, x: float, y: float) -> None:
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):

@@ -12,21 +12,42 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from playwright.async_api import async_playwright
+from playwright.async_api import CDPSession, async_playwright
+from playwright.async_api import Error as PlaywrightError
 
 from clisk_vault.keys import SecretText
 from konnector_runner.autofill.fill import FillReport, FillRequest, fill
 from konnector_runner.autofill.matching import MatchMode, Site
 from konnector_runner.autofill.plan import Role
 from konnector_runner.credentials import CredentialField
-from tests.runner.autofill.devtools import Tab
+from konnector_runner.errors import BrowserError, DocumentGone
 
 FIELDS = {
     Role.USERNAME: "username",
     Role.CURRENT_PASSWORD: "password",
     Role.ONE_TIME_CODE: "otp",
 }
+
+
+_GONE = ("Cannot find context", "context was destroyed", "navigated or closed")
+
+
+class Tab:
+    """Sends commands over a session of the DevTools protocol."""
+
+    def __init__(self, session: CDPSession) -> None:
+        self._session = session
+
+    async def command(self, method: str, **parameters: Any) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = await self._session.send(method, parameters)
+        except PlaywrightError as err:
+            if any(sign in err.message for sign in _GONE):
+                raise DocumentGone("the page has moved on") from None
+            raise BrowserError("the browser refused a command") from None
+        return answer
 
 
 class Given:
