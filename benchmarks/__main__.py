@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.harness import Figure
 
-_PARTS = ("vault", "program", "sync")
+_PARTS = ("vault", "program", "sync", "relay")
 
 
 def main() -> int:

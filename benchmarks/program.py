@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.harness import Figure, compare
-from benchmarks.vault import drafts
+from benchmarks.vault import export
 
 ITEMS = 1_000
 _PASSPHRASE = b"a benchmark's passphrase"
@@ -21,7 +19,7 @@ def run(folder: Path, *, rounds: int) -> Iterator[Figure]:
     home = folder / "home"
     _clisk(home, "init", "--passphrase-fd", "0", given=_PASSPHRASE)
     try:
-        _clisk(home, "import", "-", given=_export())
+        _clisk(home, "import", "-", given=export(ITEMS))
         get = [_program(), "--home", str(home), "get", "Service 7 of 433", "-f"]
         floor = [sys.executable, "-I", "-c", "pass"]
         yield compare(
@@ -38,23 +36,6 @@ def run(folder: Path, *, rounds: int) -> Iterator[Figure]:
 
 def _program() -> str:
     return str(Path(sys.executable).with_name("clisk"))
-
-
-def _export() -> bytes:
-    items = [
-        {
-            "type": 1,
-            "name": draft.title,
-            "login": {
-                "username": draft.fields["username"],
-                "password": os.urandom(12).hex(),
-                "uris": [{"uri": uri, "match": None} for uri in draft.uris],
-            },
-        }
-        for draft in drafts(ITEMS)
-    ]
-    document = {"encrypted": False, "folders": [], "items": items}
-    return json.dumps(document).encode()
 
 
 def _clisk(home: Path, *words: str, given: bytes = b"") -> None:

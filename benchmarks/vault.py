@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from clisk_vault.keys import EpochSecret, LocalKey, SecretText
 from clisk_vault.passphrase import Argon2Profile, CostLimits
 from clisk_vault.primitives import open_sealed, seal
 from clisk_vault.reveal import ReadRequest
+from clisk_vault.transfer.bitwarden import import_bitwarden
 from clisk_vault.vault import Vault
 
 ITEMS = 10_000
@@ -38,6 +41,24 @@ def drafts(count: int) -> Iterator[ItemDraft]:
             },
             uris=(f"https://login.service{number}.example/sign-in",),
         )
+
+
+def export(count: int) -> bytes:
+    """Return the logins of drafts() as an export of Bitwarden."""
+    items = [
+        {
+            "type": 1,
+            "name": draft.title,
+            "login": {
+                "username": draft.fields["username"],
+                "password": os.urandom(12).hex(),
+                "uris": [{"uri": uri, "match": None} for uri in draft.uris],
+            },
+        }
+        for draft in drafts(count)
+    ]
+    document = {"encrypted": False, "folders": [], "items": items}
+    return json.dumps(document).encode()
 
 
 def make_vault(folder: Path, *, items: int = ITEMS) -> Vault:
@@ -65,6 +86,39 @@ def run(folder: Path, *, rounds: int) -> Iterator[Figure]:
     path = vault.storage.path
     vault.lock()
     yield _unlock(path, rounds)
+    yield _import(folder, rounds)
+
+
+def _import(folder: Path, rounds: int) -> Figure:
+    data = export(ITEMS)
+
+    def subject() -> None:
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            vault = make_vault(Path(place), items=0)
+            report = import_bitwarden(vault, data)
+            assert report.added == ITEMS
+            vault.lock()
+
+    def floor() -> None:
+        items = json.loads(data)["items"]
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            bare = sqlite3.connect(Path(place) / "bare.db")
+            bare.execute("PRAGMA journal_mode = WAL")
+            bare.execute("PRAGMA synchronous = FULL")
+            bare.execute("CREATE TABLE rows (id BLOB PRIMARY KEY, sealed BLOB)")
+            rows = ((os.urandom(16), os.urandom(600)) for _ in 2 * items)
+            bare.executemany("INSERT INTO rows VALUES (?, ?)", rows)
+            bare.commit()
+            bare.close()
+
+    return compare(
+        f"import an export of {ITEMS:,} logins",
+        subject,
+        floor="parse the JSON, insert two rows of 600 bytes an item",
+        floor_work=floor,
+        rounds=min(rounds, 3),
+        aim="at most 5 s",
+    )
 
 
 def _unlock(path: Path, rounds: int) -> Figure:
