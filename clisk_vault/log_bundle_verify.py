@@ -163,7 +163,7 @@ def _check_proof(
             raise FormatError("proof: of another entry, or in a head of another log")
         check_inclusion(
             leaf_hash(row.leaf),
-            index=proof.index,
+            index=row.seq,
             size=head.size,
             proof=proof.path,
             root=head.root,

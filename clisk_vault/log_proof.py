@@ -40,14 +40,14 @@ class UnverifiedProof:
         """
         if len(data) > MAX_PROOF_BYTES:
             raise FormatError(f"proof: {len(data)} bytes, at most {MAX_PROOF_BYTES}")
-        above, blank, head = data.partition(b"\n\n")
+        above, _, head = data.partition(b"\n\n")
         try:
             first, index, *path = above.decode("ascii").split("\n")
         except ValueError:  # not ASCII, or one line only
             raise FormatError("proof: not a first line and an index") from None
         number = _INDEX.fullmatch(index)
-        if first != _FIRST or number is None or not blank:
-            raise FormatError("proof: not a first line, an index and a blank line")
+        if first != _FIRST or number is None:
+            raise FormatError("proof: not a first line and an index line")
         hashes = tuple(parse_base64(line, what="proof") for line in path)
         if len(hashes) > MAX_PATH or any(len(one) != HASH_BYTES for one in hashes):
             raise FormatError(f"proof: a hash is not {HASH_BYTES} bytes, or too many")

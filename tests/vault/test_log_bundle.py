@@ -20,6 +20,8 @@ from clisk_vault.errors import (
     UnsupportedError,
 )
 from clisk_vault.log_bundle import encode_opening, parse_opening
+from clisk_vault.log_bundle_read import read_bundle
+from clisk_vault.log_bundle_verify import BundleVerdict, verify_bundle
 from clisk_vault.log_entry import Opening
 from clisk_vault.log_leaf import LeafType
 from clisk_vault.log_proof import UnverifiedProof
@@ -340,6 +342,22 @@ def test_the_level_says_who_vouches(world: World, folder: Path) -> None:
     assert "countersigned 6 entries. Of the 4 after them" in said
 
 
+def test_what_a_bundle_leaves_out_a_peer_can_hand_over(
+    world: World, folder: Path
+) -> None:
+    """A head given by the peer itself is weighed as one in the bundle is."""
+    export(world, folder)
+    keys = [enrolled_key(world), PEER]
+
+    def outcome(seen: UnverifiedNote) -> BundleVerdict:
+        return verify_bundle(read_bundle(folder), keys, seen=[seen])
+
+    assert verify(folder, *keys).verdict.level is Level.SEALED
+    assert outcome(cosigned(world, 6)).verdict.witnessed_size == 6
+    world.grow(ENTRIES + 2)
+    assert found(outcome(cosigned(world, 12))) == ["truncated: head 11 to 12 missing"]
+
+
 def test_a_device_is_no_witness_of_itself(world: World, folder: Path) -> None:
     """A countersignature under the log's own device counts for nothing."""
     export(world, folder, seen=[cosigned(world, 6)])
@@ -439,6 +457,7 @@ def test_a_proof_of_something_else_is_named(world: World, folder: Path) -> None:
     (small,) = world.log.rows(2, 3)
     for bad in (
         other,
+        replace(good, index=5),
         replace(good, path=other.path),
         replace(good, path=good.path[:-1]),
         replace(good, head=cosigned(world, 10).encode()),

@@ -29,12 +29,18 @@ from clisk_vault.log_bundle import (
     unframe,
     unframe_tile,
 )
-from clisk_vault.log_bundle_read import UnverifiedBundle, parse_seen, read_bundle
+from clisk_vault.log_bundle_read import (
+    UnverifiedBundle,
+    _read,
+    parse_seen,
+    read_bundle,
+)
+from clisk_vault.log_bundle_write import write_bundle
 from clisk_vault.log_proof import UnverifiedProof
 from clisk_vault.note import KeyKind, NoteKey, encode_base64
 from clisk_vault.primitives import SigningKey
 from clisk_vault.tiles import tiles_of
-from tests.vault.bundles import PEER, cosigned, export, read
+from tests.vault.bundles import PEER, cosigned, enrolled_key, export, read
 from tests.vault.logs import World, make_world
 
 ORIGIN = f"{'a1' * 16}/{'b2' * 16}/1"
@@ -262,8 +268,48 @@ FOLDERS: dict[str, Callable[[Path], object]] = {
 def test_a_folder_that_is_no_bundle_is_refused(folder: Path, name: str) -> None:
     """At once, without waiting, following links or reading what has no end."""
     FOLDERS[name](folder)
-    with pytest.raises((FormatError, StoreError)):
+    with pytest.raises(FormatError):
         read_bundle(folder)
+
+
+def test_a_file_is_read_only_if_it_is_a_plain_one(tmp_path: Path) -> None:
+    """Also when it took the place of another after the folder was looked at."""
+    (tmp_path / "plain").write_bytes(b"four")
+    (tmp_path / "link").symlink_to("plain")
+    os.mkfifo(tmp_path / "pipe")
+    assert _read(tmp_path, "plain", most=4) == b"four"
+    with pytest.raises(FormatError, match="too long"):
+        _read(tmp_path, "plain", most=3)
+    with pytest.raises(StoreError):
+        _read(tmp_path, "link", most=4)
+    with pytest.raises(FormatError, match="plain file"):
+        _read(tmp_path, "pipe", most=4)
+
+
+def test_a_good_opening_beyond_the_end_does_not_belong_there(folder: Path) -> None:
+    """Nothing is carried along that no check would look at."""
+    for kind in ("opening", "proof"):
+        shutil.copy(folder / kind / "2", folder / kind / "99")
+    with pytest.raises(FormatError, match="does not belong"):
+        read_bundle(folder)
+
+
+def test_said_keys_are_of_this_log_and_one_a_line() -> None:
+    """Another log's key, other ends of lines, and an empty one."""
+    other = ORIGIN[:-1] + "2"
+    with pytest.raises(FormatError, match="the first is not"):
+        parse_said_keys(SAID, origin=other)
+    for end in (b"\r\n", b"\x0c\n", b"\x1c"):
+        with pytest.raises(FormatError):
+            parse_said_keys(SAID.replace(b"\n", end) + b"\n", origin=ORIGIN)
+
+
+def test_a_writer_takes_no_folder_that_is_there(world: World, tmp_path: Path) -> None:
+    """Not even an empty one, which a rename would put another in the place of."""
+    facts = BundleFacts(world.log.origin, world.log.size)
+    keys = LogKeys(enrolled_key(world))
+    with pytest.raises(StoreError, match="already"):
+        write_bundle(world.log.rows(), tmp_path, facts=facts, keys=keys, openings={})
 
 
 def test_a_bundle_behind_a_link_is_read(folder: Path) -> None:
