@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
+    bindparam,
     delete,
     func,
     insert,
@@ -44,6 +45,12 @@ from clisk_vault.ids import RecordHash, VaultId
 
 # How much of a page is in memory at a time, for each reader.
 _CHUNK_BYTES: Final = 1 << 20
+
+
+_READ_VAULT = select(
+    VAULT.c.head, VAULT.c.bytes, VAULT.c.records, VAULT.c.record_head
+).where(VAULT.c.id == bindparam("vault"))
+_LOCK_VAULT = _READ_VAULT.with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,11 +315,9 @@ def _used_up(db: Connection, invite: bytes, *, now: int) -> bool:
 
 
 def _vault_row(db: Connection, vault: VaultId, *, lock: bool) -> VaultRow | None:
-    query = select(
-        VAULT.c.head, VAULT.c.bytes, VAULT.c.records, VAULT.c.record_head
-    ).where(VAULT.c.id == vault)
     # SQLite has its one writer; elsewhere the row is held until the commit.
-    row = db.execute(query.with_for_update() if lock else query).first()
+    query = _LOCK_VAULT if lock else _READ_VAULT
+    row = db.execute(query, {"vault": vault}).first()
     return None if row is None else VaultRow(*row)
 
 

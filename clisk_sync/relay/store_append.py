@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
 
 from clisk_sync.admission import Admitted, Head, place
 from clisk_sync.errors import RelayRefused
@@ -20,6 +20,19 @@ from clisk_vault.ids import DeviceId, EnvelopeHash, RecordHash, VaultId
 
 _AuthorKey: TypeAlias = tuple[VaultId, DeviceId]
 
+# Built once: each append would spend a tenth of its time on building them anew.
+_OF_THESE: BindParameter[Any] = bindparam("vaults", expanding=True)
+_LOCK_ROOMS = (
+    select(VAULT.c.id, VAULT.c.head, VAULT.c.bytes, VAULT.c.record_head)
+    .where(VAULT.c.id.in_(_OF_THESE))
+    # In one order, so that two processes cannot wait for each other.
+    .order_by(VAULT.c.id)
+    .with_for_update()
+)
+_READ_HEADS = select(HEAD.c.vault, HEAD.c.device, HEAD.c.number, HEAD.c.hash).where(
+    HEAD.c.vault.in_(_OF_THESE)
+)
+_INSERT_LOG = insert(LOG)
 _UPDATE_VAULT = (
     update(VAULT)
     .where(VAULT.c.id == bindparam("of"))
@@ -135,7 +148,7 @@ class _Batch:
         if not self._rows:
             return
         authors = {(row["vault"], row["device"]) for row in self._rows}
-        self._db.execute(insert(LOG), self._rows)
+        self._db.execute(_INSERT_LOG, self._rows)
         self._db.execute(
             _UPDATE_VAULT,
             [
@@ -161,19 +174,12 @@ class _Batch:
 
 
 def _lock_rooms(db: Connection, vaults: list[VaultId]) -> dict[VaultId, _Room]:
-    # In one order, so that two processes cannot wait for each other.
-    query = (
-        select(VAULT.c.id, VAULT.c.head, VAULT.c.bytes, VAULT.c.record_head)
-        .where(VAULT.c.id.in_(vaults))
-        .order_by(VAULT.c.id)
-        .with_for_update()
-    )
-    return {vault: _Room(*rest) for vault, *rest in db.execute(query)}
+    rows = db.execute(_LOCK_ROOMS, {"vaults": vaults})
+    return {vault: _Room(*rest) for vault, *rest in rows}
 
 
 def _read_heads(db: Connection, vaults: list[VaultId]) -> dict[_AuthorKey, Head]:
-    query = select(HEAD.c.vault, HEAD.c.device, HEAD.c.number, HEAD.c.hash)
-    rows = db.execute(query.where(HEAD.c.vault.in_(vaults)))
+    rows = db.execute(_READ_HEADS, {"vaults": vaults})
     return {
         (vault, device): Head(number, digest) for vault, device, number, digest in rows
     }
