@@ -1,7 +1,7 @@
 """Follow a login over its steps: fill, wait for a change, look again.
 
 A person presses the buttons; each step that comes is filled when it is there. It
-waits for changes of the page, not for a time. Spec: protocol/autofill.md §5.5.
+waits for changes of the page, not for a time. Spec: protocol/autofill.md §5.3.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Keys that a page draws for a password: protocol/autofill.md §5.4."""
+"""Keys that a page draws for a password: protocol/autofill.md §5.2."""
 
 from __future__ import annotations
 
