@@ -18,6 +18,7 @@ from konnector_runner.autofill.evidence import (
     is_text,
     names,
     said,
+    takes_digits,
     token,
     unseen,
 )
@@ -141,17 +142,23 @@ def _mark(field: FieldFacts, among: Sequence[FieldFacts]) -> str:
 def _is_current(field: FieldFacts, among: Sequence[FieldFacts]) -> bool:
     if mark := _mark(field, among):
         return mark == "current-password"
-    text = all_words(field)
-    return words.CURRENT.search(text) is not None and not (
-        words.NEW.search(text) or words.CONFIRM.search(text)
-    )
+    # What the developer called it first: a hint beside it may speak of another.
+    for text in (names(field), said(field)):
+        new = words.NEW.search(text) or words.CONFIRM.search(text)
+        if words.CURRENT.search(text):
+            return not new
+        if new:
+            return False
+    return False
 
 
 def _is_new(field: FieldFacts, among: Sequence[FieldFacts]) -> bool:
     if mark := _mark(field, among):
         return mark == "new-password"
     text = all_words(field)
-    return bool(words.NEW.search(text) or words.CONFIRM.search(text))
+    # Asked for alone, a password to confirm is the one that there is.
+    again = len(among) > 1 and words.CONFIRM.search(text)
+    return bool(words.NEW.search(text) or again)
 
 
 def _same_as_new(new: Sequence[FieldFacts], rest: Sequence[FieldFacts]) -> bool:
@@ -238,6 +245,7 @@ def _is_no_name(field: FieldFacts) -> bool:
     text = all_words(field)
     return bool(
         words.CAPTCHA.search(text)
+        or words.LEAVE_EMPTY.search(text)
         or (words.TRAP.search(names(field)) and token(field) != "username")
         or is_payment(field)
     )
@@ -320,12 +328,12 @@ def _boxes(form: Form) -> Sequence[FieldFacts]:
 
 
 def _is_box(field: FieldFacts) -> bool:
-    small = field.width <= 100
-    return (
-        (is_text(field) or field.type == "password")
-        and small
-        and (field.max_length == 1 or token(field) == "one-time-code")
-    )
+    if not (is_text(field) or field.type == "password") or field.width > 100:
+        return False
+    if field.max_length == 1 or token(field) == "one-time-code":
+        return True
+    # No limit, or that of the whole code so that it can be pasted.
+    return field.width <= 64 and takes_digits(field) and field.max_length in {0, 6, 8}
 
 
 def _continues(before: FieldFacts, field: FieldFacts) -> bool:

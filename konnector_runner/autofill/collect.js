@@ -117,6 +117,9 @@
     if (closest(top, at => at === element)) return false
     const labels = [...(element.labels || [])]
     if (closest(top, at => labels.includes(at))) return false
+    // A bar at an edge moves off when the field is brought to the middle.
+    const bar = closest(top, at => /fixed|sticky/.test(getComputedStyle(at).position))
+    if (bar && boxOf(bar).height < innerHeight / 3) return null
     // A wrapper drawn over its own field (a floating label, an icon) is no cover:
     // it is small kin, near in the tree and without fields of its own.
     const near = parentOf(parentOf(element) || element)

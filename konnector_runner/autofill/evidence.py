@@ -99,11 +99,17 @@ def is_code(field: FieldFacts) -> bool:
 
 def _code_words(field: FieldFacts, text: str) -> bool:
     if words.CODE.search(text):
-        return not words.USER.search(said(field)) or _numeric(field)
-    return _numeric(field) and words.BARE_CODE.search(text) is not None
+        return not words.USER.search(said(field)) or takes_digits(field)
+    # "Code" alone may be a customer's: it takes digits, and names nobody, or it is
+    # all that the field says.
+    if words.BARE_CODE.search(text) is None or words.USER.search(said(field)):
+        return False
+    rest = words.BARE_CODE.sub("", said(field))
+    return takes_digits(field) or said(field).strip() != rest.strip() == ""
 
 
-def _numeric(field: FieldFacts) -> bool:
+def takes_digits(field: FieldFacts) -> bool:
+    """Say whether the field is made for digits."""
     return (
         field.type in {"tel", "number"}
         or field.inputmode == "numeric"

@@ -88,7 +88,7 @@ def sign_up_score(form: Form) -> float:
     score += _pull(plain(form.title), up=1)
     score += _password_score(form.passwords)
     score += _field_score(form)
-    score += _check_score(facts.checks)
+    score += _check_score(facts.checks) + _advice_score(form)
     return score + _link_score([*facts.links, *facts.buttons])
 
 
@@ -117,6 +117,11 @@ def _field_score(form: Form) -> float:
     }
     persons = len(asked)
     return 1.5 * min(persons, 4) if persons > 1 else 0.0
+
+
+def _advice_score(form: Form) -> float:
+    texts = [form.facts.text, *(f"{f.label} {f.placeholder}" for f in form.passwords)]
+    return 2.0 if any(words.ADVICE.search(plain(text)) for text in texts) else 0.0
 
 
 def _check_score(checks: Sequence[str]) -> float:
@@ -159,7 +164,7 @@ def is_for_something_else(form: Form) -> bool:
     facts = form.facts
     if facts.search:
         return True
-    own = plain(" ".join([headed(form), named(form), *facts.submits, *facts.checks]))
+    own = plain(" ".join([headed(form), named(form), *facts.submits]))
     patterns = (words.SEARCH, words.NEWSLETTER, words.FORGOT)
     return any(pattern.search(own) for pattern in patterns)
 

@@ -91,7 +91,8 @@ CHANGE = _words(
 )
 CURRENT = _words(
     "current|old|oldpassword|existing|present|previous|actuel|ancien|aktuelles|altes"
-    "|bisheriges|actual|antigua|attuale|vecchia|atual|antiga|huidig|oud|nuvarande"
+    "|bisheriges|actual|cur|curr|curpass|currpass|oldpwd|oldpasswd|currentpwd"
+    "|antigua|attuale|vecchia|atual|antiga|huidig|oud|nuvarande"
     "|obecne|stare|stávající|současné|staré|текущий|старый|currentpassword|currentpass"
     "|oldpass",
     "現在の|현재|当前|目前|旧密码",
@@ -154,15 +155,16 @@ USER_NAME = _words(
 CODE = _words(
     "otp*|totp|2fa|mfa|one time*|onetime*|passcode|verification code"
     "|verificationcode|verification|verify code|auth code|authcode|security code"
-    "|authentication code|authenticator|access code|confirmation code|confirm code"
+    "|authentication code|authenticator|confirmation code|access code|confirm code"
     "|login code|sign in code|sms code|sms|two factor|twofactor|two step|twostep"
-    "|second factor|tfa|token|otc|digit code|6 digit|six digit|code verification"
+    "|second factor|tfa|otc|digit code|6 digit|six digit|code verification"
     "|code de vérification|code de sécurité|code de confirmation|bestätigungscode"
-    "|sicherheitscode|código|codigo|codice|verificatiecode|kod|kód|код|code sent"
+    "|sicherheitscode|código de verificación|código de seguridad|codice di verifica"
+    "|código de verificação|verificatiecode|kod weryfikacyjny|code sent"
     "|enter the code|enter code|vcode|verifycode|pin code|code you received|code given",
     "認証コード|確認コード|ワンタイム|인증|验证码|驗證碼",
 )
-BARE_CODE = _words("code|pin|passcode|token|código|codice|kod|code given")
+BARE_CODE = _words("code|pin|passcode|token|código|codigo|codice|kod|kód|код")
 NOT_CODE = _words(
     "promo*|coupon*|voucher*|gift*|discount*|zip*|postal|postcode|post code|country"
     "|area code|dial*|invite|invitation|invit*|referral|refer*|product|order|sort code"
@@ -179,6 +181,15 @@ PAYMENT = _words(
     "|social security|sin|iban|routing|account number|card verification|expir*"
     "|name on card|cardholder|kartennummer|numéro de carte|número de tarjeta",
     "クレジット|セキュリティコード",
+)
+# What a form tells someone who thinks up a password.
+ADVICE = re.compile(
+    r" (at least|minimum|min|mindestens|au moins|al menos|almeno|pelo menos) \d"
+    r"| \d+ (or more )?(characters|caracteres|caractères|zeichen|caratteri) "
+    r"| (upper ?case|lower ?case|special character|one number|password strength) "
+)
+LEAVE_EMPTY = re.compile(
+    " (leave|keep) (this )?(field )?(blank|empty) | (do not|don t) fill "
 )
 CAPTCHA = _words(
     "captcha*|recaptcha|security check|characters|vcode image", "画像|图形"

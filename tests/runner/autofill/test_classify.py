@@ -159,6 +159,56 @@ _FILLED: dict[str, tuple[FrameFacts, dict[str, tuple[int, ...]]]] = {
         frame(password("otp", label="One-time code"), submits=("Continue",)),
         {_C: (0,)},
     ),
+    "a code that says no more than that": (
+        frame(field("x", label="Code"), submits=("Continue",)),
+        {_C: (0,)},
+    ),
+    "six boxes that take the whole code when pasted": (
+        frame(
+            *[
+                field(f"d{i}", "number", max_length=0, width=40, y=300, x=50 * i + 9)
+                for i in range(6)
+            ]
+        ),
+        {_C: (0, 1, 2, 3, 4, 5)},
+    ),
+    "a customer's code is a name": (
+        frame(
+            field("cod", label="Codice cliente", max_length=8),
+            password("pin", label="Password"),
+            submits=("Accedi",),
+        ),
+        {_U: (0,), _P: (1,)},
+    ),
+    "confirm your password, asked for alone": (
+        frame(
+            password("confirm_password", label="Confirm your password to continue"),
+            submits=("Confirm",),
+        ),
+        {_P: (0,)},
+    ),
+    "a hint about the change beside the current password": (
+        frame(
+            password("password", label="New password"),
+            password(
+                "current_password",
+                label="Current password (needed to confirm your new settings)",
+            ),
+        ),
+        {_P: (1,), _N: (0,)},
+    ),
+    "a field that asks to be left empty": (
+        frame(
+            field("user"),
+            field("email2", label="Leave this field empty"),
+            password(),
+        ),
+        {_U: (0,), _P: (2,)},
+    ),
+    "a login or a sign-up, by a name alone": (
+        frame(field("email", "email"), headings=("Log in or sign up",)),
+        {_U: (0,)},
+    ),
     "six boxes": (
         frame(*[field(f"d{i}", "tel", **_BOX, x=100 + 50 * i) for i in range(6)]),
         {_C: (0, 1, 2, 3, 4, 5)},
@@ -203,6 +253,14 @@ _LEFT: dict[str, tuple[FrameFacts, Refusal]] = {
             password("a", autocomplete="current-password", label="Create a password"),
             password("b", autocomplete="current-password", label="Confirm password"),
             submits=("Sign up",),
+        ),
+        Refusal.SIGN_UP,
+    ),
+    "sign-up: by advice about the password": (
+        frame(
+            field("email", "email"),
+            password(label="Password (at least 8 characters)"),
+            submits=("Continue",),
         ),
         Refusal.SIGN_UP,
     ),
