@@ -127,7 +127,10 @@ def _params(found: Operation, message: wire.Message) -> Params:
     try:
         return found.params.model_validate(message["params"])
     except ValidationError as err:
-        raise RequestError(f"{found.name}: not allowed: {_places(err)}") from None
+        raise RequestError(
+            f"{found.name}: not allowed: {_places(err)}",
+            advice="it is empty, too long or not of its kind",
+        ) from None
 
 
 def _places(err: ValidationError) -> str:

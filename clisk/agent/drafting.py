@@ -13,6 +13,9 @@ from clisk_vault.draft import FieldValue, ItemDraft, elements
 from clisk_vault.generator import generate_password
 from clisk_vault.item_types import Secrecy, secrecy
 
+# An item has these from its birth, or by an operation of their own.
+_NOT_EDITED = {"type", "trashed", "created", "changed", "origin"}
+
 
 class CustomField(Params):
     """A field of the person's own."""
@@ -45,7 +48,17 @@ def draft(kind: str, title: str, changes: Changes) -> ItemDraft:
 
 
 def edit(changes: Changes) -> dict[str, FieldValue | None]:
-    """Return an edit of an item that is there."""
+    """Return an edit of an item that is there.
+
+    Raises:
+        CliskError: it would leave the item without a title, or change what is
+            not a person's to write.
+    """
+    for name in changes.remove:
+        _check_name(name)
+    title = changes.fields.get("title")
+    if "title" in changes.remove or (title is not None and not title.expose().strip()):
+        raise CliskError("an item needs a title", advice="give it another one")
     return {
         **dict.fromkeys(changes.remove),
         **_fields(changes),
@@ -58,6 +71,7 @@ def edit(changes: Changes) -> dict[str, FieldValue | None]:
 def _fields(changes: Changes) -> dict[str, FieldValue]:
     found: dict[str, FieldValue] = {}
     for name, value in changes.fields.items():
+        _check_name(name)
         # A field that the tables do not know is sealed: better hidden than shown.
         clear = secrecy(name) is Secrecy.CLEAR
         found[name] = value.expose() if clear else value
@@ -69,6 +83,14 @@ def _fields(changes: Changes) -> dict[str, FieldValue]:
             )
         found[name] = generate_password().secret
     return found
+
+
+def _check_name(name: str) -> None:
+    if name in _NOT_EDITED:
+        raise CliskError(
+            f"{name} is not a field to write",
+            advice="docs/commands.md lists the fields of each type",
+        )
 
 
 def _custom(fields: Iterable[CustomField]) -> dict[str, FieldValue]:

@@ -13,6 +13,7 @@ from clisk.errors import UsageError
 from clisk.home import Home
 from clisk.times import date_and_time
 from clisk.wire import Message
+from clisk_vault.item_types import ITEM_TYPES
 
 _MASK = "••••••••"
 
@@ -72,7 +73,13 @@ def _show_item(answer: Message, *, as_json: bool) -> None:
 @click.command("list")
 @click.argument("query", nargs=-1)
 @click.option("--trash", is_flag=True, help="What is in the trash, instead.")
-@click.option("--type", "kind", metavar="TYPE", help="Only items of this type.")
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(list(ITEM_TYPES)),
+    metavar="TYPE",
+    help="Only items of this type.",
+)
 @click.option("--tag", metavar="TAG", help="Only items with this tag.")
 @json_option
 @click.pass_obj

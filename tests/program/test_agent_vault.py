@@ -116,6 +116,34 @@ def test_an_item_is_meant_by_id_title_or_words(tmp_path: Path) -> None:
     in_a_room(tmp_path, story)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"remove": ["title"]},
+        {"fields": {"title": " "}},
+        {"remove": ["type"]},
+        {"fields": {"type": "bogus"}},
+        {"fields": {"trashed": "true"}},
+        {"fields": {"created": "5"}},
+    ],
+)
+def test_an_edit_leaves_an_item_what_it_is(
+    changes: dict[str, Any], tmp_path: Path
+) -> None:
+    """Title and type cannot be taken away, and the trash has its own command."""
+
+    async def story(room: Room) -> None:
+        item = await _login(room)
+        before = await room.agent.vault(lambda vault: vault.view(item))
+
+        with pytest.raises(CliskError, match=r"title|not a field to write"):
+            await room.ask("edit", caller(), item=item.hex(), changes=changes)
+
+        assert await room.agent.vault(lambda vault: vault.view(item)) == before
+
+    in_a_room(tmp_path, story)
+
+
 def test_fields_have_the_names_that_people_use(tmp_path: Path) -> None:
     """Elements are named after what they are, and numbered when they repeat."""
 
