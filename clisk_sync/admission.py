@@ -7,7 +7,7 @@ it. No device relies on it: each checks everything again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -121,11 +121,21 @@ def admit_genesis(data: bytes) -> Members:
         return Members.verify(VaultId(sha256(data)), [data])
 
 
-def admit_record(members: Members, data: bytes, *, author: DeviceId) -> Members:
+def admit_record(
+    members: Members,
+    data: bytes,
+    *,
+    author: DeviceId,
+    newest: Callable[[DeviceId], Head] | None = None,
+) -> Members:
     """Return the membership with one more record.
 
+    *newest* tells the newest envelope of a device in the log: a revocation that
+    does not know it is refused, so that no reader has taken in what does not count.
+
     Raises:
-        RecordConflictError: it builds on another record than the newest.
+        RecordConflictError: it builds on another record than the newest, or its
+            author has not read all of what the device that it revokes wrote.
         RelayRefused: malformed, by another device than *author*, or not valid.
     """
     with _refusing_bad_records():
@@ -134,7 +144,12 @@ def admit_record(members: Members, data: bytes, *, author: DeviceId) -> Members:
             raise refuse(Code.WRONG_VAULT)
         if body.author != author:
             raise refuse(Code.WRONG_AUTHOR)
-        if body.previous != members.head:
+        is_behind = (
+            body.cut is not None
+            and newest is not None
+            and body.cut.number < newest(body.cut.device).number
+        )
+        if body.previous != members.head or is_behind:
             raise refuse(
                 Code.RECORD_OUT_OF_ORDER,
                 head_number=members.count - 1,

@@ -10,6 +10,7 @@ Spec: protocol/envelope.md §6 to §8.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 from collections.abc import (
     AsyncGenerator,
@@ -18,15 +19,20 @@ from collections.abc import (
     Coroutine,
     Mapping,
 )
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
+from clisk_sync.device_name import check_name
 from clisk_sync.envelope_content import Mark
 from clisk_sync.errors import (
+    AuthError,
+    CloneDetected,
     ConflictError,
     NumberTakenError,
+    RecordConflictError,
     RelayMisbehaved,
     RelayRefused,
+    RevokedError,
     RollbackDetected,
     SyncError,
     TransportError,
@@ -36,9 +42,10 @@ from clisk_sync.frontier import Frontier
 from clisk_sync.inbox import Inbox
 from clisk_sync.intake import Intake, Offered
 from clisk_sync.journal import Evidence, Journal, State
-from clisk_sync.membership import Membership
+from clisk_sync.membership import Departed, Membership
 from clisk_sync.outbox import Outbox
 from clisk_sync.ports import VaultPort
+from clisk_sync.registrar import Registrar
 from clisk_sync.report import Heard, SyncReport, Tally
 from clisk_sync.retry import RetryPolicy
 from clisk_sync.roster import Roster
@@ -53,6 +60,8 @@ _MAX_REFUSED: Final = 1000
 _RESCAN_EVERY_MS: Final = 60_000
 # A conflict is looked into once, and tried again once.
 _ATTEMPTS: Final = 2
+# Others may sign records at the same time; so often one is made anew.
+_RECORD_ATTEMPTS: Final = 8
 _DEBOUNCE_SECONDS: Final = 0.25
 _WAIT_SECONDS: Final = 30.0
 _BACKOFF = RetryPolicy(base_seconds=1.0, cap_seconds=300.0)
@@ -82,6 +91,7 @@ class SyncEngine:
         self._outbox = Outbox(
             vault, self._journal, self._intake, clock=clock, random=random
         )
+        self._registrar = Registrar(vault, self._intake, clock=clock, random=random)
         self._one_at_a_time = asyncio.Lock()
         self._nudge = asyncio.Event()
 
@@ -148,18 +158,59 @@ class SyncEngine:
 
         Raises:
             TransportError, RelayRefused: the relay; what was done stays done.
+            RevokedError: this device is no member any more.
             UnsupportedError: the membership needs a newer program.
         """
         async with self._one_at_a_time:
             tally = Tally()
-            await self._roster.pull(self._transport, tally)
-            for _ in range(_ATTEMPTS):
-                await self._pull(tally)
-                if self.cloned or await self._push(tally):
-                    break
+            async with self._telling_revocation(tally):
+                await self._exchange(tally)
             for alert in self.frontier.withheld():
                 tally.alert(alert)
             return tally.report(self.heard())
+
+    async def revoke(self, device: DeviceId) -> Departed:
+        """End the membership of *device* and return the record of it.
+
+        The relay has the record before this device believes it. Revoked already,
+        or revoked by another device meanwhile: then that stands. This device may
+        revoke itself: it leaves.
+
+        Raises:
+            NotAMember: there is no such device.
+            MembershipError: it is the last one.
+            RevokedError: this device was revoked first.
+            TransportError, RelayRefused: not known to be done; ask again.
+        """
+        async with self._changing() as tally:
+            self.membership.known(device)
+            await self._append_record(
+                lambda held: self._registrar.revocation(held, device), tally
+            )
+            return self.membership.departed[device]
+
+    async def rotate(self) -> int:
+        """Begin a new epoch and return its number.
+
+        Raises:
+            as revoke().
+        """
+        async with self._changing() as tally:
+            await self._append_record(self._registrar.rotation, tally)
+            return self.membership.epoch
+
+    async def rename(self, name: str) -> None:
+        """Give this device another name.
+
+        Raises:
+            FormatError: *name* is not a device name.
+            as revoke().
+        """
+        check_name(name)
+        async with self._changing() as tally:
+            await self._append_record(
+                lambda held: self._registrar.new_name(held, name), tally
+            )
 
     async def follow(
         self,
@@ -173,6 +224,7 @@ class SyncEngine:
         *tell* gets each round's report, or why there was none: then the pauses grow.
 
         Raises:
+            RevokedError: this device is no member any more.
             UnsupportedError: the membership needs a newer program.
         """
         failures = 0
@@ -201,6 +253,98 @@ class SyncEngine:
             await _first(_DEBOUNCE_SECONDS, stop.wait())
             self._nudge.clear()
 
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[Tally]:
+        """Read all that is new, let the caller sign, and tell the others at once."""
+        async with self._one_at_a_time:
+            tally = Tally()
+            async with self._telling_revocation(tally):
+                await self._exchange(tally)
+                if self.cloned:
+                    raise CloneDetected(
+                        "a copy of this device signs nothing",
+                        device=self.frontier.own,
+                        number=self.frontier.chain(self.frontier.own).mark.number,
+                    )
+                yield tally
+                # It is done; that others hear of it now is a courtesy.
+                with suppress(TransportError, RelayRefused):
+                    await self._announce(tally)
+
+    @asynccontextmanager
+    async def _telling_revocation(self, tally: Tally) -> AsyncIterator[None]:
+        """Where the relay refuses this device, find out whether it was revoked."""
+        try:
+            yield
+        except AuthError:
+            await self._learn(tally)
+            raise
+
+    async def _exchange(self, tally: Tally) -> None:
+        await self._learn(tally)
+        for _ in range(_ATTEMPTS):
+            await self._pull(tally)
+            if self.cloned:
+                return
+            await self._append_record(self._registrar.owed_rotation, tally)
+            if await self._push(tally):
+                return
+
+    async def _learn(self, tally: Tally) -> None:
+        """Take in the membership records, and what follows from them.
+
+        Raises:
+            RevokedError: this device is no member any more.
+        """
+        await self._roster.pull(self._transport, tally)
+        self._heed(tally)
+
+    def _heed(self, tally: Tally) -> None:
+        self._intake.settle(self.membership, tally)
+        departed = self.membership.departed.get(self.frontier.own)
+        if departed is None:
+            return
+        if departed.by == self.frontier.own:
+            message = "this device has left the vault"
+        else:
+            by = self._registrar.name_of(self.membership, departed.by)
+            message = f"this device was revoked by {by}"
+        raise RevokedError(message, by=departed.by, revoked_ms=departed.revoked_ms)
+
+    async def _append_record(
+        self, make: Callable[[Membership], bytes | None], tally: Tally
+    ) -> None:
+        """Append what *make* says, if anything, on whatever is the newest record.
+
+        Raises:
+            RecordConflictError: others were faster each time.
+        """
+        for attempt in itertools.count(1):
+            record = make(self.membership)
+            if record is None:
+                return
+            try:
+                await self._transport.append_record(record)
+            except RecordConflictError:
+                if attempt == _RECORD_ATTEMPTS:
+                    raise
+                if attempt > 1:
+                    # Somebody's last envelope was passed over, behind a gap perhaps.
+                    self._journal.forget_positions()
+                await self._learn(tally)
+                await self._pull(tally)
+            else:
+                self._roster.take(self.membership.extend(record))
+                return
+
+    async def _announce(self, tally: Tally) -> None:
+        if self.frontier.own in self.membership.departed:
+            return
+        self._intake.settle(self.membership, tally)
+        if self._registrar.may_seal(self.membership):
+            self._outbox.seal_next(self.membership, tally, speak=True)
+            await self._outbox.send_all(self._transport, tally)
+
     async def _pull(self, tally: Tally) -> None:
         await self._check_anchor(tally)
         if self._is_rescan_due():
@@ -210,7 +354,7 @@ class SyncEngine:
         async with _reading(self._transport, after) as stream:
             async for group in _grouped(stream):
                 if not all(offer.is_known_to(self.membership) for offer in group):
-                    await self._roster.pull(self._transport, tally)
+                    await self._learn(tally)
                 self._intake.receive(group, self.membership, tally)
                 if tally.refused > _MAX_REFUSED:
                     tally.alert(RelayMisbehaved("it gives more junk than envelopes"))
@@ -219,8 +363,7 @@ class SyncEngine:
                     await self._inbox.empty(self.membership, tally)
         await self._inbox.empty(self.membership, tally)
         if self.frontier.missing_record is not None:
-            await self._roster.pull(self._transport, tally)
-            self._intake.settle(self.membership)
+            await self._learn(tally)
 
     async def _check_anchor(self, tally: Tally) -> None:
         """Ask for the envelope read last: a relay that was set back has it no more."""
@@ -257,7 +400,9 @@ class SyncEngine:
         """
         try:
             await self._outbox.send_all(self._transport, tally)
-            while self._outbox.seal_next(self.membership, tally):
+            while self._registrar.may_seal(self.membership) and self._outbox.seal_next(
+                self.membership, tally
+            ):
                 await self._outbox.send_all(self._transport, tally)
         except NumberTakenError:
             tally.alert(RelayMisbehaved("the relay says it has another one of ours"))

@@ -16,10 +16,13 @@
     │       ├── UnknownEpoch         sealed in an epoch that is not known here
     │       ├── PreviousMismatch     builds on another envelope than the one we hold
     │       ├── ForkDetected         two envelopes at one number
+    │       ├── AfterTheCut          written after its author was revoked
+    │       ├── StaleEpoch           sealed in an epoch that its author knew to be over
     │       ├── FrontierRegression   its author knew more before
     │       ├── RollbackDetected     the relay gives less than it gave before
     │       ├── Withheld             a peer has it, the relay does not give it
     │       └── CloneDetected        the relay holds more of our own chain than we do
+    ├── RevokedError             this device is no member any more: it stops here
     ├── PairingError             this pairing is over, except for WrongDigits
     │   ├── PairingCodeError         not a pairing code
     │   ├── PairingExpired           too late
@@ -267,6 +270,18 @@ class ForkDetected(FrontierError):
     default_advice = "that device may have been copied: look at `clisk sync status`"
 
 
+class AfterTheCut(FrontierError):
+    """Written by a revoked device behind the last envelope of it that counts."""
+
+    default_advice = "look through what changed lately; that device is no member"
+
+
+class StaleEpoch(FrontierError):
+    """Sealed in an epoch that its author knew to be over: a revoked one may read it."""
+
+    default_advice = "upgrade that device; change what it has stored since"
+
+
 class FrontierRegression(FrontierError):
     """The author says that it knows less than it said before."""
 
@@ -297,6 +312,20 @@ class CloneDetected(FrontierError):
     default_advice = (
         "this vault was restored from a backup or copied: pair it again as a new device"
     )
+
+
+class RevokedError(SyncError):
+    """This device was revoked, or has left. *by* is who signed that, and *when*."""
+
+    default_advice = (
+        "nothing new is read or sent; what is here stays, also what was not sent."
+        " To come back, join as a new device: clisk join"
+    )
+
+    def __init__(self, message: str, *, by: DeviceId, revoked_ms: int) -> None:
+        super().__init__(message)
+        self.by = by
+        self.revoked_ms = revoked_ms
 
 
 class PairingError(SyncError):

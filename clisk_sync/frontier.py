@@ -14,6 +14,7 @@ from typing import Protocol, TypedDict
 from clisk_sync.envelope import Envelope, Header
 from clisk_sync.envelope_content import Claim, Mark
 from clisk_sync.errors import (
+    AfterTheCut,
     CloneDetected,
     ForkDetected,
     FrontierRegression,
@@ -23,6 +24,7 @@ from clisk_sync.errors import (
     PreviousMismatch,
     RecordsWithheld,
     ReplayedEnvelope,
+    StaleEpoch,
     Withheld,
 )
 from clisk_sync.membership import Head, Membership
@@ -181,8 +183,12 @@ class Frontier:
         found: list[PeerError] = [*self._regressions(envelope, claim, history, active)]
         missing = dict(self.missing)
         for device, mark in claim.marks.items():
-            if device not in active:
+            cut = membership.cut(device)
+            if device not in active and cut is None:
                 continue  # its record is missing too, and that is said below
+            if cut is not None and mark.number > cut.number:
+                found.append(_after_cut(device, mark.number, envelope.data))
+                continue
             held = history.hash_of(device, mark.number)
             if held is None and device == self.own:
                 found.append(_cloned(device, mark, envelope.data))
@@ -194,6 +200,7 @@ class Frontier:
                 kept = history.bytes_of(device, mark.number)
                 found.append(_disputed(device, mark.number, kept, envelope.data))
         found.extend(_record_disputes(envelope, claim, membership))
+        found.extend(_stale_epoch(envelope, claim, membership))
         said = Said(self._forward(author, claim, active), envelope.header.number)
         after = replace(self, said={**self.said, author: said}, missing=missing)
         return after.await_records(membership, now_ms=now_ms), found
@@ -319,6 +326,30 @@ def _disputed(
         number=number,
         evidence=_evidence(kept, witness),
     )
+
+
+def _after_cut(device: DeviceId, number: int, witness: bytes) -> AfterTheCut:
+    return AfterTheCut(
+        "another device has taken it in, though its author is revoked",
+        device=device,
+        number=number,
+        evidence=(witness,),
+    )
+
+
+def _stale_epoch(
+    envelope: Envelope, claim: Claim, membership: Membership
+) -> Iterator[StaleEpoch]:
+    """Yield what an author wrote in an epoch that it knew to be over."""
+    height = claim.membership_height
+    if height > membership.head.height:
+        return
+    if envelope.header.epoch < membership.epoch_at(height):
+        yield StaleEpoch(
+            "its author knew of a newer epoch",
+            evidence=(envelope.data,),
+            **_where(envelope.header),
+        )
 
 
 def _cloned(device: DeviceId, mark: Mark, witness: bytes) -> CloneDetected:

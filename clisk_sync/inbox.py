@@ -63,7 +63,10 @@ class Inbox:
         """Return the changes of an envelope; the disk is not believed either."""
         unverified = parse_unverified_envelope(data)
         author = unverified.unverified_header.author
-        envelope = unverified.verify(membership.member(author).public.signing)
+        envelope = unverified.verify(membership.known(author).public.signing)
+        cut = membership.cut(author)
+        if cut is not None and envelope.header.number > cut.number:
+            return []  # its author was revoked while it waited; told by heed_cuts()
         secret = self._vault.epochs.secret(envelope.header.epoch)
         return incoming(author, parse_content(envelope.open(secret), author=author))
 

@@ -10,19 +10,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from clisk_sync.cuts import check_cut, heed_cuts
 from clisk_sync.envelope import (
     Envelope,
+    Header,
     UnverifiedEnvelope,
     parse_unverified_envelope,
 )
 from clisk_sync.envelope_content import Content, parse_content
 from clisk_sync.errors import (
+    AfterTheCut,
     CloneDetected,
     ForeignEnvelope,
     ForkDetected,
     GapError,
     NotAMember,
     PeerError,
+    RecordsWithheld,
     RelayMisbehaved,
     ReplayedEnvelope,
     SyncError,
@@ -44,6 +48,8 @@ from clisk_vault.errors import (
 
 # More changes than this are applied apart, many envelopes together.
 _AT_ONCE: Final = 32
+# Envelopes of revoked devices that are kept as evidence.
+_MAX_QUARANTINED: Final = 64
 _Unreadable: TypeAlias = FormatError | UnsupportedError
 # After these something may stand in the log that was not taken: read it all again.
 _LOSES_SIGHT = (
@@ -76,7 +82,10 @@ class Offered:
         if not isinstance(self.envelope, UnverifiedEnvelope):
             return True
         header = self.envelope.unverified_header
-        return header.author in membership.devices and header.epoch <= membership.epoch
+        known = (
+            header.author in membership.devices or header.author in membership.departed
+        )
+        return known and header.epoch <= membership.epoch
 
 
 class Intake:
@@ -114,16 +123,22 @@ class Intake:
         save_frontier(self._journal.storage, self.frontier, frontier)
         self.frontier = frontier
 
-    def settle(self, membership: Membership) -> None:
-        """Note what *membership* has brought of the records that were missing."""
+    def settle(self, membership: Membership, tally: Tally) -> None:
+        """Note what *membership* has brought: missing records, and cuts."""
         with self._journal.storage.transaction():
             now_ms = self._clock()
-            self.save(self.frontier.await_records(membership, now_ms=now_ms))
+            settled = self.frontier.await_records(membership, now_ms=now_ms)
+            settled, found = heed_cuts(
+                settled, membership, self._journal, now_ms=now_ms
+            )
+            self.save(settled)
+            for each in found:
+                self.note(each, tally)
 
     def note(self, found: SyncError | VaultError, tally: Tally) -> None:
         """Report *found*, and keep the evidence of it."""
         tally.alert(found)
-        if isinstance(found, PeerError):
+        if isinstance(found, PeerError) and self._is_worth_keeping(found):
             self._journal.keep_evidence(found, self._clock())
         if isinstance(found, _LOSES_SIGHT):
             self._journal.set_state(State.RESCAN, 1)
@@ -131,6 +146,12 @@ class Intake:
             isinstance(found, ForkDetected) and found.device == self.frontier.own
         ):
             self._journal.set_state(State.CLONED, 1)
+
+    def _is_worth_keeping(self, found: PeerError) -> bool:
+        """Tell whether there is room: a revoked device may write without end."""
+        if not isinstance(found, AfterTheCut):
+            return True
+        return self._journal.count_evidence(AfterTheCut.__name__) < _MAX_QUARANTINED
 
     def _receive_one(
         self, offer: Offered, membership: Membership, tally: Tally
@@ -142,6 +163,10 @@ class Intake:
         except (PeerError, TamperedError, UnsupportedError) as refused:
             tally.refused += 1
             self.note(refused, tally)
+            if isinstance(refused, UnknownEpoch) and not offer.is_known_to(membership):
+                height = membership.head.height + 1
+                since_ms = self._clock()
+                self.note(RecordsWithheld(height=height, since_ms=since_ms), tally)
         else:
             self._take(offer.position, envelope, membership, tally)
 
@@ -163,16 +188,24 @@ class Intake:
             raise ForeignEnvelope(
                 f"position {offer.position}: an envelope of another vault"
             )
-        member = membership.member(header.author)  # 6.3
+        member = membership.known(header.author)  # 6.3
         envelope = unverified.verify(member.public.signing)  # 6.4
-        self.frontier.check_next(envelope, self._journal)  # 6.5
-        if header.epoch not in self._vault.epochs.numbers():  # 6.6
-            raise UnknownEpoch(
-                "sealed in an epoch whose record the relay does not give",
-                device=header.author,
-                number=header.number,
-            )
+        check_cut(envelope, self.frontier, membership)  # 6.5
+        self.frontier.check_next(envelope, self._journal)
+        self._check_epoch(header, membership)  # 6.6
         return envelope
+
+    def _check_epoch(self, header: Header, membership: Membership) -> None:
+        if header.epoch in self._vault.epochs.numbers():
+            return
+        what = "secret is not here"
+        if header.epoch > membership.epoch:
+            what = "record the relay does not give"
+        raise UnknownEpoch(
+            f"sealed in an epoch whose {what}",
+            device=header.author,
+            number=header.number,
+        )
 
     def _place_again(
         self, position: int, again: ReplayedEnvelope, tally: Tally

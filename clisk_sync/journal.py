@@ -222,6 +222,14 @@ class Journal:
             ),
         )
 
+    def count_evidence(self, kind: str) -> int:
+        """Return how much evidence of one kind is kept."""
+        row = self.storage.one(
+            "SELECT count(*) FROM sync_evidence WHERE kind = ?", (kind,)
+        )
+        assert row is not None
+        return _int(row[0])
+
     def evidence(self) -> list[Evidence]:
         """Return all evidence, oldest first."""
         rows = self.storage.all(

@@ -13,7 +13,7 @@ from clisk_sync.errors import (
     SyncError,
     UnknownVaultError,
 )
-from clisk_sync.founding import unwrap_epochs
+from clisk_sync.founding import open_epochs
 from clisk_sync.journal import Journal, State
 from clisk_sync.membership import Membership
 from clisk_sync.ports import VaultPort
@@ -21,6 +21,7 @@ from clisk_sync.record import parse_unverified_record
 from clisk_sync.report import Tally
 from clisk_sync.transport import VaultTransport
 from clisk_vault.errors import FormatError, TamperedError, VaultError
+from clisk_vault.keys import EpochSecret
 
 
 class Roster:
@@ -56,19 +57,40 @@ class Roster:
         except (PeerError, FormatError, TamperedError) as found:
             self._alert(found, tally)
         else:
-            self.take(membership)
+            try:
+                self.take(membership)
+            except TamperedError as found:
+                self._alert(found, tally)
 
     def take(self, membership: Membership) -> None:
-        """Keep *membership*, which continues the one held, and its new secrets."""
-        held = self._vault.epochs.numbers()
+        """Keep *membership*, which continues the one held, and its new secrets.
+
+        Raises:
+            TamperedError: a secret is not as its record says. The membership is
+                kept all the same: nobody is to write in the epoch before.
+        """
+        secrets, fault = self._new_secrets(membership)
         with self._journal.storage.transaction():
             self._journal.keep_membership(membership)
             self._journal.set_state(State.MET, 1)
-            if any(number not in held for number in membership.epochs):
-                secrets = unwrap_epochs(membership, self._vault.secrets)
-                for number, secret in secrets.items():
-                    self._vault.epochs.add(number, secret)
+            for number, secret in secrets.items():
+                self._vault.epochs.add(number, secret)
         self.membership = membership
+        if fault is not None:
+            raise fault
+
+    def _new_secrets(
+        self, membership: Membership
+    ) -> tuple[dict[int, EpochSecret], TamperedError | None]:
+        held = set(self._vault.epochs.numbers())
+        own = self._vault.secrets.public.id
+        if own not in membership.devices or held >= set(membership.epochs):
+            return {}, None
+        opened, fault = open_epochs(membership, self._vault.secrets)
+        new = {
+            number: secret for number, secret in opened.items() if number not in held
+        }
+        return new, fault
 
     def _alert(self, found: SyncError | VaultError, tally: Tally) -> None:
         tally.alert(found)

@@ -131,7 +131,12 @@ class MemoryVaultTransport:
         vault.members.active(self._device)
         index = vault.members.find(record)
         if index is None:
-            vault.members = admit_record(vault.members, record, author=self._device)
+            vault.members = admit_record(
+                vault.members,
+                record,
+                author=self._device,
+                newest=lambda device: vault.heads.get(device, Head.none()),
+            )
             index = vault.members.count - 1
             self._relay.wake()
         return index

@@ -1,7 +1,8 @@
 """Three devices, a relay, a network that does its worst, and crashes anywhere.
 
-Whatever happens on the way: when the network is well again, all devices are
-equal, and everything is there that a call had returned from.
+Whatever happens on the way: when the network is well again, all members are
+equal, and everything is there that a call had returned from. The tablet may be
+revoked: then the others go on, and what it had not sent is its own.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,7 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from clisk_sync.errors import TransportError
+from clisk_sync.errors import RecordConflictError, RevokedError, TransportError
 from clisk_sync.transport import VaultTransport
 from clisk_vault.ids import ItemId, VaultId
 from clisk_vault.vault import Vault
@@ -35,11 +36,16 @@ LOSSES = ("lost request", "lost answer")
 DISORDERS = ("lost answer", "cut", "stale", "shuffled", "repeated")
 
 devices = st.sampled_from(NAMES)
+stayers = st.sampled_from(NAMES[:2])
 # One fault a sync; its reads are those of the anchor and of the log.
 faults = st.sampled_from(
     [
         {},
-        *({call: fault} for call in ("records", "append") for fault in LOSSES),
+        *(
+            {call: fault}
+            for call in ("records", "append", "append_record")
+            for fault in LOSSES
+        ),
         *({call: fault} for call in ("anchor", "log") for fault in DISORDERS),
     ]
 )
@@ -67,7 +73,13 @@ class BadNetwork:
         return await self.honest.wait(after, timeout_seconds)
 
     async def append_record(self, record: bytes) -> int:
-        return await self.honest.append_record(record)
+        fault = self._fault("append_record")
+        if fault == "lost request":
+            raise TransportError("no answer")
+        index = await self.honest.append_record(record)
+        if fault == "lost answer":
+            raise TransportError("no answer")
+        return index
 
     async def records(self) -> list[bytes]:
         if self._fault("records") in LOSSES:
@@ -111,7 +123,7 @@ class Family(RuleBasedStateMachine):
     def start(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.world = run(self.template.copy(self.folder))
-        self.written: set[str] = set()
+        self.written: dict[str, set[str]] = {name: set() for name in NAMES}
         self.count = 0
         self.networks: dict[str, BadNetwork] = {}
         for name, device in self.world.devices.items():
@@ -130,22 +142,45 @@ class Family(RuleBasedStateMachine):
     def write(self, name: str) -> None:
         title = self._title()
         self._device(name).write(title)
-        self.written.add(title)
+        self.written[name].add(title)
 
     @rule(name=devices)
     def edit(self, name: str) -> None:
         title = self._title()
         self._device(name).vault.edit(self.item, {"title": title})
-        self.written.add(title)
+        self.written[name].add(title)
 
     @rule(name=devices, plan=faults)
     def sync(self, name: str, plan: dict[str, str]) -> None:
         device = self._device(name)
         self.networks[name].begin(plan)
-        with suppress(TransportError):
+        with suppress(TransportError, RevokedError):
             report = run(device.sync())
             for alert in report.alerts:
                 event(f"alert {type(alert).__name__}")
+
+    @rule(name=stayers, plan=faults, statements=st.none() | st.integers(0, 60))
+    def revoke(self, name: str, plan: dict[str, str], statements: int | None) -> None:
+        """Revoke the tablet, or try to; perhaps die on the way."""
+        device, tablet = self._device(name), self._device("tablet").id
+        self.networks[name].begin(plan)
+        dying = (
+            nullcontext()
+            if statements is None
+            else (DyingAfter(device.vault.storage, statements))
+        )
+        with suppress(TransportError, RecordConflictError, CrashError), dying:
+            run(device.engine.revoke(tablet))
+            event("revoked")
+        if statements is not None:
+            device.restart()
+
+    @rule(name=devices, plan=faults)
+    def rotate(self, name: str, plan: dict[str, str]) -> None:
+        """Begin a new epoch, or try to."""
+        self.networks[name].begin(plan)
+        with suppress(TransportError, RecordConflictError, RevokedError):
+            run(self._device(name).engine.rotate())
 
     @rule(name=devices, statements=st.integers(0, 60), plan=faults)
     def crash(self, name: str, statements: int, plan: dict[str, str]) -> None:
@@ -153,11 +188,11 @@ class Family(RuleBasedStateMachine):
         device, title = self._device(name), self._title()
         self.networks[name].begin(plan)
         with (
-            suppress(CrashError, TransportError),
+            suppress(CrashError, TransportError, RevokedError),
             DyingAfter(device.vault.storage, statements),
         ):
             device.write(title)
-            self.written.add(title)
+            self.written[name].add(title)
             run(device.sync())
             event("outlived the crash")
         device.vault.lock()
@@ -183,18 +218,33 @@ class Family(RuleBasedStateMachine):
             self.world.close()
             shutil.rmtree(self.folder)
 
+    def _part_from_the_revoked(self) -> None:
+        """Let every device learn who is a member, and the revoked one be told."""
+        for name in (*NAMES, *NAMES):
+            with suppress(RevokedError):
+                run(self._device(name).sync())
+        tablet = self._device("tablet")
+        if tablet.id in self._device("laptop").engine.membership.departed:
+            with pytest.raises(RevokedError):
+                run(tablet.sync())
+            self.world.devices.pop("tablet").vault.lock()
+
     def _check_all_is_well(self) -> None:
         for network in self.networks.values():
             network.begin({})
+        self._part_from_the_revoked()
         run(self.world.settle())
 
         laptop, *others = self.world.devices.values()
-        assert self.written <= everything(laptop.vault)
+        for name in self.world.devices:
+            assert self.written[name] <= everything(laptop.vault)
         for device in others:
             assert everything(device.vault) == everything(laptop.vault)
             assert device.vault.overviews() == laptop.vault.overviews()
             assert device.vault.view(self.item) == laptop.vault.view(self.item)
         for device in self.world.devices.values():
+            assert device.engine.membership == laptop.engine.membership
+            assert device.vault.epochs.numbers() == laptop.vault.epochs.numbers()
             report = run(device.sync())
             assert (report.alerts, report.pulled, report.pushed) == ((), 0, 0)
             assert device.vault.replica.orphans() == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -47,12 +47,16 @@ class LyingTransport:
         self.on_read: Callable[[Log], Log] = lambda log: log
         self.on_records: Callable[[list[bytes]], list[bytes]] = lambda records: records
         self.on_append: Callable[[bytes], object] = lambda _: None
+        self.before_record: Callable[[], Awaitable[object]] | None = None
         self.sent: list[bytes] = []
 
     async def create(self, genesis: bytes) -> VaultId:
         return await self.honest.create(genesis)
 
     async def append_record(self, record: bytes) -> int:
+        if (happens := self.before_record) is not None:
+            self.before_record = None
+            await happens()
         return await self.honest.append_record(record)
 
     async def records(self) -> list[bytes]:
@@ -225,6 +229,13 @@ class World:
         await phone.sync()
         await laptop.sync()
         return laptop, phone
+
+    async def three(self) -> tuple[Device, Device, Device]:
+        """Return three devices that have heard of each other."""
+        laptop, phone = await self.pair()
+        tablet = await self.join(laptop, "tablet")
+        await self.settle()
+        return laptop, phone, tablet
 
     async def settle(self) -> None:
         """Sync everybody until nothing moves."""
