@@ -455,7 +455,7 @@ def test_a_relay_that_always_says_conflict_is_not_asked_for_ever(
     async def story() -> None:
         laptop, _phone, tablet = await world.three()
 
-        async def refuse(record: bytes) -> int:  # noqa: ARG001
+        async def refuse(record: bytes) -> int:
             raise RecordConflictError("x", code="x", head_number=0, head_hash=b"")
 
         laptop.transport.append_record = refuse  # type: ignore[method-assign]
