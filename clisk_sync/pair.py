@@ -10,13 +10,18 @@ from clisk_sync.errors import (
     RecordConflictError,
     SlotTakenError,
 )
-from clisk_sync.pairing import MemberPairing, Newcomer, NewcomerPairing, Post
+from clisk_sync.pairing import (
+    TYPE_SECONDS,
+    MemberPairing,
+    Newcomer,
+    NewcomerPairing,
+    Post,
+)
 from clisk_sync.pairing_messages import Frontier, Slot
 from clisk_sync.transport import MailboxTransport
 
 KNOCK_SECONDS = 125.0
 ANSWER_SECONDS = 60.0
-TYPE_SECONDS = 600.0
 _APPEND_ATTEMPTS = 5
 
 

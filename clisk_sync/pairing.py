@@ -41,6 +41,8 @@ from clisk_vault.keys import PairingSecret
 from clisk_vault.primitives import Random
 
 TRIES = 3
+# How long the newcomer shows its digits, and how long the member takes them.
+TYPE_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class MemberPairing:
         self._nonce = random(NONCE_BYTES)
         self._hello: Hello | None = None
         self._digits = ""
+        self._type_until_ms = 0
 
     @property
     def newcomer(self) -> Newcomer:
@@ -147,6 +150,7 @@ class MemberPairing:
         self._digits = six_digits(
             self.code, device, theirs=message.nonce, ours=self._nonce
         )
+        self._type_until_ms = self._clock() + round(TYPE_SECONDS * 1000)
         self.state = MemberState.ASKING
         return []
 
@@ -156,9 +160,14 @@ class MemberPairing:
         Raises:
             WrongDigits: try again; says how many tries are left.
             PairingClosed: that was the last try, or there is nothing to confirm.
+            PairingExpired: the newcomer has given up; it is over.
         """
         if self.state is not MemberState.ASKING:
             raise PairingClosed("no device is waiting for its digits")
+        if self._clock() > self._type_until_ms:
+            # It would become a member that was never told so.
+            self.close()
+            raise PairingExpired("the digits were not typed in time")
         self.tries_left -= 1
         plain = "".join(typed.split())
         if not hmac.compare_digest(plain.encode(), self._digits.encode()):

@@ -22,6 +22,7 @@ from clisk_sync.errors import (
 from clisk_sync.founding import add_record, found
 from clisk_sync.membership import Membership
 from clisk_sync.pairing import (
+    TYPE_SECONDS,
     MemberPairing,
     MemberState,
     NewcomerPairing,
@@ -279,6 +280,25 @@ def test_an_expired_code_is_refused_by_both(vault: Vault, phone: DevicePublic) -
     with pytest.raises(PairingExpired):
         slow.receive(post.slot, post.body)
     assert slow.state is MemberState.CLOSED
+
+
+def test_digits_typed_too_late_let_nobody_in(vault: Vault, phone: DevicePublic) -> None:
+    """A newcomer that has given up does not become a member behind one's back."""
+    now = _NOW
+    member = MemberPairing(
+        relay=_RELAY,
+        vault=vault.membership.vault_id,
+        member=vault.secrets.public.id,
+        clock=lambda: now,
+    )
+    newcomer = _newcomer(member.code, phone)
+    _exchange(member, newcomer)
+    now += round(TYPE_SECONDS * 1000) + 1
+
+    with pytest.raises(PairingExpired):
+        member.enter(newcomer.digits)
+
+    assert member.state is MemberState.CLOSED
 
 
 def test_a_code_serves_one_newcomer(vault: Vault, phone: DevicePublic) -> None:
