@@ -201,6 +201,21 @@ def test_the_current_passphrase_is_asked_for(vault: Vault, vault_path: Path) -> 
     unlock(vault_path).lock()
 
 
+def test_no_file_keeps_what_the_old_passphrase_opened(
+    vault: Vault, vault_path: Path
+) -> None:
+    """Whoever takes the files afterwards cannot guess at the old passphrase."""
+    row = vault.storage.one("SELECT sealed FROM header")
+    assert row is not None
+    assert isinstance(row[0], bytes)
+    files = (vault_path, vault_path.with_name(f"{vault_path.name}-wal"))
+    assert any(row[0] in file.read_bytes() for file in files)
+
+    vault.change_passphrase(PASSPHRASE, _NEW)
+
+    assert not any(row[0] in file.read_bytes() for file in files)
+
+
 def test_a_new_profile_below_the_floor_changes_nothing(
     vault: Vault, vault_path: Path
 ) -> None:
