@@ -24,6 +24,7 @@ from clisk_sync.origin import relay_origin
 from clisk_sync.refusals import Code, refuse
 from clisk_sync.relay_answers import (
     HEAD_HEADER,
+    INVITE_HEADER,
     MAX_ANSWER_BYTES,
     Refused,
     parse_answer,
@@ -96,6 +97,7 @@ class HttpRelay:
         *,
         body: bytes = b"",
         token: str = "",
+        invite: str = "",
         wait_seconds: float = 0,
         max_bytes: int = MAX_ANSWER_BYTES,
     ) -> bytes:
@@ -109,6 +111,7 @@ class HttpRelay:
             path,
             body=body,
             token=token,
+            invite=invite,
             wait_seconds=wait_seconds,
             seconds=_CALL_SECONDS,
         ) as incoming:
@@ -122,6 +125,7 @@ class HttpRelay:
         *,
         body: bytes = b"",
         token: str = "",
+        invite: str = "",
         wait_seconds: float = 0,
         seconds: float = _PAGE_SECONDS,
     ) -> AsyncIterator[Incoming]:
@@ -136,6 +140,8 @@ class HttpRelay:
             read=_SILENCE_SECONDS + wait_seconds,
         )
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if invite:
+            headers[INVITE_HEADER] = invite
         with _no_answer():
             async with (
                 asyncio.timeout(seconds + wait_seconds),

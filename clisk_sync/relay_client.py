@@ -7,6 +7,7 @@ until the relay answers; what it answers is parsed strictly and believed by nobo
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -50,6 +51,7 @@ _POLL_PAUSE_SECONDS: Final = 0.5
 _MAX_PAGE_BYTES: Final = 16 << 20
 _MAX_PAGE_ENTRIES: Final = 10_000
 _MAX_RECORDS_BYTES: Final = 32 << 20
+_INVITE: Final = re.compile(r"([0-9a-f]{32})?")
 
 T = TypeVar("T")
 
@@ -67,9 +69,26 @@ class HttpVaultTransport:
     """VaultTransport for one vault and one device, over HTTP."""
 
     def __init__(
-        self, relay: HttpRelay, vault: VaultId, *, device: DeviceId, signing: SigningKey
+        self,
+        relay: HttpRelay,
+        vault: VaultId,
+        *,
+        device: DeviceId,
+        signing: SigningKey,
+        invite: str = "",
     ) -> None:
+        """Name them; *invite* is for a relay that takes new vaults by invitation.
+
+        Raises:
+            CallerError: not what an invitation looks like.
+        """
+        if not _INVITE.fullmatch(invite):
+            raise CallerError(
+                "an invitation is 32 digits and letters a to f",
+                advice="copy it whole, as whoever runs the relay gave it",
+            )
         self._relay = relay
+        self._invite = invite
         self._vault = vault
         self._device = device
         self._signing = signing
@@ -80,7 +99,9 @@ class HttpVaultTransport:
     async def create(self, genesis: bytes) -> VaultId:
         """Bring the vault to the relay."""
         body = await self._relay.retry.run(
-            lambda: self._relay.call("POST", "/v1/vaults", body=genesis)
+            lambda: self._relay.call(
+                "POST", "/v1/vaults", body=genesis, invite=self._invite
+            )
         )
         if parse_answer(Created, body).vault != self._vault.hex():
             raise RelayMisbehaved("the relay made another vault than it was asked for")

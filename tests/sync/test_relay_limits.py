@@ -8,16 +8,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from clisk_sync.errors import RateError, RelayRefused
+from clisk_sync.errors import CallerError, RateError, RelayRefused
+from clisk_sync.http_transport import HttpRelay
 from clisk_sync.relay import Creation, Limits, Rate, make_invite
 from clisk_sync.relay.invites import invite_hash
 from clisk_sync.relay.limits import FullVaults, Gate, TokenBuckets
 from clisk_sync.relay.service import Relay
+from clisk_sync.relay_client import HttpVaultTransport
 from clisk_sync.sequence import SequenceReader, parse_entry
 from clisk_sync.testing import Family
-from tests.sync.relay_kit import Clock, Here, bearer, here, refusal_of
+from tests.sync.relay_kit import ORIGIN, Clock, Here, bearer, here, refusal_of
 
 
 async def _pieces(size: int) -> AsyncIterator[bytes]:
@@ -416,6 +419,36 @@ def test_a_vault_needs_an_invitation_where_one_is_asked_for(tmp_path: Path) -> N
             assert (await create(one, invite)).status_code == 200
             assert (await create(one)).status_code == 200
             assert refusal_of(await create(two, invite)) == "invite-needed"
+
+    asyncio.run(run())
+
+
+def test_a_device_shows_its_invitation(tmp_path: Path) -> None:
+    """By the transport, to the relay that it founds a vault on; a misspelt one, no."""
+    database = tmp_path / "relay.db"
+
+    async def run() -> None:
+        invite = await make_invite(database, days=1)
+        async with here(tmp_path, creation=Creation.INVITE) as there:
+            transport = httpx.ASGITransport(there.app)
+            async with HttpRelay(ORIGIN, connection=transport) as relay:
+
+                def founder(family: Family, invite: str) -> HttpVaultTransport:
+                    secrets = family.founder.secrets
+                    return HttpVaultTransport(
+                        relay,
+                        family.vault,
+                        device=secrets.public.id,
+                        signing=secrets.signing,
+                        invite=invite,
+                    )
+
+                family = Family.found()
+                with pytest.raises(RelayRefused, match="invitation"):
+                    await founder(family, "").create(family.genesis)
+                with pytest.raises(CallerError, match="invitation"):
+                    founder(family, invite[:-1])
+                await founder(family, invite).create(family.genesis)
 
     asyncio.run(run())
 
