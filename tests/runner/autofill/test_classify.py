@@ -297,6 +297,13 @@ _LEFT: dict[str, tuple[FrameFacts, Refusal]] = {
         ),
         Refusal.NOT_A_LOGIN,
     ),
+    "newsletter with a mark for a name": (
+        frame(
+            field("email", "email", autocomplete="username"),
+            headings=("Get our newsletter",),
+        ),
+        Refusal.NOT_A_LOGIN,
+    ),
     "forgotten password": (
         frame(
             field("email", "email", label="Email"),

@@ -26,6 +26,7 @@ _REFUSED: list[tuple[dict[str, Any], Refusal]] = [
     ({"url": "about:blank"}, Refusal.NO_ORIGIN),
     ({"url": "blob:https://example.com/1"}, Refusal.NO_ORIGIN),
     ({"url": "file:///example.com", "origin": "file://"}, Refusal.NO_ORIGIN),
+    ({"url": "https://example.com/", "origin": "https://a.test"}, Refusal.NO_ORIGIN),
     ({"url": "https://example.com@evil.test/"}, Refusal.NO_ORIGIN),
     ({"above": ("https://evil.test",)}, Refusal.CROSS_ORIGIN_FRAME),
     ({"above": (_HERE, "https://evil.test")}, Refusal.CROSS_ORIGIN_FRAME),
