@@ -20,6 +20,7 @@ from clisk_sync.errors import CallerError, QuotaError, RelayRefused, SlotTakenEr
 from clisk_sync.http_transport import HttpRelay
 from clisk_sync.relay import Limits, make_invite, start
 from clisk_sync.relay.store import Brief, Store
+from clisk_sync.relay.store_postgres import PostgresDatabase
 from clisk_sync.relay_client import HttpMailboxTransport
 from clisk_sync.testing import ACCEPTANCE, Acceptance, Author, Family
 from clisk_vault.ids import VaultId
@@ -449,6 +450,19 @@ def test_another_address_is_refused_without_being_quoted(address: str) -> None:
     with pytest.raises(CallerError) as err:
         asyncio.run(Store.open(address))
     assert "planted" not in f"{err.value}{err.value.advice}"
+
+
+def test_a_server_that_may_lose_a_commit_is_refused(
+    shared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With fsync off a crash would take back what devices were told is stored."""
+
+    async def read(_database: object, _work: object) -> str:
+        return "off"
+
+    monkeypatch.setattr(PostgresDatabase, "read", read)
+    with pytest.raises(CallerError, match="fsync off"):
+        asyncio.run(Store.open(shared))
 
 
 def test_a_server_that_is_away_is_named(postgres: Postgres) -> None:
