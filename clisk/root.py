@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "relay": ("relay", "Run a relay, which stores only what it cannot read."),
     "pair": ("pairing", "Let a new device into this vault."),
     "join": ("pairing", "Make this device part of a vault."),
-    "devices": ("devices", "List the devices of this vault."),
+    "devices": ("devices", "List, revoke and rename the devices of this vault."),
     "sync": ("sync", "Exchange news with the other devices now."),
     "konnector": ("konnector", "Run a program that fetches your data from a site."),
     "grants": ("grants", "Say what a konnector may read."),

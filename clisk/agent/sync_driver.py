@@ -150,11 +150,13 @@ class SyncDriver:
             return "(name cannot be read)"
 
     def device_names(self) -> dict[DeviceId, str]:
-        """Return the name of every member."""
-        return {
-            member.id: self.name_of(member)
-            for member in self.membership.devices.values()
-        }
+        """Return the name of everybody that is or was a member."""
+        membership = self.membership
+        members = [
+            *membership.devices.values(),
+            *(each.member for each in membership.departed.values()),
+        ]
+        return {member.id: self.name_of(member) for member in members}
 
     def _signer(self, device: DeviceId) -> VerifyKey | None:
         member = self.membership.devices.get(device)

@@ -1,40 +1,173 @@
-"""devices: who is a member of this vault."""
+"""devices: who is a member of this vault, and who no longer is."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 import click
 
 from clisk import output
 from clisk.commands.options import ask_agent, json_option
+from clisk.errors import CliskError
 from clisk.home import Home
+from clisk.output import count
 from clisk.times import ago, date_and_time
+from clisk.wire import Message
 
 
-@click.command("devices")
+@click.group("devices", invoke_without_command=True)
 @json_option
-@click.pass_obj
-def devices_command(home: Home, as_json: bool) -> None:
+@click.pass_context
+def devices_command(context: click.Context, as_json: bool) -> None:
     """List the devices of this vault, and when each was last heard from.
 
-    Every one of them can read all of it. A device that you do not know is a
-    reason to change what it could read.
+    Every member can read all of the vault. A device that you do not know, or no
+    longer hold, is to be revoked, and what it could read to be changed. Revoked
+    devices stay in the list, with when and by whom.
+
+    \b
+    Examples:
+      clisk devices
+      clisk devices revoke phone
+      clisk devices rename "work laptop"
     """
-    answer = ask_agent(home, "devices")
+    if context.invoked_subcommand is not None:
+        return
+    answer = ask_agent(cast(Home, context.obj), "devices")
     if as_json:
         output.write_json(answer)
         return
-    rows = cast(list[dict[str, Any]], answer["devices"])
     output.write_table(
-        ("NAME", "ID", "MEMBER SINCE", "HEARD FROM"),
+        ("NAME", "ID", "MEMBER SINCE", "ADDED BY", "HEARD FROM", "REVOKED"),
+        [*_member_rows(answer), *_revoked_rows(answer)],
+    )
+
+
+def _member_rows(answer: Message) -> Iterator[tuple[object, ...]]:
+    for row in cast(list[dict[str, Any]], answer["devices"]):
+        founder = row["added_by"] == row["device"]
+        yield (
+            row["name"],
+            row["device"],
+            date_and_time(row["added_ms"]),
+            "founded the vault" if founder else row["added_by_name"],
+            "this device" if row["this"] else ago(row["heard_ms"]),
+            "",
+        )
+
+
+def _revoked_rows(answer: Message) -> Iterator[tuple[object, ...]]:
+    for row in cast(list[dict[str, Any]], answer["revoked"]):
+        left = row["revoked_by"] == row["device"]
+        when = date_and_time(row["revoked_ms"])
+        yield (
+            row["name"],
+            row["device"],
+            date_and_time(row["added_ms"]),
+            "",
+            "this device" if row["this"] else ago(row["heard_ms"]),
+            f"{when}, left" if left else f"{when} by {row['revoked_by_name']}",
+        )
+
+
+@devices_command.command("revoke")
+@click.argument("device", metavar="NAME")
+@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+@json_option
+@click.pass_obj
+def revoke_command(home: Home, device: str, yes: bool, as_json: bool) -> None:
+    """End the membership of a device that is lost, stolen or given away.
+
+    NAME is its name or id. It reads nothing that is written from now on, and
+    nothing that it writes is accepted. What it has read it keeps: so this ends
+    with the list of what to change, worst first. Naming this device itself makes
+    it leave; the last device of a vault cannot.
+
+    \b
+    Examples:
+      clisk devices revoke phone
+      clisk devices revoke 3f9a12c0 --yes --json
+    """
+    found = ask_agent(home, "devices.find", {"device": device})
+    if not yes:
+        _make_sure(found)
+    # The id: a name could have been taken by another device meanwhile.
+    answer = ask_agent(home, "devices.revoke", {"device": found["device"]})
+    if as_json:
+        output.write_json(answer)
+    else:
+        _tell(answer)
+
+
+def _make_sure(found: Message) -> None:
+    from clisk.passphrase_input import ask_line
+
+    if found["this"]:
+        output.say(f"“{found['name']}” is THIS device: it would leave the vault.")
+        output.say("It keeps what it holds, and gets nothing new. Changes that are")
+        output.say("not sent yet are sent first.")
+    else:
+        output.say(f"“{found['name']}” ({found['device']}) will be no member any more.")
+        output.say("It reads nothing new, and nothing that it writes is accepted.")
+        output.say("What it has read it keeps; you will see what to change.")
+    output.say("This cannot be undone; the device can join again as a new one.")
+    advice = "answer yes beforehand: --yes"
+    if ask_line("Revoke it? Type yes: ", advice=advice).casefold() != "yes":
+        raise CliskError("nothing was revoked")
+
+
+def _tell(answer: Message) -> None:
+    if answer["this"]:
+        output.say("this device has left the vault")
+        return
+    items = cast(list[dict[str, Any]], answer["could_read"])
+    output.say(f"revoked: {answer['name']} (epoch {answer['epoch']} has begun)")
+    output.say("")
+    output.say(f"It could read everything until now: {count(len(items), 'item')}.")
+    output.say("Change these, worst first. READ HERE counts reads on this device;")
+    output.say("what the other device read only its own log tells, and that log is")
+    output.say("not here. Take all of them for read, and the first for tried.")
+    output.write_table(
+        ("TYPE", "TITLE", "USERNAME", "READ HERE", "LAST READ HERE", "ID"),
         (
             (
-                row["name"],
-                row["device"],
-                date_and_time(row["added_ms"]),
-                "this device" if row["this"] else ago(row["heard_ms"]),
+                row["type"],
+                f"{row['title']} (in the trash)" if row["trashed"] else row["title"],
+                row["username"],
+                row["reads_here"],
+                ago(row["last_read_here_ms"]),
+                row["item"],
             )
-            for row in rows
+            for row in items
         ),
     )
+
+
+@devices_command.command("rename")
+@click.argument("name", metavar="NEW")
+@json_option
+@click.pass_obj
+def rename_command(home: Home, name: str, as_json: bool) -> None:
+    """Give this device another name. All devices show it; the relay never sees it."""
+    answer = ask_agent(home, "devices.rename", {"name": name})
+    if as_json:
+        output.write_json(answer)
+    else:
+        output.say(f"this device is called {answer['name']} now")
+
+
+@devices_command.command("rotate")
+@json_option
+@click.pass_obj
+def rotate_command(home: Home, as_json: bool) -> None:
+    """Begin a new epoch: what is written from now on has a new secret.
+
+    Every member gets it, nobody else. Revoking does this by itself; this is for
+    whoever fears that the secret leaked while all devices are still trusted.
+    """
+    answer = ask_agent(home, "devices.rotate")
+    if as_json:
+        output.write_json(answer)
+    else:
+        output.say(f"epoch {answer['epoch']} has begun")

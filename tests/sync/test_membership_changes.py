@@ -23,7 +23,7 @@ from clisk_sync.founding import (
 )
 from clisk_sync.membership import Membership
 from clisk_sync.record import parse_unverified_record, sign_record
-from clisk_sync.record_body import EpochPart, RecordBody
+from clisk_sync.record_body import Cut, EpochPart, Kind, RecordBody
 from clisk_sync.transport import NO_HASH
 from clisk_vault.device import DeviceSecrets, enrol
 from clisk_vault.errors import TamperedError
@@ -155,8 +155,13 @@ def test_the_last_member_cannot_be_revoked(four: Family) -> None:
     for name in "bcd":
         four.extend(four.revoke("a", name))
 
-    with pytest.raises(MembershipError):
+    with pytest.raises(MembershipError, match="last member"):
         four.revoke("a", "a")
+    # Nor does a reader believe one who signs it all the same.
+    cut = Cut(four.id("a"), NOTHING.number, NOTHING.hash)
+    forged = four.forge("a", four.rotate("a"), kind=Kind.REVOKE, cut=cut)
+    with pytest.raises(MembershipError, match="last member"):
+        four.membership.extend(forged)
 
 
 def test_one_who_leaves_owes_the_others_a_rotation(four: Family) -> None:

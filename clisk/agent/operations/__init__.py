@@ -14,6 +14,7 @@ _MODULES = (
     "log",
     "log_export",
     "sync",
+    "devices",
     "pairing",
     "joining",
     "konnector",

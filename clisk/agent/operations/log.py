@@ -155,7 +155,7 @@ async def verify(agent: Agent, _caller: Caller, _params: NoParams) -> VerdictAns
     def work(vault: Vault) -> VerdictAnswer:
         # The key of the first head comes from the signed record, not from the log.
         members = driver.membership
-        own = members.member(vault.device_id)
+        own = members.known(vault.device_id)
         peers = [witness(each) for each in members.devices.values() if each != own]
         return _verdict(vault.log.verify(own.public.log, peers=peers))
 

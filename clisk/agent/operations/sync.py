@@ -1,4 +1,4 @@
-"""sync, relay.set, devices: this device among the others."""
+"""sync, relay.set: news out and in."""
 
 from __future__ import annotations
 
@@ -61,45 +61,3 @@ async def set_relay(agent: Agent, _caller: Caller, params: RelayParams) -> Done:
     await agent.sync(lambda driver: driver.use_relay(params.url))
     save_settings(agent.folder, Settings(relay=agent.driver.relay_url))
     return Done()
-
-
-class DeviceLine(Answer):
-    """One member device."""
-
-    device: str
-    name: str
-    added_ms: int
-    added_by: str
-    heard_ms: int | None
-    this: bool
-
-
-class DevicesAnswer(Answer):
-    """All member devices, in the order in which they came."""
-
-    devices: list[DeviceLine]
-
-
-@operation("devices", NoParams, DevicesAnswer)
-async def devices(agent: Agent, _caller: Caller, _params: NoParams) -> DevicesAnswer:
-    """List the devices that belong to the vault."""
-    driver = agent.driver
-    return await agent.thread.run(lambda: _devices(driver))
-
-
-def _devices(driver: SyncDriver) -> DevicesAnswer:
-    heard = driver.engine.heard() if driver.relay_url else {}
-    members = sorted(driver.membership.devices.values(), key=lambda m: m.height)
-    return DevicesAnswer(
-        devices=[
-            DeviceLine(
-                device=member.id.hex(),
-                name=driver.name_of(member),
-                added_ms=member.added_ms,
-                added_by=member.added_by.hex(),
-                heard_ms=heard[member.id].received_ms if member.id in heard else None,
-                this=member.id == driver.vault.device_id,
-            )
-            for member in members
-        ]
-    )

@@ -1,0 +1,250 @@
+"""devices and what can be done with them: find, revoke, rename, rotate."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from clisk.agent.caller import Caller
+from clisk.agent.core import Agent
+from clisk.agent.exposure import Exposed, exposed_items
+from clisk.agent.registry import Answer, NoParams, Params, operation
+from clisk.agent.sync_driver import SyncDriver
+from clisk.errors import CliskError
+from clisk_sync.membership import Departed, Member
+
+_MIN_PREFIX = 6
+
+
+class NoSuchDeviceError(CliskError):
+    """No member is meant."""
+
+    default_advice = "look at: clisk devices"
+
+
+class AmbiguousDeviceError(CliskError):
+    """Several members have that name."""
+
+    default_advice = "use the id that clisk devices shows"
+
+
+class DeviceLine(Answer):
+    """One member device."""
+
+    device: str
+    name: str
+    added_ms: int
+    added_by: str
+    added_by_name: str
+    heard_ms: int | None
+    this: bool
+
+
+class RevokedLine(Answer):
+    """One device that was a member; *last_counted*: its last envelope that counts."""
+
+    device: str
+    name: str
+    added_ms: int
+    heard_ms: int | None
+    revoked_ms: int
+    revoked_by: str
+    revoked_by_name: str
+    last_counted: int
+    this: bool
+
+
+class DevicesAnswer(Answer):
+    """All member devices in the order in which they came, then those revoked."""
+
+    devices: list[DeviceLine]
+    revoked: list[RevokedLine]
+    epoch: int
+
+
+class DeviceParams(Params):
+    """A device's name, or the beginning of its id."""
+
+    device: str = Field(min_length=1)
+
+
+class ExposedLine(Answer):
+    """An item that a revoked device could read. Reads are those on this device."""
+
+    item: str
+    title: str
+    type: str
+    username: str
+    trashed: bool
+    reads_here: int
+    last_read_here_ms: int | None
+
+
+class RevokeAnswer(Answer):
+    """A device that is no member any more, and what it could read, worst first."""
+
+    device: str
+    name: str
+    revoked_ms: int
+    revoked_by: str
+    this: bool
+    epoch: int
+    could_read: list[ExposedLine]
+    its_reads_are_known: bool
+
+
+class RenameParams(Params):
+    """The new name."""
+
+    name: str = Field(min_length=1)
+
+
+class RenameAnswer(Answer):
+    """This device with its new name."""
+
+    device: str
+    name: str
+
+
+class RotateAnswer(Answer):
+    """The epoch that began."""
+
+    epoch: int
+
+
+@operation("devices", NoParams, DevicesAnswer)
+async def devices(agent: Agent, _caller: Caller, _params: NoParams) -> DevicesAnswer:
+    """List the devices that belong to the vault, and those that were revoked."""
+    driver = agent.driver
+    return await agent.thread.run(lambda: _devices(driver))
+
+
+@operation("devices.find", DeviceParams, DeviceLine)
+async def find(agent: Agent, _caller: Caller, params: DeviceParams) -> DeviceLine:
+    """Tell which member a name or the beginning of an id means."""
+    driver = agent.driver
+    return await agent.thread.run(
+        lambda: _line(driver, _resolve(driver, params.device))
+    )
+
+
+@operation("devices.revoke", DeviceParams, RevokeAnswer)
+async def revoke(agent: Agent, _caller: Caller, params: DeviceParams) -> RevokeAnswer:
+    """End the membership of a device, and list what it could read.
+
+    It gets no secret of the new epoch; the relay and all devices refuse what it writes.
+    """
+
+    async def work(driver: SyncDriver) -> RevokeAnswer:
+        member = _resolve(driver, params.device)
+        departed = await driver.engine.revoke(member.id)
+        return _revoked(driver, departed)
+
+    return await agent.sync(work)
+
+
+@operation("devices.rename", RenameParams, RenameAnswer)
+async def rename(agent: Agent, _caller: Caller, params: RenameParams) -> RenameAnswer:
+    """Give this device another name, which all devices will show."""
+
+    async def work(driver: SyncDriver) -> RenameAnswer:
+        await driver.engine.rename(params.name)
+        return RenameAnswer(device=driver.vault.device_id.hex(), name=params.name)
+
+    return await agent.sync(work)
+
+
+@operation("devices.rotate", NoParams, RotateAnswer)
+async def rotate(agent: Agent, _caller: Caller, _params: NoParams) -> RotateAnswer:
+    """Begin a new epoch: what is written from now on is under a new secret."""
+
+    async def work(driver: SyncDriver) -> RotateAnswer:
+        return RotateAnswer(epoch=await driver.engine.rotate())
+
+    return await agent.sync(work)
+
+
+def _resolve(driver: SyncDriver, meant: str) -> Member:
+    """Return the one member that *meant* names; a name as it is comes first.
+
+    Raises:
+        NoSuchDeviceError, AmbiguousDeviceError: none, or several.
+    """
+    members = driver.membership.devices.values()
+    named = [each for each in members if driver.name_of(each) == meant]
+    prefix = meant.lower() if len(meant) >= _MIN_PREFIX else "-"
+    found = named or [each for each in members if each.id.hex().startswith(prefix)]
+    if not found:
+        raise NoSuchDeviceError("no device of this vault has that name or id")
+    if len(found) > 1:
+        raise AmbiguousDeviceError(f"{len(found)} devices have that name")
+    return found[0]
+
+
+def _devices(driver: SyncDriver) -> DevicesAnswer:
+    membership = driver.membership
+    members = sorted(membership.devices.values(), key=lambda m: m.height)
+    departed = sorted(membership.departed.values(), key=lambda d: d.height)
+    return DevicesAnswer(
+        devices=[_line(driver, member) for member in members],
+        revoked=[_revoked_line(driver, each) for each in departed],
+        epoch=membership.epoch,
+    )
+
+
+def _line(driver: SyncDriver, member: Member) -> DeviceLine:
+    return DeviceLine(
+        device=member.id.hex(),
+        name=driver.name_of(member),
+        added_ms=member.added_ms,
+        added_by=member.added_by.hex(),
+        added_by_name=driver.name_of(driver.membership.known(member.added_by)),
+        heard_ms=_heard_ms(driver, member),
+        this=member.id == driver.vault.device_id,
+    )
+
+
+def _revoked_line(driver: SyncDriver, departed: Departed) -> RevokedLine:
+    member = departed.member
+    return RevokedLine(
+        device=member.id.hex(),
+        name=driver.name_of(member),
+        added_ms=member.added_ms,
+        heard_ms=_heard_ms(driver, member),
+        revoked_ms=departed.revoked_ms,
+        revoked_by=departed.by.hex(),
+        revoked_by_name=driver.name_of(driver.membership.known(departed.by)),
+        last_counted=departed.cut.number,
+        this=member.id == driver.vault.device_id,
+    )
+
+
+def _heard_ms(driver: SyncDriver, member: Member) -> int | None:
+    heard = driver.engine.heard() if driver.relay_url else {}
+    return heard[member.id].received_ms if member.id in heard else None
+
+
+def _revoked(driver: SyncDriver, departed: Departed) -> RevokeAnswer:
+    member, this = departed.member, driver.vault.device_id
+    return RevokeAnswer(
+        device=member.id.hex(),
+        name=driver.name_of(member),
+        revoked_ms=departed.revoked_ms,
+        revoked_by=departed.by.hex(),
+        this=member.id == this,
+        epoch=driver.membership.epoch,
+        could_read=[_exposed_line(each) for each in exposed_items(driver.vault)],
+        its_reads_are_known=member.id == this,
+    )
+
+
+def _exposed_line(exposed: Exposed) -> ExposedLine:
+    overview = exposed.overview
+    return ExposedLine(
+        item=overview.item.hex(),
+        title=overview.title,
+        type=overview.type,
+        username=overview.username,
+        trashed=overview.trashed,
+        reads_here=exposed.reads_here,
+        last_read_here_ms=exposed.last_read_ms,
+    )

@@ -1,0 +1,203 @@
+"""Three devices by the command line: renamed, revoked, told so when they return."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from clisk.agent.exposure import rank
+from clisk_vault.access_record import AccessRecord, Outcome, Requester, RequesterKind
+from clisk_vault.ids import DeviceId, ItemId
+from clisk_vault.overview import ItemOverview
+from tests.program.world import Device, Said, device, pair, relay
+
+
+@dataclass(frozen=True)
+class Three:
+    """A laptop, a tablet and a phone of one vault."""
+
+    laptop: Device
+    tablet: Device
+    phone: Device
+
+
+@pytest.fixture(name="three")
+def _three(tmp_path: Path) -> Iterator[Three]:
+    with ExitStack() as stack:
+        url = stack.enter_context(relay(tmp_path / "relay"))
+        names = ("laptop", "tablet", "phone")
+        made = [stack.enter_context(device(tmp_path / name)) for name in names]
+        laptop, tablet, phone = made
+        laptop.init("--name", "laptop", "--relay", url)
+        laptop.ok("add", "note", "Wifi", "--read", "notes=0", given="x")
+        laptop.add_login("Bank", "planted-1")
+        laptop.add_login("GitHub", "planted-2")
+        laptop.ok("get", "GitHub", "-f", "password")
+        for newcomer in (tablet, phone):
+            for said in pair(laptop, newcomer, tmp_path):
+                assert said.code == 0, said
+            if newcomer is tablet:
+                # The kit calls every newcomer a phone.
+                said = tablet.run("devices", "rename", "tablet")
+                assert said == Said(0, "", "this device is called tablet now\n")
+        yield Three(laptop, tablet, phone)
+
+
+def names(one: Device) -> list[str]:
+    return [row["name"] for row in one.ask("devices")["devices"]]
+
+
+@pytest.mark.slow
+def test_a_lost_phone_is_revoked(three: Three) -> None:
+    """From the loss to the list of what to change, and the phone that comes back."""
+    laptop, tablet, phone = three.laptop, three.tablet, three.phone
+    laptop.ok("sync")
+    phone.ok("agent", "stop")  # lost
+
+    # Nobody is revoked by accident.
+    unsure = laptop.run("devices", "revoke", "phone")
+    assert unsure.code == 1
+    assert "phone" in unsure.err
+    assert "hint: answer yes beforehand: --yes" in unsure.err
+    wrong = laptop.run("devices", "revoke", "watch", "--yes")
+    assert wrong == Said(
+        1,
+        "",
+        "error: no device of this vault has that name or id\n"
+        "hint: look at: clisk devices\n",
+    )
+    assert names(laptop) == ["laptop", "tablet", "phone"]
+
+    said = laptop.run("devices", "revoke", "phone", "--yes")
+    assert said.code == 0, said
+    assert "revoked: phone (epoch 2 has begun)" in said.err
+    assert "It could read everything until now: 3 items." in said.err
+    assert "that log is\nnot here" in said.err
+    rows = [line.split("\t") for line in said.out.splitlines()]
+    assert [(row[0], row[1], row[3]) for row in rows] == [
+        ("login", "GitHub", "1"),
+        ("login", "Bank", "0"),
+        ("note", "Wifi", "0"),
+    ]
+
+    # The others go on without it, under a new secret.
+    laptop.ok("edit", "Bank", "--read", "password=0", given="changed-1")
+    laptop.ok("sync")
+    tablet.ok("sync")
+    assert tablet.ok("get", "Bank", "-f", "password") == "changed-1\n"
+    for each in (laptop, tablet):
+        listed = each.ask("devices")
+        assert [row["name"] for row in listed["devices"]] == ["laptop", "tablet"]
+        (gone,) = listed["revoked"]
+        assert (gone["name"], gone["revoked_by_name"]) == ("phone", "laptop")
+        assert listed["epoch"] == 2
+    table = [line.split("\t") for line in tablet.ok("devices").splitlines()]
+    assert [row[0] for row in table] == ["laptop", "tablet", "phone"]
+    assert table[2][5].endswith(" by laptop")
+
+    # The phone returns: told by whom, still with what it had, and no more.
+    phone.unlock()
+    told = phone.run("sync")
+    assert told.code == 1
+    assert told.out == ""
+    first, hint = told.err.splitlines()
+    assert first == "error: this device was revoked by laptop"
+    assert hint.startswith("hint: nothing new is read or sent; ")
+    assert phone.ok("get", "Bank", "-f", "password") == "planted-1\n"
+    phone.add_login("Mine alone", "planted-3")
+    assert phone.run("sync", "--json").code == 1
+    for words in (("devices", "revoke", "laptop", "--yes"), ("devices", "rotate")):
+        refused = phone.run(*words)
+        assert (refused.code, refused.out) == (1, ""), refused
+        assert "was revoked by laptop" in refused.err
+    (own,) = phone.ask("devices")["revoked"]
+    assert own["this"]
+    laptop.ok("sync")
+    assert "Mine alone" not in laptop.ok("list")
+
+
+@pytest.mark.slow
+def test_a_device_leaves_and_the_rest_rotate(three: Three) -> None:
+    """Leaving is named as such; the last of all cannot; a new epoch on demand."""
+    laptop, tablet, phone = three.laptop, three.tablet, three.phone
+    assert laptop.ask("devices", "rotate") == {"epoch": 2}
+
+    left = phone.ask("devices", "revoke", "phone", "--yes")
+    assert (left["this"], left["its_reads_are_known"]) == (True, True)
+    laptop.ok("sync")
+    assert laptop.ask("devices")["epoch"] == 4  # the leaver's is never written in
+    table = [line.split("\t") for line in laptop.ok("devices").splitlines()]
+    assert table[2][5].endswith(", left")
+
+    assert laptop.run("devices", "revoke", "tablet", "--yes").code == 0
+    last = laptop.run("devices", "revoke", "laptop", "--yes")
+    assert last.code == 1
+    assert "revokes the last member" in last.err
+    assert tablet.run("sync").code == 1
+
+
+def test_without_a_relay_the_way_on_is_named(tmp_path: Path) -> None:
+    """One device alone has nobody to tell; it says what to do first."""
+    with device(tmp_path / "alone") as alone:
+        alone.init("--name", "alone")
+        for words in (("rename", "desk"), ("rotate",)):
+            said = alone.run("devices", *words)
+            assert said.code == 1
+            assert "error: no relay is set for this vault" in said.err
+        (row,) = alone.ask("devices")["devices"]
+        assert (row["added_by"], row["added_by_name"]) == (row["device"], "alone")
+        assert "founded the vault" in alone.ok("devices")
+
+
+def _overview(
+    number: int, kind: str, title: str, *, trashed: bool = False
+) -> ItemOverview:
+    return ItemOverview(
+        item=ItemId(bytes([number]) * 16),
+        type=kind,
+        title=title,
+        username="",
+        uris=(),
+        tags=(),
+        folder="",
+        favourite=False,
+        trashed=trashed,
+        conflict=False,
+        changed_ms=0,
+    )
+
+
+def test_the_worst_come_first() -> None:
+    """What opens most, then what is used most; refused reads do not count."""
+    bank, shop = _overview(1, "login", "bank"), _overview(2, "login", "shop")
+    note, odd = _overview(3, "note", "note"), _overview(4, "seen-never", "odd")
+    old, card = _overview(5, "login", "old", trashed=True), _overview(6, "card", "card")
+
+    def read(item: ItemId, outcome: Outcome) -> AccessRecord:
+        return AccessRecord(
+            outcome=outcome,
+            who=Requester(RequesterKind.PERSON, "me", None),
+            item=item,
+            field="password",
+            purpose="test",
+            origin=None,
+            grant=None,
+            device=DeviceId(bytes(16)),
+            time_ms=7,
+        )
+
+    records = [
+        read(shop.item, Outcome.GRANTED),
+        *[read(bank.item, Outcome.REFUSED)] * 3,
+        *[read(note.item, Outcome.GRANTED)] * 9,
+    ]
+
+    ranked = rank([old, odd, note, card, bank, shop], records)
+
+    assert [each.overview for each in ranked] == [shop, bank, card, note, odd, old]
+    assert (ranked[0].reads_here, ranked[0].last_read_ms) == (1, 7)
+    assert (ranked[1].reads_here, ranked[1].last_read_ms) == (0, None)
