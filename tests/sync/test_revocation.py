@@ -574,3 +574,23 @@ def test_a_revocation_outlives_a_crash_at_any_statement(world: World) -> None:
         raise AssertionError("it never got through")
 
     run(story())
+
+
+def test_a_newcomer_reads_what_a_revoked_device_wrote(world: World) -> None:
+    """History counts for those who come later, and no more of it than for others."""
+
+    async def story() -> None:
+        laptop, phone, tablet = await world.three()
+        tablet.write("by the tablet")
+        await tablet.sync()
+        await laptop.engine.revoke(tablet.id)
+        await phone.sync()
+
+        watch = await world.join(phone, "watch")
+        reports = [await watch.sync(), await laptop.sync(), await watch.sync()]
+
+        assert watch.titles() == laptop.titles() == ["by the tablet", "first"]
+        assert watch.vault.epochs.numbers() == [1, 2]
+        assert [report.alerts for report in reports] == [()] * 3
+
+    run(story())
