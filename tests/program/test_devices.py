@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from clisk.agent.exposure import rank
+from clisk.commands.devices import devices_command
+from clisk.home import Home
+from clisk.wire import Message
 from clisk_vault.access_record import AccessRecord, Outcome, Requester, RequesterKind
 from clisk_vault.ids import DeviceId, ItemId
 from clisk_vault.overview import ItemOverview
@@ -151,6 +155,32 @@ def test_without_a_relay_the_way_on_is_named(tmp_path: Path) -> None:
         (row,) = alone.ask("devices")["devices"]
         assert (row["added_by"], row["added_by_name"]) == (row["device"], "alone")
         assert "founded the vault" in alone.ok("devices")
+
+
+@pytest.mark.parametrize(("typed", "done"), [("yes", True), ("", False), ("y", False)])
+@pytest.mark.parametrize("this", [True, False])
+def test_only_a_yes_revokes(
+    monkeypatch: pytest.MonkeyPatch, typed: str, done: bool, this: bool
+) -> None:
+    """The person is asked in plain words; anything but yes leaves all as it was."""
+    asked: list[str] = []
+
+    def answer(_home: object, operation: str, _params: object) -> Message:
+        asked.append(operation)
+        if operation == "devices.find":
+            return {"device": "ab" * 16, "name": "phone", "this": this}
+        return {"name": "phone", "epoch": 2, "this": this, "could_read": []}
+
+    monkeypatch.setattr("clisk.commands.devices.ask_agent", answer)
+    monkeypatch.setattr("clisk.passphrase_input.ask_line", lambda *_, **__: typed)
+    home = Home("/nowhere")
+
+    said = CliRunner().invoke(devices_command, ["revoke", "phone"], obj=home)
+
+    assert asked == ["devices.find", *(["devices.revoke"] if done else [])]
+    assert (said.exception is None) == done
+    assert "cannot be undone" in said.output
+    assert ("THIS device" in said.output) == this
 
 
 def _overview(
