@@ -65,12 +65,13 @@ def stop_command(home: Home, as_json: bool) -> None:
         with AgentClient.connect(home) as agent:
             agent.call("stop")
         _wait_for_end(home)
+        said = "stopped; the vault is closed"
     except AgentAbsentError:
-        pass
+        said = "no agent was running"
     if as_json:
         output.write_json({"agent": False})
     else:
-        output.say("not running")
+        output.say(said)
 
 
 def _wait_for_end(home: Home) -> None:

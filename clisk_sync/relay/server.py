@@ -198,8 +198,8 @@ def _check_host(host: str, origins: Sequence[str], *, allowed: bool) -> None:
     if not allowed:
         raise CallerError(
             "the relay listens on this machine only, unless told otherwise",
-            advice="put a proxy that ends TLS before it, or say"
-            " unsafe_listen_beyond_this_machine",
+            advice="put a proxy that ends TLS before it; only if you know why:"
+            " --listen-beyond-this-machine",
         )
     if not origins:
         raise CallerError(

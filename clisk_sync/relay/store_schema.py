@@ -23,12 +23,17 @@ def prepare(db: Connection) -> None:
     """Bring the schema up to date, all of it or nothing.
 
     Raises:
-        CallerError: the database was written by a newer program.
+        CallerError: the database was written by a newer program, or by another.
     """
     if db.dialect.name == "postgresql":
         # Several processes may start on an empty database at once.
         db.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
     found = _revision(db)
+    if found is None and inspect(db).get_table_names():
+        raise CallerError(
+            "relay database: it holds the tables of another program",
+            advice="name a file that does not exist yet, or an empty database",
+        )
     if found == REVISIONS[-1]:
         return
     if found is not None and found not in REVISIONS:
@@ -45,7 +50,8 @@ def _revision(db: Connection) -> str | None:
         query = text("SELECT version_num FROM alembic_version")
         revision: str | None = db.scalar(query)
         return revision
-    return REVISIONS[0] if inspector.has_table("meta") else None
+    ours = all(inspector.has_table(name) for name in ("meta", "device_head"))
+    return REVISIONS[0] if ours else None
 
 
 def _shown(revision: str) -> str:

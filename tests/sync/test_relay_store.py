@@ -27,6 +27,7 @@ from clisk_sync.relay.store_tables import METADATA
 from clisk_sync.relay.writer import Writer
 from clisk_sync.testing import Author, Family
 from clisk_vault.device import enrol
+from clisk_vault.storage import Storage
 
 _LIMITS = Limits()
 
@@ -339,6 +340,22 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(CallerError, match="revision 9999"):
         asyncio.run(Store.open(tmp_path / "relay.db"))
+
+
+def test_a_vault_file_is_never_made_a_relay(tmp_path: Path) -> None:
+    """A database of another program gets no table of ours."""
+    path = tmp_path / "vault.sqlite"
+    Storage.create(path).close()
+    with sqlite3.connect(path) as db:
+        before = db.execute("SELECT name FROM sqlite_master").fetchall()
+    db.close()
+
+    with pytest.raises(CallerError, match="another program"):
+        asyncio.run(Store.open(path))
+
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT name FROM sqlite_master").fetchall() == before
+    db.close()
 
 
 def _changes(folder: Path) -> list[object]:
