@@ -18,7 +18,7 @@ from clisk_vault.epochs import Epochs
 from clisk_vault.errors import FormatError
 from clisk_vault.folders import Folders
 from clisk_vault.grant_record import Grant, Signer
-from clisk_vault.grants import Grants, GrantState
+from clisk_vault.grants import Grants, GrantState, SpoiltGrant
 from clisk_vault.hlc import Stamp
 from clisk_vault.ids import ITEM_ID_LENGTH, DeviceId, GrantId, ItemId, VaultId
 from clisk_vault.item import TRUE, ItemView
@@ -415,6 +415,10 @@ class Vault:
     def grants(self) -> list[GrantState]:
         """Return every grant, oldest first, revoked ones too."""
         return self._grants.all()
+
+    def spoilt_grants(self) -> list[SpoiltGrant]:
+        """Return what stands where a grant should and allows nothing."""
+        return self._grants.spoilt()
 
     def revoke_grant(self, grant: GrantId) -> None:
         """Take a grant back, for good."""

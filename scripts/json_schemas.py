@@ -19,6 +19,8 @@ from pydantic.json_schema import models_json_schema
 from konnector_runner.schema import manifest_schema
 
 SCHEMAS = Path(__file__).parents[1] / "protocol" / "schemas"
+# These run when they are imported: a program, and Alembic's own script.
+_SCRIPTS = (".__main__", ".store_migrations.env")
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # file: where its models live, and what it describes
 _FILES = {
@@ -32,7 +34,7 @@ def models_in(name: str) -> Iterator[type[BaseModel]]:
     top = importlib.import_module(name)
     inside = pkgutil.walk_packages(getattr(top, "__path__", []), f"{name}.")
     for module_name in [name, *(info.name for info in inside)]:
-        if module_name.endswith("__main__"):
+        if module_name.endswith(_SCRIPTS):
             continue
         for value in vars(importlib.import_module(module_name)).values():
             if (

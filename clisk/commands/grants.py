@@ -47,6 +47,9 @@ def list_command(home: Home, as_json: bool) -> None:
             for row in rows
         ),
     )
+    for spoilt in cast(list[dict[str, Any]], answer["spoilt"]):
+        output.say(f"{spoilt['place']} is no valid grant and allows nothing:")
+        output.say(f"  {spoilt['reason']}")
 
 
 @grants_command.command("add")

@@ -305,3 +305,20 @@ def test_a_vault_is_never_made_over_another(tmp_path: Path) -> None:
         await room.ask("list", caller())
 
     in_a_room(tmp_path, story)
+
+
+def test_a_forged_grant_is_shown_and_allows_nothing(tmp_path: Path) -> None:
+    """What stands in a grant's place and does not verify is told to the person."""
+
+    async def story(room: Room) -> None:
+        place = f"grant.{bytes(16).hex()}"
+        await room.agent.vault(
+            lambda vault: vault._items.write_settings({place: b"forged"})
+        )
+        answer = await room.ask("grants.list", caller())
+        assert answer.grants == []
+        assert [(each.place, bool(each.reason)) for each in answer.spoilt] == [
+            (place, True)
+        ]
+
+    in_a_room(tmp_path, story)

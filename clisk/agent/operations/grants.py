@@ -33,10 +33,18 @@ class GrantLine(Answer):
     state: str
 
 
+class SpoiltLine(Answer):
+    """What stands where a grant should, and allows nothing."""
+
+    place: str
+    reason: str
+
+
 class GrantsAnswer(Answer):
     """All grants, oldest first."""
 
     grants: list[GrantLine]
+    spoilt: list[SpoiltLine]
 
 
 @operation("grants.list", NoParams, GrantsAnswer)
@@ -45,7 +53,13 @@ async def list_grants(agent: Agent, _caller: Caller, _params: NoParams) -> Grant
 
     def work(vault: Vault) -> GrantsAnswer:
         titles = {line.item: line.title for line in vault.overviews()}
-        return GrantsAnswer(grants=[_line(each, titles) for each in vault.grants()])
+        return GrantsAnswer(
+            grants=[_line(each, titles) for each in vault.grants()],
+            spoilt=[
+                SpoiltLine(place=each.field, reason=str(each.error))
+                for each in vault.spoilt_grants()
+            ],
+        )
 
     return await agent.vault(work)
 
