@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, TypeVar
 
 from clisk_sync.envelope import Header, seal_envelope
+from clisk_sync.envelope_content import Mark
 from clisk_sync.errors import (
     AuthError,
     ConflictError,
@@ -22,7 +23,7 @@ from clisk_sync.errors import (
     SlotTakenError,
     UnknownVaultError,
 )
-from clisk_sync.founding import add_record, found
+from clisk_sync.founding import add_record, found, revoke_record
 from clisk_sync.membership import Membership
 from clisk_sync.transport import (
     MAX_MAILBOX_BODY_BYTES,
@@ -314,6 +315,33 @@ async def a_newcomer_belongs_at_once(relay: RelayUnderTest) -> None:
     assert await _read(laptop) == [(1, first), (2, second)]
 
 
+async def a_revocation_names_all_that_stands(relay: RelayUnderTest) -> None:
+    """A cut behind what the device has sent is refused, so nothing stands after it."""
+    family, laptop = await _founded(relay)
+    record, phone = family.add()
+    await laptop.append_record(record)
+    theirs = relay.vault(family.vault, phone.secrets)
+    await theirs.append(phone.write())
+    seen = Mark(phone.number, phone.previous)
+    await theirs.append(phone.write())
+
+    def revoking(newest: Mark) -> bytes:
+        return revoke_record(
+            family.membership,
+            family.founder.secrets,
+            family.epoch_secret,
+            phone.secrets.public.id,
+            newest,
+        )
+
+    await _refused(laptop.append_record(revoking(seen)), RecordConflictError)
+    assert await laptop.records() == [family.genesis, record]
+    revoked = revoking(Mark(phone.number, phone.previous))
+    await laptop.append_record(revoked)
+    assert await laptop.records() == [family.genesis, record, revoked]
+    await _refused(theirs.append(phone.peek()), AuthError)
+
+
 async def what_is_not_signed_right_is_refused(relay: RelayUnderTest) -> None:
     """Junk, changed bytes, another's or another vault's envelope, an unknown epoch."""
     family, transport = await _founded(relay)
@@ -415,6 +443,7 @@ ACCEPTANCE: tuple[Acceptance, ...] = (
     a_broken_chain_is_told_the_head,
     strangers_are_refused,
     a_newcomer_belongs_at_once,
+    a_revocation_names_all_that_stands,
     what_is_not_signed_right_is_refused,
     appends_at_once_leave_no_gap,
     news_wakes_who_waits,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from enum import Enum, auto
 from typing import Any, Final, TypeAlias
 
 from clisk_sync.admission import (
+    Head,
     Members,
     admit_envelope,
     admit_genesis,
@@ -28,7 +29,7 @@ from clisk_sync.relay.settings import Creation, Settings
 from clisk_sync.relay.store import Store, VaultRow
 from clisk_sync.relay.store_append import MembershipMovedError
 from clisk_sync.relay.writer import Writer
-from clisk_vault.ids import VaultId
+from clisk_vault.ids import DeviceId, VaultId
 
 _MAX_MEMBERSHIPS: Final = 1024
 # Membership may move between check and commit; more often than this is a fault.
@@ -167,13 +168,17 @@ class Relay:
             members.active(caller.device)
             if members.count >= self.limits.records:
                 raise refuse(Code.RECORDS_FULL)
-            after = admit_record(members, record, author=caller.device)
+            heads = _Heads(await self.store.heads(caller.vault))
+            after = admit_record(
+                members, record, author=caller.device, newest=heads.newest
+            )
             try:
                 index = await self.store.append_record(
                     caller.vault,
                     after=members.head,
                     record=record,
                     record_hash=after.head,
+                    heads=heads.relied_on,
                 )
             except MembershipMovedError:
                 continue
@@ -316,3 +321,17 @@ class Relay:
         self._memberships.move_to_end(vault)
         while len(self._memberships) > _MAX_MEMBERSHIPS:
             self._memberships.popitem(last=False)
+
+
+class _Heads:
+    """Tells the heads of devices, and remembers which a decision rests on."""
+
+    def __init__(self, heads: Mapping[DeviceId, Head]) -> None:
+        self._heads = heads
+        self.relied_on: dict[DeviceId, Head] = {}
+
+    def newest(self, device: DeviceId) -> Head:
+        """Return the newest envelope of *device*."""
+        head = self._heads.get(device, Head.none())
+        self.relied_on[device] = head
+        return head

@@ -7,7 +7,7 @@ that commits late. A call that returned has been written through to the disk.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from clisk_sync.admission import Admitted
+from clisk_sync.admission import Admitted, Head
 from clisk_sync.errors import CallerError
 from clisk_sync.refusals import Code, refuse
 from clisk_sync.relay.limits import Limits
@@ -32,6 +32,7 @@ from clisk_sync.relay.store_bell import Bell
 from clisk_sync.relay.store_database import Database, SqliteDatabase
 from clisk_sync.relay.store_schema import prepare
 from clisk_sync.relay.store_tables import (
+    HEAD,
     INVITE,
     LOG,
     RECORD,
@@ -41,7 +42,7 @@ from clisk_sync.relay.store_tables import (
     USED,
     VAULT,
 )
-from clisk_vault.ids import RecordHash, VaultId
+from clisk_vault.ids import DeviceId, EnvelopeHash, RecordHash, VaultId
 
 # How much of a page is in memory at a time, for each reader.
 _CHUNK_BYTES: Final = 1 << 20
@@ -156,13 +157,32 @@ class Store:
         ordered = query.order_by(RECORD.c.idx)
         return await self._db.read(lambda db: list(db.scalars(ordered)))
 
+    async def heads(self, vault: VaultId) -> dict[DeviceId, Head]:
+        """Return the newest envelope of each device that has sent one."""
+        query = select(HEAD).where(HEAD.c.vault == vault)
+        return await self._db.read(
+            lambda db: {
+                DeviceId(row.device): Head(row.number, EnvelopeHash(row.hash))
+                for row in db.execute(query)
+            }
+        )
+
     async def append_record(
-        self, vault: VaultId, *, after: RecordHash, record: bytes, record_hash: bytes
+        self,
+        vault: VaultId,
+        *,
+        after: RecordHash,
+        record: bytes,
+        record_hash: bytes,
+        heads: Mapping[DeviceId, Head],
     ) -> int:
-        """Append *record* and return its index, if *after* is still the newest.
+        """Append *record* and return its index, if nothing it rests on has moved.
+
+        It rests on *after*, the newest record, and on *heads*: those envelopes are
+        still the newest of their devices.
 
         Raises:
-            MembershipMovedError: it is not.
+            MembershipMovedError: something has.
         """
 
         def work(db: Connection) -> int:
@@ -171,6 +191,9 @@ class Store:
                 raise refuse(Code.UNKNOWN_VAULT)
             if row.record_head != after:
                 raise MembershipMovedError
+            for device, head in heads.items():
+                if _number_of(db, vault, device) != head.number:
+                    raise MembershipMovedError
             db.execute(
                 insert(RECORD), _record_row(vault, row.records, record_hash, record)
             )
@@ -345,3 +368,8 @@ def _chunks(found: list[tuple[int, int]], most_bytes: int) -> list[tuple[int, in
             piece = 0
         total, piece = total + size, piece + size
     return chunks
+
+
+def _number_of(db: Connection, vault: VaultId, device: DeviceId) -> int:
+    query = select(HEAD.c.number).where(HEAD.c.vault == vault, HEAD.c.device == device)
+    return db.scalar(query) or 0

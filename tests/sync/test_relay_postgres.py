@@ -142,7 +142,7 @@ async def _founded(store: Store, devices: int) -> tuple[Members, list[Author]]:
         record, author = family.add()
         after, members = members.head, members.extend(record)
         await store.append_record(
-            family.vault, after=after, record=record, record_hash=members.head
+            family.vault, after=after, record=record, record_hash=members.head, heads={}
         )
         authors.append(author)
     return members, authors

@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from clisk_sync.admission import Admitted, Members, admit_envelope
+from clisk_sync.admission import Admitted, Head, Members, admit_envelope
 from clisk_sync.errors import CallerError, NumberTakenError, QuotaError, RelayRefused
 from clisk_sync.relay import Limits
 from clisk_sync.relay.news import News
@@ -27,6 +27,7 @@ from clisk_sync.relay.store_tables import METADATA
 from clisk_sync.relay.writer import Writer
 from clisk_sync.testing import Author, Family
 from clisk_vault.device import enrol
+from clisk_vault.ids import DeviceId
 from clisk_vault.storage import Storage
 
 _LIMITS = Limits()
@@ -112,6 +113,7 @@ def test_one_refusal_does_not_spoil_a_batch(tmp_path: Path) -> None:
             after=other_members.head,
             record=record,
             record_hash=other_members.extend(record).head,
+            heads={},
         )
         results = await store.append(
             [first, forked, large, moved], limits=Limits(vault_bytes=20_000), at=0
@@ -121,6 +123,31 @@ def test_one_refusal_does_not_spoil_a_batch(tmp_path: Path) -> None:
         assert isinstance(results[2], QuotaError)
         assert isinstance(results[3], MembershipMovedError)
         assert len(await _log(store, family)) == 1
+
+    _run(tmp_path, test)
+
+
+def test_a_record_rests_on_the_heads_it_was_checked_against(tmp_path: Path) -> None:
+    """An envelope that came between the check and the append is not overlooked."""
+
+    async def test(store: Store) -> None:
+        family, members = await _founded(store)
+        founder = family.founder.secrets.public.id
+        await store.append([_admit(members, family.founder)], limits=Limits(), at=0)
+        record = family.record_adding(enrol()[0])
+
+        async def append(heads: dict[DeviceId, Head]) -> int:
+            return await store.append_record(
+                family.vault,
+                after=members.head,
+                record=record,
+                record_hash=members.extend(record).head,
+                heads=heads,
+            )
+
+        with pytest.raises(MembershipMovedError):
+            await append({founder: Head.none()})
+        assert await append(await store.heads(family.vault)) == 1
 
     _run(tmp_path, test)
 
@@ -138,6 +165,7 @@ def test_of_two_records_at_once_one_is_told_of_the_other(tmp_path: Path) -> None
                 after=members.head,
                 record=record,
                 record_hash=members.extend(record).head,
+                heads={},
             )
 
         assert await append(first) == 1
@@ -161,7 +189,11 @@ def test_many_writers_leave_no_gap_and_readers_skip_nothing(tmp_path: Path) -> N
             after = members.head
             members = members.extend(record)
             await store.append_record(
-                family.vault, after=after, record=record, record_hash=members.head
+                family.vault,
+                after=after,
+                record=record,
+                record_hash=members.head,
+                heads={},
             )
             authors.append(author)
         writer = Writer(store, _LIMITS, lambda _: None)
