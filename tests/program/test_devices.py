@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from clisk.agent.exposure import rank
-from clisk.commands.devices import devices_command
 from clisk.home import Home
+from clisk.root import clisk
 from clisk.wire import Message
 from clisk_vault.access_record import AccessRecord, Outcome, Requester, RequesterKind
 from clisk_vault.ids import DeviceId, ItemId
@@ -175,7 +175,9 @@ def test_only_a_yes_revokes(
     monkeypatch.setattr("clisk.passphrase_input.ask_line", lambda *_, **__: typed)
     home = Home("/nowhere")
 
-    said = CliRunner().invoke(devices_command, ["revoke", "phone"], obj=home)
+    said = CliRunner().invoke(
+        clisk, ["--home", home.folder, "devices", "revoke", "phone"]
+    )
 
     assert asked == ["devices.find", *(["devices.revoke"] if done else [])]
     assert (said.exception is None) == done
