@@ -22,7 +22,7 @@ $(STAMP): requirements.lock pyproject.toml $(wildcard scripts/setup_* \
 	bash scripts/setup_go.sh
 	touch $@
 
-# Under a minute: what to run before each commit.
+# What to run before each commit: all but what is slow or needs a browser or Go.
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
