@@ -54,12 +54,16 @@ COMMON_FIELDS = (
     FieldSpec("reprompt", "ask for the passphrase again"),
     FieldSpec("created", "created"),
     FieldSpec("changed", "changed"),
+    FieldSpec("used", "last used"),
+    FieldSpec("expires", "expires"),
+    FieldSpec("category", "what its source calls this kind of item"),
     FieldSpec("origin", "imported from"),
 )
 
 _LOGIN = (
     FieldSpec("username", "user name"),
     _secret("password", "password"),
+    FieldSpec("password_changed", "password changed"),
     _secret("totp", "one-time code seed"),
 )
 
@@ -69,7 +73,9 @@ _CARD = (
     _secret("card.number", "card number"),
     FieldSpec("card.exp_month", "expiry month"),
     FieldSpec("card.exp_year", "expiry year"),
+    FieldSpec("card.valid_from", "valid from"),
     _secret("card.code", "security code"),
+    _secret("card.pin", "PIN"),
 )
 
 _IDENTITY = (
@@ -77,6 +83,8 @@ _IDENTITY = (
     FieldSpec("identity.first_name", "first name"),
     FieldSpec("identity.middle_name", "middle name"),
     FieldSpec("identity.last_name", "last name"),
+    FieldSpec("identity.full_name", "full name"),
+    FieldSpec("identity.birth_date", "date of birth"),
     FieldSpec("identity.address1", "address, line 1"),
     FieldSpec("identity.address2", "address, line 2"),
     FieldSpec("identity.address3", "address, line 3"),
@@ -97,6 +105,9 @@ _SSH_KEY = (
     _secret("ssh.private_key", "private key"),
     FieldSpec("ssh.public_key", "public key"),
     FieldSpec("ssh.fingerprint", "fingerprint"),
+    FieldSpec("ssh.key_type", "kind of key"),
+    FieldSpec("ssh.comment", "comment"),
+    _secret("ssh.passphrase", "passphrase of the private key"),
 )
 
 ITEM_TYPES = {
@@ -107,6 +118,7 @@ ITEM_TYPES = {
         ItemType("card", "card", _CARD),
         ItemType("identity", "identity", _IDENTITY),
         ItemType("ssh-key", "SSH key", _SSH_KEY),
+        ItemType("passkey", "passkey", ()),
     )
 }
 
@@ -116,6 +128,7 @@ ELEMENTS = {
     "uri": (
         FieldSpec("value", "address"),
         FieldSpec("match", "how the address is matched"),
+        FieldSpec("label", "what the address is called"),
     ),
     "tag": (FieldSpec("name", "tag"),),
     "custom": (
@@ -123,10 +136,14 @@ ELEMENTS = {
         FieldSpec("kind", "text, hidden, boolean or linked"),
         FieldSpec("value", "value of a text, boolean or linked field"),
         _secret("hidden", "value of a hidden field"),
+        FieldSpec("format", "how the value is spelled: date, email, totp, ..."),
+        FieldSpec("section", "the heading that the field stands under"),
+        FieldSpec("key", "what the source calls the field"),
     ),
     "history": (
-        _secret("password", "an earlier password"),
+        _secret("password", "an earlier value, mostly a password"),
         FieldSpec("used", "when it was last used"),
+        FieldSpec("field", "the field that had it, where not the password"),
     ),
     "passkey": (
         FieldSpec("credential_id", "credential id"),
@@ -141,13 +158,28 @@ ELEMENTS = {
         FieldSpec("user_display_name", "name shown"),
         FieldSpec("counter", "signature counter"),
         FieldSpec("discoverable", "discoverable"),
+        FieldSpec("flags", "backup flags"),
         FieldSpec("created", "created"),
+        _secret("extensions", "data of FIDO2 extensions"),
+    ),
+    "attachment": (
+        FieldSpec("name", "file name"),
+        FieldSpec("size", "size in bytes"),
+        FieldSpec("media_type", "media type"),
+        FieldSpec("created", "created"),
+        FieldSpec("blob", "where its chunks are"),
+        _secret("content", "what opens its chunks"),
     ),
     "extra": (
         FieldSpec("source", "where it came from"),
         _secret("data", "what had no place of its own, word for word"),
     ),
 }
+# A document with these is no item but a chunk of an attachment (attachment.py).
+CHUNK_FIELDS = (
+    _secret("chunk", "a part of an attachment"),
+    FieldSpec("chunk.of", "the item that it belongs to"),
+)
 CUSTOM_KINDS = ("text", "hidden", "boolean", "linked")
 URI_MATCHES = ("domain", "host", "starts-with", "exact", "regex", "never")
 
@@ -155,7 +187,11 @@ _ELEMENT_ID_BYTES = 4
 _ELEMENT_ID_DIGITS = frozenset("0123456789abcdef")
 _SECRET_BY_NAME = {
     spec.name: spec.secret
-    for specs in (COMMON_FIELDS, *(kind.fields for kind in ITEM_TYPES.values()))
+    for specs in (
+        COMMON_FIELDS,
+        CHUNK_FIELDS,
+        *(kind.fields for kind in ITEM_TYPES.values()),
+    )
     for spec in specs
 }
 _SECRET_BY_PART = {

@@ -91,6 +91,12 @@ class FieldKey(SecretBytes):
     __slots__ = ()
 
 
+class ContentKey(SecretBytes):
+    """Opens the chunks of one attachment; random, kept in a sealed field."""
+
+    __slots__ = ()
+
+
 class EnvelopeKey(SecretBytes):
     """Key of one epoch's envelopes."""
 

@@ -31,6 +31,8 @@ class Label(bytes, Enum):
     EPOCH_COMMITMENT = b"clisk/1/epoch-commitment"
     # items and grants
     FIELD = b"clisk/1/field"
+    CHUNK = b"clisk/1/chunk"
+    CHUNK_ID = b"clisk/1/chunk-id"
     GRANT = b"clisk/1/grant"
     IMPORT_KEY = b"clisk/1/import-key"
     # access log

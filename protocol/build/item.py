@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from protocol.build.change import END_OF_TIME, NOON, A, B, C, stamp
 from protocol.build.common import Cases, Json, Randomness, cases, cbor, flipped
+from protocol.build.item_attachments import attachments, purges
 from protocol.build.item_changes import applied, changes
 from protocol.build.suite import derive, encrypt0
 
@@ -19,6 +20,8 @@ def build() -> None:
         applied(write)
         _views(write)
         _seals(write)
+        attachments(write)
+        purges(write)
 
 
 def _stamps(write: Cases) -> None:
@@ -89,6 +92,25 @@ def _entries(write: Cases) -> None:
     fine("secret", "a secret field is bytes", f"password/{good}", raw=b"\x82\x01\x40")
     fine("removed", "empty bytes remove any field", f"title/{good}", raw=b"")
     fine("element", "one part of one element", f"uri.0a1b2c3d.value/{good}", text="x")
+    for name, field in (
+        ("pin", "card.pin"),
+        ("passphrase", "ssh.passphrase"),
+        ("extensions", "passkey.0a1b2c3d.extensions"),
+        ("content", "attachment.0a1b2c3d.content"),
+        ("chunk", "chunk"),
+    ):
+        key = f"{field}/{good}"
+        fine(f"secret_{name}", f"{field} is secret", key, raw=b"\x82\x01\x40")
+        case(f"clear_{name}", f"{field} as text", key, text="x")
+    for name, field in (
+        ("birth_date", "identity.birth_date"),
+        ("format", "custom.0a1b2c3d.format"),
+        ("blob", "attachment.0a1b2c3d.blob"),
+        ("chunk_of", "chunk.of"),
+    ):
+        key = f"{field}/{good}"
+        fine(f"text_{name}", f"{field} is clear", key, text="x")
+        case(f"sealed_{name}", f"{field} as bytes", key, raw=b"\x01")
     fine("unknown", "an unlisted field is kept", f"later.thing/{good}", raw=b"\x01")
     seen = f"title~seen/{good}"
     fine("seen", "the versions that were seen", seen, text=stamp(B))

@@ -10,6 +10,7 @@ import pytest
 from clisk_vault.entry import check_field
 from clisk_vault.errors import CallerError
 from clisk_vault.item_types import (
+    CHUNK_FIELDS,
     COMMON_FIELDS,
     ELEMENTS,
     ITEM_TYPES,
@@ -49,6 +50,7 @@ def _rows() -> Iterator[tuple[str, bool, bool]]:
 def _specs() -> dict[str, bool]:
     plain: list[FieldSpec] = [
         *COMMON_FIELDS,
+        *CHUNK_FIELDS,
         *(spec for kind in ITEM_TYPES.values() for spec in kind.fields),
     ]
     found = {spec.name: spec.secret for spec in plain}

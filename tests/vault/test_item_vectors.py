@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clisk_vault import change_chunk
+from clisk_vault import attachment, change_chunk, purge
 from clisk_vault.document import Applied, EntryDocument, Orphan, new_actor
 from clisk_vault.entry import EntryValue, check_entries
 from clisk_vault.errors import EquivocationError
@@ -87,6 +87,37 @@ def _seal(case: Vector) -> None:
     check_cddl(place.context(case["epoch"]), page="item", rule="field-context")
 
 
+def _attachment(case: Vector) -> None:
+    content = attachment.parse_content(SecretText(case["content"]))
+    place = attachment.BlobPlace(
+        VaultId(case.raw("vault")), ItemId(case.raw("item")), case.raw("blob")
+    )
+    chunks = [bytes.fromhex(chunk) for chunk in case["chunks"]]
+    data = attachment.join_chunks(chunks, content, place)
+    assert data == case.raw("data")
+    assert content.chunks == len(chunks)
+    assert attachment.spell_content(content) == SecretText(case["content"])
+    for number, document in enumerate(case["documents"]):
+        assert attachment.chunk_id(place.blob, number).hex() == document
+    context = place.context(0, content.chunks)
+    check_cddl(context, page="item", rule="chunk-context")
+
+
+def _purge(case: Vector) -> None:
+    item = ItemId(bytes(15) + b"\1")
+    writer = DeviceId(b"w" * 16)
+    settings = ItemView.from_entries(
+        {
+            f"{purge.purge_field(item)}/{Stamp(1, at, writer)}": text or b""
+            for at, text in enumerate(case["purges"])
+        }
+    )
+    seen = purge.seen_by_purges(settings, item)
+    copy = [parse_stamp(text) for text in case["copy"]]
+    assert (seen is not None) is case["purged"]
+    assert (seen is not None and purge.covers(seen, copy)) is case["forgotten"]
+
+
 _KINDS: dict[str, Any] = {
     "stamp": _stamp,
     "entry": _entry,
@@ -94,6 +125,8 @@ _KINDS: dict[str, Any] = {
     "apply": _apply,
     "view": _view,
     "seal": _seal,
+    "attachment": _attachment,
+    "purge": _purge,
 }
 
 

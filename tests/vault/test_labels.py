@@ -38,7 +38,7 @@ def test_no_label_ends_where_another_goes_on() -> None:
     """HKDF's info is label, zero byte, context: no label may hold that byte."""
     assert not any(b"\0" in each.value for each in Label)
     # Commitments join the label to what follows without a byte between.
-    joined = [Label.PAIRING_COMMITMENT, Label.DEVICE_ID]
+    joined = [Label.PAIRING_COMMITMENT, Label.DEVICE_ID, Label.CHUNK_ID]
     for one, other in permutations(Label, 2):
         if one in joined:
             assert not other.value.startswith(one.value)
