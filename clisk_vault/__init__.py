@@ -9,6 +9,7 @@ from clisk_vault.access_record import (
     Outcome,
     Requester,
     RequesterKind,
+    Use,
 )
 from clisk_vault.device import DevicePublic, DeviceSecrets, enrol
 from clisk_vault.draft import Edit, FieldValue, ItemDraft, elements
@@ -77,6 +78,7 @@ __all__ = [
     "StoreError",
     "UnsupportedError",
     "UntrustedInputError",
+    "Use",
     "Vault",
     "VaultError",
     "VaultHeader",

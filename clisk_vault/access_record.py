@@ -27,7 +27,18 @@ MAX_TEXT_CHARS = 512
 MAX_CONTENT_BYTES = 4094  # with two bytes of length: 16 buckets of 256
 _MAX_TIME_MS = (1 << 48) - 1
 
-_OUTCOME, _WHO, _ITEM, _FIELD, _PURPOSE, _ORIGIN, _GRANT, _DEVICE, _TIME = range(1, 10)
+(
+    _OUTCOME,
+    _WHO,
+    _ITEM,
+    _FIELD,
+    _PURPOSE,
+    _ORIGIN,
+    _GRANT,
+    _DEVICE,
+    _TIME,
+    _USE,
+) = range(1, 11)
 _KIND, _NAME, _DIGEST = range(1, 4)
 
 
@@ -48,6 +59,53 @@ class RequesterKind(IntEnum):
     KONNECTOR = 4
     EXPORT = 5
     RECOVERY = 6
+    VAULT = 7
+    """The program by itself, with nobody asking: a check that runs by the clock."""
+
+
+class Use(IntEnum):
+    """What is done with the value: protocol/access-log.md §6.1 says each in words."""
+
+    SHOW = 1
+    COPY = 2
+    TOTP = 3
+    FILL = 4
+    HAND_OVER = 5
+    HISTORY = 6
+    COMPARE = 7
+    EXPORT = 8
+    BACKUP = 9
+    GIT_CREDENTIAL = 10
+    DOCKER_CREDENTIAL = 11
+    SSH_SIGN = 12
+    INJECT = 13
+    HEALTH = 14
+    DUPLICATES = 15
+    OPEN_LOG = 16
+    RECOVERY = 17
+    ATTACHMENT = 18
+    PASSKEY_SIGN = 19
+    EDIT = 20
+
+    @property
+    def word(self) -> str:
+        """Return how it is written in lists and filters: `git-credential`."""
+        return self.name.lower().replace("_", "-")
+
+    @classmethod
+    def of(cls, word: str) -> Use:
+        """Return the use that *word* names.
+
+        Raises:
+            CallerError: it names none.
+        """
+        for use in cls:
+            if use.word == word:
+                return use
+        raise CallerError(
+            "no such use of a value",
+            advice=f"one of: {', '.join(use.word for use in cls)}",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +130,7 @@ class AccessRecord:
     field: str | None = None
     origin: str | None = None
     grant: GrantId | None = None
+    use: Use = Use.SHOW
 
     def __post_init__(self) -> None:
         """Refuse what would not be read back.
@@ -102,6 +161,7 @@ class AccessRecord:
             "digest": _hex(self.who.digest),
             "item": _hex(self.item),
             "field": self.field,
+            "use": self.use.word,
             "purpose": self.purpose,
             "origin": self.origin,
             "grant": _hex(self.grant),
@@ -130,7 +190,7 @@ class LogMark:
 
 
 Content: TypeAlias = AccessRecord | LogMark
-_Known = TypeVar("_Known", Outcome, RequesterKind)
+_Known = TypeVar("_Known", Outcome, RequesterKind, Use)
 
 
 def encode_content(content: Content) -> bytes:
@@ -156,6 +216,7 @@ def encode_content(content: Content) -> bytes:
         _GRANT: content.grant,
         _DEVICE: content.device,
         _TIME: content.time_ms,
+        _USE: int(content.use),
     }
     data = cbor.encode(_present(value))
     if len(data) > MAX_CONTENT_BYTES:
@@ -168,7 +229,7 @@ def parse_content(data: bytes) -> Content:
 
     Raises:
         FormatError: not a record or a mark, or not its one spelling.
-        UnsupportedError: an outcome or a kind of requester not known here.
+        UnsupportedError: an outcome, a kind of requester or a use not known here.
 
     Spec: protocol/access-log.md §6. Vectors: access-log/content/.
     """
@@ -194,7 +255,14 @@ def _parse_access(value: cbor.Value, what: str) -> AccessRecord:
     fields: dict[int, Any] = dict(
         cbor.expect_map(
             value,
-            {_OUTCOME: int, _WHO: dict, _PURPOSE: str, _DEVICE: bytes, _TIME: int},
+            {
+                _OUTCOME: int,
+                _WHO: dict,
+                _PURPOSE: str,
+                _DEVICE: bytes,
+                _TIME: int,
+                _USE: int,
+            },
             optional={_ITEM: bytes, _FIELD: str, _ORIGIN: str, _GRANT: bytes},
             what=what,
         )
@@ -221,6 +289,7 @@ def _parse_access(value: cbor.Value, what: str) -> AccessRecord:
         field=fields.get(_FIELD),
         origin=fields.get(_ORIGIN),
         grant=fields.get(_GRANT),
+        use=_known(Use, fields[_USE], "use"),
     )
 
 

@@ -16,6 +16,7 @@ from clisk_vault.access_record import (
     Outcome,
     Requester,
     RequesterKind,
+    Use,
 )
 from clisk_vault.errors import CallerError, LogDamagedError, ReadRefused, StoreError
 from clisk_vault.log_bundle import BundleFacts, LogKeys, runs
@@ -91,7 +92,12 @@ def _open(
     requester = Requester(RequesterKind.EXPORT, who)
     records = [
         AccessRecord(
-            Outcome.GRANTED, requester, purpose, session.device_id, session.clock()
+            Outcome.GRANTED,
+            requester,
+            purpose,
+            session.device_id,
+            session.clock(),
+            use=Use.OPEN_LOG,
         )
         for purpose in _purposes(wanted)
     ]

@@ -6,20 +6,24 @@ then open the seal. What cannot be recorded is not read.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import islice
+from typing import Protocol, TypeAlias
 
 from clisk_vault.access_record import (
     AccessRecord,
     Outcome,
     Requester,
     RequesterKind,
+    Use,
 )
 from clisk_vault.entry import value_key
 from clisk_vault.epochs import Epochs
 from clisk_vault.errors import (
     CallerError,
     FormatError,
+    LockedError,
     ReadRefused,
     StoreError,
     VaultError,
@@ -30,6 +34,7 @@ from clisk_vault.hlc import Stamp
 from clisk_vault.ids import GrantId, ItemId
 from clisk_vault.item_store import SETTINGS, ItemStore, StoredItem
 from clisk_vault.keys import SecretText
+from clisk_vault.log_walk import MAX_GROUP
 from clisk_vault.session import Session
 from clisk_vault.versions import FieldView, Version
 
@@ -45,6 +50,21 @@ class ReadRequest:
     origin: str | None = None
     version: Stamp | None = None
     """An earlier version of the field; None: the current one."""
+    use: Use | None = None
+    """What is done with it; None: what the rest of the request implies."""
+
+    @property
+    def recorded_use(self) -> Use:
+        """What the record says of the use."""
+        if self.use is not None:
+            return self.use
+        if self.who.kind is RequesterKind.KONNECTOR:
+            return Use.HAND_OVER if self.origin is None else Use.FILL
+        return Use.SHOW if self.version is None else Use.HISTORY
+
+
+Answer: TypeAlias = "SecretText | VaultError"
+"""What one of many requests came to."""
 
 
 class Recorder(Protocol):
@@ -55,6 +75,9 @@ class Recorder(Protocol):
 
         Outside of a transaction it is on disk when this returns.
         """
+
+    def append_many(self, records: Sequence[AccessRecord]) -> range:
+        """Add *records* and return their indexes; all or none, as append()."""
 
 
 class Reader:
@@ -99,6 +122,66 @@ class Reader:
         except VaultError:
             self._record(request, Outcome.FAILED, grant)
             raise
+
+    def reveal_many(self, requests: Iterable[ReadRequest]) -> Iterator[Answer]:
+        """Yield what each request comes to, in order: a value, or why there is none.
+
+        For what one action reads at once: an export, a check of all passwords. The
+        records of 64 requests become durable together, under one head, before the
+        first of the 64 seals is opened; what nobody goes on to ask for is not read.
+
+        Raises:
+            ReadRefused: the records could not be written; nothing more is read.
+            LockedError, CallerError: as reveal().
+        """
+        waiting = iter(requests)
+        while group := list(islice(waiting, MAX_GROUP)):
+            yield from self._reveal_group(group)
+
+    def _reveal_group(self, group: Sequence[ReadRequest]) -> list[Answer]:
+        if self._session.storage.in_transaction:
+            raise CallerError("reveal: within a transaction")
+        judged = [self._judge_one(request) for request in group]
+        records = [
+            self._make_record(
+                request,
+                Outcome.REFUSED if isinstance(found, ReadRefused) else Outcome.GRANTED,
+                None if isinstance(found, ReadRefused) else found[2],
+            )
+            for request, found in zip(group, judged, strict=True)
+        ]
+        self._write(records)
+        return [
+            found
+            if isinstance(found, ReadRefused)
+            else self._open_or_say(request, *found)
+            for request, found in zip(group, judged, strict=True)
+        ]
+
+    def _judge_one(
+        self, request: ReadRequest
+    ) -> tuple[StoredItem, Version, GrantId | None] | ReadRefused:
+        try:
+            stored, version = self._find(request)
+            grant = self._judge(request, secret=version.secret)
+        except ReadRefused as refused:
+            return refused
+        return stored, version, grant
+
+    def _open_or_say(
+        self,
+        request: ReadRequest,
+        stored: StoredItem,
+        version: Version,
+        grant: GrantId | None,
+    ) -> Answer:
+        try:
+            return self._open(request, stored, version)
+        except LockedError:
+            raise
+        except VaultError as err:
+            self._record(request, Outcome.FAILED, grant)
+            return err
 
     def _find(self, request: ReadRequest) -> tuple[StoredItem, Version]:
         if request.item == SETTINGS:
@@ -155,10 +238,15 @@ class Reader:
         Raises:
             ReadRefused: it could not be written; nothing may be read.
         """
+        self._write([self._make_record(request, outcome, grant)])
+
+    def _make_record(
+        self, request: ReadRequest, outcome: Outcome, grant: GrantId | None
+    ) -> AccessRecord:
         field = request.field
         if request.version is not None:
             field = value_key(field, request.version)
-        record = AccessRecord(
+        return AccessRecord(
             outcome,
             request.who,
             request.purpose,
@@ -168,9 +256,15 @@ class Reader:
             field=field,
             origin=request.origin,
             grant=grant,
+            use=request.recorded_use,
         )
+
+    def _write(self, records: Sequence[AccessRecord]) -> None:
         try:
-            self._log.append(record)
+            if len(records) == 1:
+                self._log.append(records[0])
+            else:
+                self._log.append_many(records)
         except StoreError as err:
             raise ReadRefused(
                 f"the access log cannot be written, so nothing is read ({err})",

@@ -32,7 +32,7 @@ from clisk_vault.overview import ItemOverview, Overview
 from clisk_vault.passphrase import FLOOR, LIMITS, Argon2Profile, CostLimits
 from clisk_vault.primitives import Random, SigningKey
 from clisk_vault.replica import Replica
-from clisk_vault.reveal import Reader, ReadRequest
+from clisk_vault.reveal import Answer, Reader, ReadRequest
 from clisk_vault.session import Clock, Session, wall_clock
 from clisk_vault.storage import Storage
 from clisk_vault.vault_file import (
@@ -389,6 +389,10 @@ class Vault:
     def reveal(self, request: ReadRequest) -> SecretText:
         """Return one value, after its record is on disk: see Reader.reveal()."""
         return self._reader.reveal(request)
+
+    def reveal_many(self, requests: Iterable[ReadRequest]) -> Iterator[Answer]:
+        """Yield a value for each request, or why not: see Reader.reveal_many()."""
+        return self._reader.reveal_many(requests)
 
     def grant(
         self,

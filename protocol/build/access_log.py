@@ -49,6 +49,7 @@ _RECORD: dict[int, Cbor] = {
     7: _GRANT,
     8: _DEVICE,
     9: _TIME,
+    10: 4,
 }
 
 
@@ -150,12 +151,18 @@ def _contents(write: Cases) -> None:
     def record(**changes: Cbor) -> bytes:
         return cbor(_RECORD | {int(key[1:]): value for key, value in changes.items()})
 
-    bare = {key: _RECORD[key] for key in (1, 5, 8, 9)} | {2: {1: 1, 2: "terminal"}}
+    bare = {key: _RECORD[key] for key in (1, 5, 8, 9, 10)} | {2: {1: 1, 2: "terminal"}}
     case("record_full", "a record with every field", record(), "ok")
     case("record_bare", "a record with what it must have", cbor(bare), "ok")
     case("mark", "a mark: where and when", cbor(_MARK), "ok")
     case("outcome_4", "an outcome not known", record(k1=4), "unsupported")
-    case("kind_7", "a requester not known", record(k2={1: 7, 2: ""}), "unsupported")
+    vault = record(k2={1: 7, 2: "weekly check"}, k10=14)
+    case("kind_7", "the vault itself asks", vault, "ok")
+    case("kind_8", "a requester not known", record(k2={1: 8, 2: ""}), "unsupported")
+    case("use_20", "the last use that is known", record(k10=20), "ok")
+    for number in (0, 21):
+        says = "a use not known"
+        case(f"use_{number}", says, record(k10=number), "unsupported")
     malformed = {
         "device_15_bytes": record(k8=bytes(15)),
         "item_17_bytes": record(k3=bytes(17)),
@@ -164,7 +171,9 @@ def _contents(write: Cases) -> None:
         "purpose_over_512": record(k5="x" * 513),
         "time_over_48_bits": record(k9=1 << 48),
         "time_negative": record(k9=-1),
-        "extra_key": record(k10=0),
+        "extra_key": record(k11=0),
+        "use_as_text": record(k10="fill"),
+        "no_use": cbor(_without(_RECORD, 10)),
         "outcome_as_text": record(k1="1"),
         "no_purpose": cbor(_without(_RECORD, 5)),
         "mark_15_bytes": cbor(_MARK | {8: bytes(15)}),

@@ -28,8 +28,13 @@ _RECORD: dict[int, Cbor] = {
     6: "https://example.com",
     8: _DEVICE,
     9: _TIME,
+    10: 4,
 }
-_EXPORTED = _RECORD | {2: {1: 5, 2: "test"}, 5: "open entries 1 of the access log"}
+_EXPORTED = _RECORD | {
+    2: {1: 5, 2: "test"},
+    5: "open entries 1 of the access log",
+    10: 16,
+}
 
 Files = dict[str, bytes]
 
@@ -648,6 +653,13 @@ def _misfits(case: _Case) -> None:
             "an outcome not known",
             _READ,
             _RECORD | {1: 4},
+            "unreadable content 1",
+        ),
+        (
+            "unknown_use",
+            "a use not known",
+            _READ,
+            _RECORD | {10: 21},
             "unreadable content 1",
         ),
         (

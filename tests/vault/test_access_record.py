@@ -15,6 +15,7 @@ from clisk_vault.access_record import (
     Outcome,
     Requester,
     RequesterKind,
+    Use,
     encode_content,
     parse_content,
 )
@@ -41,6 +42,7 @@ RECORDS = st.builds(
     field=st.none() | TEXTS,
     origin=st.none() | TEXTS,
     grant=st.none() | IDS.map(GrantId),
+    use=st.sampled_from(Use),
 )
 CONTENTS = RECORDS | st.builds(LogMark, IDS.map(DeviceId), TIMES)
 
@@ -120,7 +122,9 @@ def test_a_record_longer_than_sixteen_buckets_is_not_written() -> None:
         encode_content(record(purpose=wide, field=wide, origin=wide))
 
 
-@pytest.mark.parametrize(("key", "what"), [(1, "outcome"), (2, "kind of requester")])
+@pytest.mark.parametrize(
+    ("key", "what"), [(1, "outcome"), (2, "kind of requester"), (10, "use")]
+)
 def test_an_unknown_number_is_unsupported_by_name(key: int, what: str) -> None:
     """A later outcome or kind is not guessed at."""
     value: dict[int, cbor.Encodable] = {
@@ -129,8 +133,9 @@ def test_an_unknown_number_is_unsupported_by_name(key: int, what: str) -> None:
         5: "p",
         8: DEVICE,
         9: 1,
+        10: 1,
     }
-    value[key] = 99 if key == 1 else {1: 99, 2: "x"}
+    value[key] = {1: 99, 2: "x"} if key == 2 else 99
     with pytest.raises(UnsupportedError, match=f"{what} 99"):
         parse_content(cbor.encode(value))
 
@@ -143,3 +148,10 @@ def test_json_of_a_record_is_words_and_hex() -> None:
     assert shown["item"] == "00" * 16
     assert shown["grant"] is None
     assert LogMark(DEVICE, 5).to_json() == {"device": DEVICE.hex(), "time_ms": 5}
+
+
+def test_every_use_is_found_by_its_word() -> None:
+    """Words in lists, filters and requests are the uses' own, and no others."""
+    assert [Use.of(use.word) for use in Use] == list(Use)
+    with pytest.raises(CallerError, match="no such use"):
+        Use.of("GIT_CREDENTIAL")

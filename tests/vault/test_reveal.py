@@ -418,7 +418,8 @@ _JUDGED = {
     "grant", "revoke_grant", "trust", "apply", "apply_all", "forget", "append",
     "append_many", "verify", "forget_opened", "leaf", "trash", "restore", "settle",
     "export_log",
-    "rebuild_overview", "reveal", "secrets", "storage", "session", "secret",
+    "rebuild_overview", "reveal", "reveal_many", "secrets", "storage", "session",
+    "secret",
 }  # fmt: skip
 
 

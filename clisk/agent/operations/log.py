@@ -38,6 +38,7 @@ class LogLine(Answer):
     item: str | None
     title: str | None
     field: str | None
+    use: str
     origin: str | None
     purpose: str
     grant: str | None

@@ -9,7 +9,7 @@ from clisk.agent.core import Agent
 from clisk.agent.labels import find_field
 from clisk.agent.registry import Answer, Params, operation
 from clisk.agent.resolve import resolve_item
-from clisk_vault.access_record import Requester, RequesterKind
+from clisk_vault.access_record import Requester, RequesterKind, Use
 from clisk_vault.hlc import parse_stamp
 from clisk_vault.ids import ItemId
 from clisk_vault.reveal import ReadRequest
@@ -24,6 +24,7 @@ class RevealParams(Params):
     item: str = Field(min_length=1)
     field: str = Field(min_length=1)
     purpose: str = Field(min_length=1, max_length=200)
+    use: str = Use.SHOW.word
 
 
 class RevealAnswer(Answer):
@@ -55,7 +56,9 @@ async def reveal(agent: Agent, _caller: Caller, params: RevealParams) -> RevealA
         found = find_field(vault.view(item), params.field)
         value = found.current.text
         if found.secret:
-            request = ReadRequest(item, found.name, PERSON, params.purpose)
+            request = ReadRequest(
+                item, found.name, PERSON, params.purpose, use=Use.of(params.use)
+            )
             value = vault.reveal(request).expose()
         assert value is not None, "a field is clear, secret or not found"
         return RevealAnswer(
@@ -90,5 +93,10 @@ async def reveal_version(
 
 def _version_request(item: ItemId, field: str, version: str) -> ReadRequest:
     return ReadRequest(
-        item, field, PERSON, "compare versions", version=parse_stamp(version)
+        item,
+        field,
+        PERSON,
+        "compare versions",
+        version=parse_stamp(version),
+        use=Use.COMPARE,
     )

@@ -80,7 +80,7 @@ func parseContent(padded []byte) (*content, error) {
 		c := &content{device: f[8].([]byte)}
 		return c, c.check(f)
 	}
-	must := map[uint64]byte{1: 'u', 2: 'm', 5: 't', 8: 'b', 9: 'u'}
+	must := map[uint64]byte{1: 'u', 2: 'm', 5: 't', 8: 'b', 9: 'u', 10: 'u'}
 	if !f.shape(must, map[uint64]byte{3: 'b', 4: 't', 6: 't', 7: 'b'}) {
 		return nil, errContent
 	}
@@ -90,7 +90,10 @@ func parseContent(padded []byte) (*content, error) {
 	}
 	c := &content{outcome: f[1].(uint64), kind: who[1].(uint64), device: f[8].([]byte)}
 	digest, hasDigest := who[3].([]byte)
-	if c.outcome < 1 || c.outcome > 3 || c.kind < 1 || c.kind > 6 || hasDigest && len(digest) != 32 {
+	if c.outcome < 1 || c.outcome > 3 || c.kind < 1 || c.kind > 7 || hasDigest && len(digest) != 32 {
+		return nil, errContent
+	}
+	if use := f[10].(uint64); use < 1 || use > 20 {
 		return nil, errContent
 	}
 	for _, text := range []any{who[2], f[5], f[4], f[6]} {
