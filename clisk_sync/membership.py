@@ -29,7 +29,7 @@ from clisk_sync.record_body import (
 from clisk_sync.transport import MAX_RECORDS
 from clisk_vault.device import DevicePublic
 from clisk_vault.ids import DeviceId, RecordHash, VaultId
-from clisk_vault.primitives import sha256
+from clisk_vault.primitives import VerifyKey, sha256
 
 _VERIFIED = object()
 
@@ -136,6 +136,11 @@ class Membership:
         It knows that secret: nothing is to be sealed under it (§6).
         """
         return self.epochs[self.epoch].author not in self.devices
+
+    def cosign_keys(self) -> set[VerifyKey]:
+        """Return the countersigning key of everybody that is or was a member."""
+        gone = (each.member for each in self.departed.values())
+        return {each.public.cosign for each in (*self.devices.values(), *gone)}
 
     def epoch_at(self, height: int) -> int:
         """Return the number of the epoch that was current at *height*."""
@@ -244,6 +249,9 @@ def _add(membership: Membership, body: RecordBody) -> Membership:
     device = body.device.id
     if device in membership.devices or device in membership.departed:
         raise MembershipError("adds a member again", height=body.height)
+    # A borrowed key would let one device's countersignature pass for another's.
+    if body.device.cosign in membership.cosign_keys():
+        raise MembershipError("countersigns with another's key", height=body.height)
     if len(membership.devices) >= MAX_DEVICES:
         raise MembershipError("one device too many", height=body.height)
     if not body.share.number == body.name.epoch == membership.epoch:

@@ -39,7 +39,7 @@ MAX_HEADER_BYTES = 256
 MAX_SEALED_BYTES = 4096
 
 _FORMAT, _SUITE, _VAULT, _DEVICE, _ARGON2, _SALT, _KEYRING = range(1, 8)
-_SIGNING, _WRAPPING, _STORAGE, _PUBLIC = range(1, 5)
+_SIGNING, _WRAPPING, _STORAGE, _PUBLIC, _COSIGN = range(1, 6)
 
 
 class KeyringSecret(SecretBytes):
@@ -187,6 +187,7 @@ def seal_secrets(
             _WRAPPING: secrets.wrapping.expose(),
             _STORAGE: secrets.storage.expose(),
             _PUBLIC: secrets.public.to_value(),
+            _COSIGN: secrets.cosign.expose(),
         }
     )
     return cose.encrypt0(
@@ -228,24 +229,37 @@ def _parse_secrets(plaintext: bytes) -> DeviceSecrets:
     what = "device secrets"
     fields = cbor.expect_map(
         cbor.parse(plaintext, max_bytes=MAX_SEALED_BYTES, what=what),
-        {_SIGNING: bytes, _WRAPPING: bytes, _STORAGE: bytes, _PUBLIC: dict},
+        {
+            _SIGNING: bytes,
+            _WRAPPING: bytes,
+            _STORAGE: bytes,
+            _PUBLIC: dict,
+            _COSIGN: bytes,
+        },
         what=what,
     )
-    signing, wrapping, storage = (
+    signing, wrapping, storage, cosign = (
         cbor.expect_bytes(fields[at], length=kind.LENGTH, what=what)
         for at, kind in (
             (_SIGNING, SigningKey),
             (_WRAPPING, WrappingKey),
             (_STORAGE, StorageKey),
+            (_COSIGN, SigningKey),
         )
     )
     secrets = DeviceSecrets(
         SigningKey(signing),
         WrappingKey(wrapping),
         StorageKey(storage),
+        SigningKey(cosign),
         DevicePublic.from_value(fields[_PUBLIC]),
     )
-    halves = (secrets.signing.public(), secrets.wrapping.public())
-    if halves != (secrets.public.signing, secrets.public.wrapping):
+    halves = (
+        secrets.signing.public(),
+        secrets.wrapping.public(),
+        secrets.cosign.public(),
+    )
+    public = secrets.public
+    if halves != (public.signing, public.wrapping, public.cosign):
         raise FormatError(f"{what}: private and public keys do not belong together")
     return secrets

@@ -32,12 +32,13 @@ class Device:
     seed: bytes
     wrapping: bytes
     log_seed: bytes
+    cosign_seed: bytes
 
     @classmethod
     def make(cls, name: str) -> Device:
         """Return the device of that name."""
         random = Randomness(f"device {name}")
-        return cls(name, random(32), random(96), random(32))
+        return cls(name, random(32), random(96), random(32), random(32))
 
     @property
     def keys(self) -> dict[int, Cbor]:
@@ -46,6 +47,7 @@ class Device:
             1: ed25519_public(self.seed),
             2: wrap_public(self.wrapping),
             3: ed25519_public(self.log_seed),
+            4: ed25519_public(self.cosign_seed),
         }
 
     @property

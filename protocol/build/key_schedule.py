@@ -160,10 +160,12 @@ def _passphrase(write: Cases) -> None:
 def _device_id(write: Cases) -> None:
     random = Randomness("device")
     signing, wrapping, log = random(32), random(96), random(32)
+    cosign = random(32)
     keys: dict[int, bytes] = {
         1: ed25519_public(signing),
         2: wrap_public(wrapping),
         3: ed25519_public(log),
+        4: ed25519_public(cosign),
     }
 
     def case(name: str, says: str, data: bytes, result: str) -> None:
@@ -178,14 +180,18 @@ def _device_id(write: Cases) -> None:
             result=result,
         )
 
-    case("good", "the id is made from all three keys", cbor(keys), "ok")
+    case("good", "the id is made from all four keys", cbor(keys), "ok")
     case(
         "no_log",
         "a device without a log key",
-        cbor({1: keys[1], 2: keys[2]}),
+        cbor({1: keys[1], 2: keys[2], 4: keys[4]}),
         "malformed",
     )
-    case("extra", "an unknown key", cbor({**keys, 4: b""}), "malformed")
+    without = cbor({1: keys[1], 2: keys[2], 3: keys[3]})
+    case("no_cosign", "a device without a cosign key", without, "malformed")
+    twice = cbor({**keys, 4: keys[1]})
+    case("one_key_twice", "the signing key cosigns too", twice, "malformed")
+    case("extra", "an unknown key", cbor({**keys, 5: b""}), "malformed")
     short = cbor({**keys, 1: keys[1][:31]})
     case("short_signing", "a signing key one byte short", short, "malformed")
     short = cbor({**keys, 2: keys[2][:-1]})
@@ -196,6 +202,6 @@ def _device_id(write: Cases) -> None:
     case(
         "text",
         "text where bytes belong",
-        cbor({1: keys[1], 2: keys[2], 3: "x" * 32}),
+        cbor({**keys, 3: "x" * 32}),
         "malformed",
     )

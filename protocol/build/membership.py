@@ -105,6 +105,7 @@ def _good(write: Cases) -> None:
             signing=device.seed,
             wrapping=device.wrapping,
             log=ed25519_public(device.log_seed),
+            cosign=ed25519_public(device.cosign_seed),
             epochs=[SECRETS[3], SECRETS[2], SECRETS[1]],
             names=[NEW_NAME, "phone"],
             result="ok",
@@ -120,6 +121,7 @@ def _good(write: Cases) -> None:
             signing=device.seed,
             wrapping=device.wrapping,
             log=ed25519_public(device.log_seed),
+            cosign=ed25519_public(device.cosign_seed),
             epochs=[EPOCH_SECRET],
             names=["laptop", "phone"],
             result="ok",
@@ -161,6 +163,17 @@ def _bad_shape(write: Cases) -> None:
         "a wrapping key out of range",
         _9={**LAPTOP.keys, 2: b"\xff" * 1216},
     )
+    genesis_case(
+        "cosign_missing",
+        "device keys without the countersigning key",
+        _9={key: value for key, value in LAPTOP.keys.items() if key != 4},
+    )
+    for name, key in (("signing", 1), ("log", 3)):
+        genesis_case(
+            f"cosign_is_{name}",
+            f"the {name} key again as the countersigning key",
+            _9={**LAPTOP.keys, 4: LAPTOP.keys[key]},
+        )
     genesis_case("far_future", "a time after the year 3000", _7=32_503_680_000_001)
     genesis_case("time_negative", "a time before 1970", _7=-1)
     genesis_case("name_long", "a sealed name of 513 bytes", _10={1: 1, 2: bytes(513)})
@@ -399,6 +412,13 @@ def _not_believed(write: Cases) -> None:
         "a member added again",
         first,
         added(_9=LAPTOP.keys),
+        refused_by="rule",
+    )
+    case(
+        "cosign_borrowed",
+        "a newcomer that would countersign with a member's key",
+        first,
+        added(_9={**PHONE.keys, 4: LAPTOP.keys[4]}),
         refused_by="rule",
     )
     share = {1: 2, 2: bytes(1168)}

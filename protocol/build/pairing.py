@@ -18,6 +18,7 @@ _DEVICE: dict[int, bytes] = {
     1: ed25519_public(_RANDOM(32)),
     2: wrap_public(_RANDOM(96)),
     3: ed25519_public(_RANDOM(32)),
+    4: ed25519_public(_RANDOM(32)),
 }
 _DEVICE_ID = hashlib.sha256(b"clisk/1/device-id" + cbor(_DEVICE)).digest()[:16]
 _THEIRS, _OURS = _RANDOM(32), _RANDOM(32)

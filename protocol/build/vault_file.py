@@ -31,11 +31,13 @@ class _World:
         random = Randomness("vault-file")
         self.signing, self.wrapping, self.log = random(32), random(96), random(32)
         self.storage, self.salt, self.nonce = random(32), random(16), random(24)
+        self.cosign = random(32)
         self.keyring = random(32)
         self.keys: dict[int, Cbor] = {
             1: ed25519_public(self.signing),
             2: wrap_public(self.wrapping),
             3: ed25519_public(self.log),
+            4: ed25519_public(self.cosign),
         }
         named = hashlib.sha256(b"clisk/1/device-id" + cbor(self.keys)).digest()
         self.device = named[:16]
@@ -53,6 +55,7 @@ class _World:
             2: self.wrapping,
             3: self.storage,
             4: self.keys,
+            5: self.cosign,
         }
 
     def unlock_key(self, passphrase: str, *, keyring: bytes = b"") -> bytes:
@@ -197,7 +200,12 @@ def _secrets(write: Cases) -> None:
             "a wrapping key that is not the public one's",
             {2: bytes(96)},
         ),
-        ("unknown-secret", "a key that format 1 does not have", {5: b""}),
+        (
+            "other-cosign-key",
+            "a cosign key that is not the public one's",
+            {5: bytes(32)},
+        ),
+        ("unknown-secret", "a key that format 1 does not have", {6: b""}),
         ("short-storage-key", "a storage key of 31 bytes", {3: bytes(31)}),
     ):
         spoilt = world.seal(key, header, cbor({**world.secrets, **change}))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -489,9 +490,7 @@ def test_a_members_name_over_a_strangers_signature_is_refused(world: World) -> N
         stranger, _ = enrol()
         mark = phone.engine.frontier.chain(laptop.id).mark
         forger = Forger.of(laptop)
-        masked = type(stranger)(
-            stranger.signing, stranger.wrapping, stranger.storage, laptop.secrets.public
-        )
+        masked = replace(stranger, public=laptop.secrets.public)
         forger.secrets = masked
         forged = forger.envelope(mark.number + 1, mark.hash)
         phone.transport.on_read = lambda log: [*log, (len(log) + 1, forged)]

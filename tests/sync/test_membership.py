@@ -84,9 +84,13 @@ def test_opened_vector(case: Vector) -> None:
     signing = SigningKey(case.raw("signing"))
     wrapping = WrappingKey(case.raw("wrapping"))
     public = DevicePublic(
-        signing.public(), wrapping.public(), VerifyKey(case.raw("log"))
+        signing.public(),
+        wrapping.public(),
+        VerifyKey(case.raw("log")),
+        VerifyKey(case.raw("cosign")),
     )
-    secrets = DeviceSecrets(signing, wrapping, StorageKey(bytes(32)), public)
+    cosign = SigningKey(bytes(32))  # not used here
+    secrets = DeviceSecrets(signing, wrapping, StorageKey(bytes(32)), cosign, public)
 
     epochs = unwrap_epochs(membership, secrets)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,12 +199,11 @@ def test_dl06_argon2_runs_for_a_passphrase_of_any_length(
 
 
 def test_a_device_id_cannot_be_claimed_for_other_keys() -> None:
-    """The id depends on each of the three public keys."""
+    """The id depends on each of the four public keys."""
     (mine, _), (other, _) = enrol(), enrol()
     mixed = [
-        DevicePublic(other.public.signing, mine.public.wrapping, mine.public.log),
-        DevicePublic(mine.public.signing, other.public.wrapping, mine.public.log),
-        DevicePublic(mine.public.signing, mine.public.wrapping, other.public.log),
+        replace(mine.public, **{name: getattr(other.public, name)})
+        for name in ("signing", "wrapping", "log", "cosign")
     ]
 
     assert all(device.id != mine.public.id for device in mixed)

@@ -66,6 +66,7 @@ def _secrets(case: Vector) -> None:
         2: secrets.wrapping.expose(),
         3: secrets.storage.expose(),
         4: secrets.public.to_value(),
+        5: secrets.cosign.expose(),
     }
     check_cddl(case.raw("secrets"), page="vault-file", rule="device-secrets")
 

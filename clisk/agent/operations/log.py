@@ -165,7 +165,7 @@ async def verify(agent: Agent, _caller: Caller, _params: NoParams) -> VerdictAns
 
 def witness(member: Member) -> NoteKey:
     """Return the key that a device countersigns with: access-log.md §7.3."""
-    return NoteKey(member.id.hex(), member.public.signing, KeyKind.COSIGNATURE)
+    return NoteKey(member.id.hex(), member.public.cosign, KeyKind.COSIGNATURE)
 
 
 def _verdict(verdict: Verdict) -> VerdictAnswer:
