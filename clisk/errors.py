@@ -6,6 +6,7 @@ CliskError
 ├── HomeError           the folder is not fit to hold a vault
 ├── KeychainError       this system keeps no secrets for us
 ├── AgentAbsentError    no agent listens
+├── NotFilledError      a page asked for nothing that may be filled
 ├── LogFaultError       a log that was checked is not as it was written
 ├── WireError           the other end does not speak protocol/agent.md
 └── AgentRefusal        the agent said no, and why
@@ -55,6 +56,10 @@ class LogFaultError(CliskError):
     """A log that was checked is not as it was written."""
 
     default_advice = "keep a copy of what was checked as it is; do not repair it"
+
+
+class NotFilledError(CliskError):
+    """Nothing was written into the page; the message says why."""
 
 
 class WireError(CliskError):

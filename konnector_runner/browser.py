@@ -40,6 +40,7 @@ from konnector_runner.errors import (
     FormatError,
 )
 from konnector_runner.origin import parse_origin
+from konnector_runner.window import Window, our_errors
 
 # Chromium looks for news of its own at every start; a runner is quiet.
 _FLAGS = [
@@ -56,12 +57,6 @@ _FLAGS = [
 _WORLD = "clisk-runner"
 _POST = "(text, origin) => { window.postMessage(JSON.parse(text), origin) }"
 _START_SECONDS = 60
-_GONE = (
-    "uniqueContextId not found",
-    "Cannot find context",
-    "context was destroyed",
-    "navigated or closed",
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,7 +175,7 @@ class Page:
 
     async def show(self) -> None:
         """Bring the page before the person."""
-        with _our_errors():
+        with our_errors():
             await self._tab.bring_to_front()
 
     async def command(self, method: str, **parameters: Any) -> dict[str, Any]:
@@ -192,7 +187,7 @@ class Page:
         return await self._send(method, **parameters)
 
     async def _send(self, method: str, **parameters: Any) -> dict[str, Any]:
-        with _our_errors():
+        with our_errors():
             answer: dict[str, Any] = await self._cdp.send(method, parameters)
         return answer
 
@@ -254,12 +249,19 @@ class Browser:
         """Open a page; *make_scripts* gets the name of the function to send with."""
         # A name of its own for each page and run: a site finds it only by search.
         binding = f"_{secrets.token_hex(8)}"
-        with _our_errors():
+        with our_errors():
             tab = await self._context.new_page()
             cdp = await self._context.new_cdp_session(tab)
         page = Page(tab, cdp, binding=binding, listener=listener)
         await page.start(make_scripts(binding))
         return page
+
+    async def open_window(self) -> Window:
+        """Open a page as a person does: nothing of ours is in it."""
+        with our_errors():
+            tab = await self._context.new_page()
+            cdp = await self._context.new_cdp_session(tab)
+        return Window(tab, cdp)
 
 
 @contextlib.asynccontextmanager
@@ -346,14 +348,3 @@ def _origin(text: str) -> str | None:
         return parse_origin(text)
     except FormatError:
         return None
-
-
-@contextlib.contextmanager
-def _our_errors() -> Any:
-    try:
-        yield
-    except PlaywrightError as err:
-        # "from None": Playwright's text quotes what was sent, secrets too.
-        if any(sign in err.message for sign in _GONE):
-            raise DocumentGone("the page has moved on") from None
-        raise BrowserError("the browser refused a command") from None

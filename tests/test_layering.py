@@ -38,7 +38,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "keyring": ("clisk/keychain.py",),
     "nacl": ("clisk_vault/primitives.py", "clisk_vault/wrapping.py"),
     "platformdirs": ("clisk/home.py",),
-    "playwright": ("konnector_runner/browser.py",),
+    "playwright": ("konnector_runner/browser.py", "konnector_runner/window.py"),
     "publicsuffixlist": ("konnector_runner/autofill/suffixes.py",),
     "prometheus_client": ("clisk_sync/relay/metrics.py",),
     "pydantic": (

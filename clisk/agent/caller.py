@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 from clisk import wire
 from clisk.agent.admission import Admission
+from clisk.agent.fill_session import FillSession
 from clisk.agent.joining import Joining
 from clisk.agent.konnector_session import KonnectorSession
 
@@ -17,12 +18,14 @@ class Caller:
     """What one connection has, and what ends with it.
 
     ``konnector`` is set once and confines the connection from then on: the
-    process that drives a konnector needs no other operation.
+    process that drives a konnector needs no other operation. ``fill`` does the same
+    for the one that fills a login, and keeps its item.
     """
 
     def __init__(self, send_event: SendEvent) -> None:
         self.send_event = send_event
         self.konnector: KonnectorSession | None = None
+        self.fill: FillSession | None = None
         self.admission: Admission | None = None
         self.joining: Joining | None = None
         self.at_hang_up = AsyncExitStack()

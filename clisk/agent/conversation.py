@@ -19,6 +19,7 @@ from clisk.errors import CliskError, WireError
 
 _REQUEST_KEYS = {"v", "id", "op", "params"}
 _KONNECTOR_OPERATIONS = "konnector."
+_FILL_OPERATIONS = ("fill.open", "fill.release")
 
 
 class RequestError(CliskError):
@@ -149,6 +150,8 @@ def _places(err: ValidationError) -> str:
 def _check_confinement(found: Operation, caller: Caller) -> None:
     if caller.konnector and not found.name.startswith(_KONNECTOR_OPERATIONS):
         raise RequestError("this connection serves a konnector, and nothing else")
+    if caller.fill and found.name not in _FILL_OPERATIONS:
+        raise RequestError("this connection fills one login, and nothing else")
 
 
 def _as_error(err: Exception) -> wire.Message:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -55,6 +57,13 @@ class EquivalentDomains:
             _among(saved, origins) and _among(page, targets)
             for origins, targets in self.ways
         )
+
+
+@cache
+def published_equivalents() -> EquivalentDomains:
+    """Return the groups that come with this package."""
+    data = files("konnector_runner.autofill").joinpath("data/shared-credentials.json")
+    return EquivalentDomains.parse(data.read_text("utf-8"))
 
 
 def _way(group: _Group) -> tuple[frozenset[str], frozenset[str]]:

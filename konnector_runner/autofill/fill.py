@@ -44,6 +44,8 @@ class FillRequest:
     equivalents: EquivalentDomains | None = None
     # Fill forms that are sent to another site: for saved pages, and at one's risk.
     sent_elsewhere: bool = False
+    # Send the form once all that it asks for is filled.
+    submit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class FillReport:
     # Roles whose value the page made something else of, as a mask does.
     altered: tuple[Role, ...] = ()
     refusal: Refusal | None = None
+    submitted: bool = False
 
 
 @dataclass(slots=True)
@@ -64,6 +67,7 @@ class _Progress:
 
     done: list[Role] = field(default_factory=list)
     altered: list[Role] = field(default_factory=list)
+    submitted: bool = False
     # One read of a value is one record, however often the page made us look again.
     released: dict[Role, tuple[str, SecretText]] = field(default_factory=dict)
 
@@ -167,6 +171,18 @@ async def _carry_out(
         if await _write(hands, step, secret, request):
             progress.altered.append(step.role)
         progress.done.append(step.role)
+    await _submit(hands, plan, request, progress)
+
+
+async def _submit(
+    hands: Hands, plan: FillPlan, request: FillRequest, progress: _Progress
+) -> None:
+    """Send the form, unless something is left in it for the person."""
+    whole = plan.fills and plan.roles <= set(progress.done)
+    if not request.submit or not whole or plan.kind is PageKind.CHANGE_PASSWORD:
+        return
+    await hands.submit(plan.fills[-1].elements[-1])
+    progress.submitted = True
 
 
 async def _write(
@@ -238,4 +254,5 @@ def _report(
         filled,
         tuple(dict.fromkeys(progress.altered)),
         refusal,
+        progress.submitted,
     )

@@ -6,6 +6,7 @@ waits for changes of the page, not for a time. Spec: protocol/autofill.md §5.3.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from time import monotonic
 
@@ -17,6 +18,11 @@ from konnector_runner.credentials import CredentialSource
 from konnector_runner.errors import DocumentGone
 
 _WATCH_MS = 2_000
+_BETWEEN_DOCUMENTS = 0.02
+
+
+def _never() -> bool:
+    return False
 
 
 async def follow(
@@ -25,22 +31,30 @@ async def follow(
     source: CredentialSource,
     *,
     seconds: float,
+    quiet_seconds: float | None = None,
+    gone: Callable[[], bool] = _never,
     clock: Callable[[], float] = monotonic,
 ) -> AsyncIterator[FillReport]:
     """Yield a report for each step filled, until every role is or time is up.
 
-    The last report is a refusal when nothing at all was filled.
+    With *quiet_seconds* it also ends when that long nothing more came after a step;
+    *gone* says that there is nothing left to look at. The last report is a refusal
+    when nothing at all was filled.
     """
     end = clock() + seconds
     done: frozenset[Role] = frozenset()
     last = FillReport(refusal=Refusal.NO_FIELD)
-    while clock() < end and not request.fields.keys() <= done:
+    while clock() < end and not gone() and not request.fields.keys() <= done:
         try:
             last = await fill(tab, request, source, already=done)
         except DocumentGone:
+            # The next document is on its way; until then there is nothing to watch.
+            await asyncio.sleep(_BETWEEN_DOCUMENTS)
             continue
         if last.filled:
             done |= frozenset(last.filled)
+            if quiet_seconds is not None:
+                end = min(end, clock() + quiet_seconds)
             yield last
         await _change(tab, min(_WATCH_MS, int(1000 * max(0.0, end - clock()))))
     if not done:

@@ -62,18 +62,24 @@
     return element.value === text ? '' : 'altered'
   }
 
-  // Where to press for *label*: the place of the key that shows it now.
-  const key = (numbers, label) => {
-    if (moved()) return { reason: HERE }
-    const shows = element => element.isConnected &&
-      (element.matches('input') ? element.value
-        : words(element) || element.getAttribute('aria-label') || '').trim() === label
-    const found = numbers.map(n => kept[n]).filter(shows)
-    if (found.length !== 1) return { reason: HERE }
-    found[0].scrollIntoView({ block: 'nearest', inline: 'nearest', behavior: 'instant' })
-    const sight = usable(found[0])
+  // Where to press to send the form of the field that was filled; without a place,
+  // the key Enter does it, if the field has still the focus.
+  const submit = number => {
+    const element = kept[number]
+    if (moved() || !element?.isConnected) return { reason: HERE }
+    const all = [...(element.form?.elements || [])].filter(e =>
+      e.matches('button, input[type=submit], input[type=image]') &&
+      e.type === 'submit' && !e.matches(':disabled') && shown(e))
+    const found = all.length === 1 ? all : all.filter(e => e.matches('[type=submit]'))
+    if (found.length !== 1) return { reason: focused(element) ? 'enter' : HERE }
+    return placeOf(found[0])
+  }
+
+  const placeOf = element => {
+    element.scrollIntoView({ block: 'nearest', inline: 'nearest', behavior: 'instant' })
+    const sight = usable(element)
     if (sight) return { reason: sight }
-    const box = boxOf(found[0])
+    const box = boxOf(element)
     let x = box.left + box.width / 2
     let y = box.top + box.height / 2
     for (let win = window; win !== win.top; win = win.parent) {
@@ -84,5 +90,16 @@
     return { reason: '', x, y }
   }
 
-  return { prepare, type, key }[act](...all)
+  // Where to press for *label*: the place of the key that shows it now.
+  const key = (numbers, label) => {
+    if (moved()) return { reason: HERE }
+    const shows = element => element.isConnected &&
+      (element.matches('input') ? element.value
+        : words(element) || element.getAttribute('aria-label') || '').trim() === label
+    const found = numbers.map(n => kept[n]).filter(shows)
+    if (found.length !== 1) return { reason: HERE }
+    return placeOf(found[0])
+  }
+
+  return { prepare, type, key, submit }[act](...all)
 })

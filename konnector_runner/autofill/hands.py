@@ -67,6 +67,31 @@ class Hands:
         _check(place.get("reason"))
         await self._click(float(place["x"]), float(place["y"]))
 
+    async def submit(self, element: int) -> None:
+        """Send the form of *element*, by its one button or by the key Enter.
+
+        No character of a secret is in this, so it may go where the focus is.
+        """
+        place = await self._act("submit", element)
+        reason = place.get("reason") if isinstance(place, dict) else None
+        if reason == "enter":
+            await self._enter()
+            return
+        _check(reason)
+        await self._click(float(place["x"]), float(place["y"]))
+
+    async def _enter(self) -> None:
+        for kind in ("keyDown", "keyUp"):
+            text = {"text": "\r"} if kind == "keyDown" else {}
+            await self.tab.command(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key="Enter",
+                code="Enter",
+                windowsVirtualKeyCode=13,
+                **text,
+            )
+
     async def _click(self, x: float, y: float) -> None:
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             await self.tab.command(

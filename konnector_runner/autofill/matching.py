@@ -126,6 +126,20 @@ def matches(
     return _compare(site.mode, saved, page, equivalents)
 
 
+def is_near(uri: str, url: str) -> bool:
+    """Say whether a mode could exist in which *uri* takes the page *url*.
+
+    To leave out cheaply what no mode takes: the same owner's domain, the same host,
+    or a pattern, which is whatever is no address.
+    """
+    try:
+        saved = _saved(uri)
+    except FormatError:
+        return True
+    page = parse_address(url)
+    return _same_domain(saved, page) or saved.host == page.host
+
+
 def _compare(
     mode: MatchMode, saved: Address, page: Address, others: EquivalentDomains | None
 ) -> bool:

@@ -18,6 +18,7 @@ _MODULES = (
     "pairing",
     "joining",
     "konnector",
+    "fill",
 )
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from playwright.async_api import BrowserContext, Page, Route, async_playwright
 
+from benchmarks.autofill_judge import Given, Tab
 from clisk_vault.keys import SecretText
 from konnector_runner.autofill.fill import FillReport, FillRequest, fill
 from konnector_runner.autofill.matching import MatchMode, Site
 from konnector_runner.autofill.plan import Role
 from konnector_runner.browser_choice import find_browser
-from tests.runner.autofill.judge_command import Given, Tab
 
 USER, SECRET, NEW, CODE = "zoë@ex.org", "Zq7!canary", "N3w#canary", "493817"
 BANK = "https://bank.example"

@@ -1,0 +1,164 @@
+"""fill.*: which items are for a page, and their values for that page only.
+
+`fill.open` confines its connection for good to filling one item: the process that
+drives the browser looks at a stranger's page, and needs nothing else.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from clisk.agent.caller import Caller
+from clisk.agent.core import Agent
+from clisk.agent.fill_session import AUTOFILL, FillSession
+from clisk.agent.registry import Answer, Params, operation
+from clisk.agent.resolve import resolve_item
+from clisk.errors import CliskError
+from clisk_vault.errors import ReadRefused
+from clisk_vault.ids import ItemId
+from clisk_vault.reveal import ReadRequest
+from clisk_vault.vault import Vault
+
+_FIELDS = ("username", "password")
+
+
+class PageParams(Params):
+    """The page to be filled."""
+
+    url: str = Field(min_length=1, max_length=8192)
+
+
+class FillCandidate(Answer):
+    """An item that is for the page, or would be if the page were its sibling."""
+
+    item: str
+    title: str
+    username: str
+    sibling_of: str | None
+
+
+class CandidatesAnswer(Answer):
+    """The items for a page, by title; *refusal* says why there is none."""
+
+    items: list[FillCandidate]
+    refusal: str | None
+
+
+class FindParams(PageParams):
+    """The page, and whether other domains with the same accounts count."""
+
+    siblings: bool = False
+
+
+@operation("fill.find", FindParams, CandidatesAnswer)
+async def find(agent: Agent, _caller: Caller, params: FindParams) -> CandidatesAnswer:
+    """List the logins that are for a page; nothing is read."""
+    # Late, here and below: the matcher is large, and an agent may never fill.
+    from clisk.agent.fill_candidates import find_candidates
+
+    def work(vault: Vault) -> CandidatesAnswer:
+        found = find_candidates(vault, params.url, siblings=params.siblings)
+        rows = [
+            FillCandidate(
+                item=each.overview.item.hex(),
+                title=each.overview.title,
+                username=each.overview.username,
+                sibling_of=each.sibling_of,
+            )
+            for each in found.candidates
+        ]
+        refusal = None if found.refusal is None else found.refusal.value
+        return CandidatesAnswer(items=rows, refusal=refusal)
+
+    return await agent.vault(work)
+
+
+class OpenFillParams(PageParams):
+    """The page and the item."""
+
+    item: str = Field(min_length=1)
+
+
+class FillSite(Answer):
+    """One address of the item, and how it is compared."""
+
+    uri: str
+    mode: str
+
+
+class OpenFillAnswer(Answer):
+    """What the engine needs to know: no value."""
+
+    item: str
+    title: str
+    sites: list[FillSite]
+    fields: list[str]
+
+
+@operation("fill.open", OpenFillParams, OpenFillAnswer)
+async def open_fill(
+    agent: Agent, caller: Caller, params: OpenFillParams
+) -> OpenFillAnswer:
+    """Confine this connection to filling one item, on one page at a time.
+
+    It may be asked again for another page, as a login goes on, and never for
+    another item. Each time the item's addresses must cover the page.
+    """
+    from clisk.agent.fill_sites import session_for, sites_of
+
+    def work(vault: Vault) -> tuple[FillSession, OpenFillAnswer]:
+        item = _item(vault, caller, params.item)
+        view = vault.view(item)
+        answer = OpenFillAnswer(
+            item=item.hex(),
+            title=view.title,
+            sites=[FillSite(uri=s.uri, mode=s.mode.value) for s in sites_of(view)],
+            fields=[name for name in _FIELDS if view.has(name)],
+        )
+        return session_for(item, view, params.url), answer
+
+    caller.fill, answer = await agent.vault(work)
+    return answer
+
+
+def _item(vault: Vault, caller: Caller, meant: str) -> ItemId:
+    item = resolve_item(vault, meant)
+    if caller.fill is not None and caller.fill.item != item:
+        raise CliskError("this connection fills another item, and nothing else")
+    return item
+
+
+class FillReleaseParams(Params):
+    """Which field, for the page that was opened, why."""
+
+    field: str = Field(min_length=1, max_length=200)
+    origin: str = Field(max_length=300)
+    purpose: str = Field(min_length=1, max_length=200)
+
+
+class FillReleaseAnswer(Answer):
+    """The value."""
+
+    value: str
+
+
+@operation("fill.release", FillReleaseParams, FillReleaseAnswer)
+async def release(
+    agent: Agent, caller: Caller, params: FillReleaseParams
+) -> FillReleaseAnswer:
+    """Give one field for the page that was opened; recorded before."""
+    session = caller.fill
+    if session is None:
+        raise CliskError("say which page is filled first: fill.open")
+    if params.origin != session.origin:
+        raise ReadRefused("the page is not the one that was opened", advice="")
+    if params.field not in _FIELDS:
+        raise ReadRefused("this field is not one that is filled", advice="")
+
+    def work(vault: Vault) -> str:
+        request = ReadRequest(
+            session.item, params.field, AUTOFILL, params.purpose, session.origin
+        )
+        return vault.reveal(request).expose()
+
+    return FillReleaseAnswer(value=await agent.vault(work))
