@@ -33,11 +33,12 @@ from clisk_vault.grants import GrantState
 from clisk_vault.ids import DeviceId, GrantId, ItemId, VaultId
 from clisk_vault.item import ItemView
 from clisk_vault.keys import EpochSecret, SecretBytes, SecretText
+from clisk_vault.opening import read_public
 from clisk_vault.overview import ItemOverview
 from clisk_vault.passphrase import Argon2Profile, CostLimits
 from clisk_vault.replica import IncomingChange, Quarantined, Replica
 from clisk_vault.reveal import ReadRequest
-from clisk_vault.vault import Vault, read_public
+from clisk_vault.vault import Vault
 from clisk_vault.vault_file import KeyringSecret, VaultHeader
 
 __all__ = [

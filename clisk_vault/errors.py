@@ -14,6 +14,7 @@
     │   ├── EquivocationError  one author said two things in one place
     │   └── RollbackError      older than what this device has already seen
     ├── UnsupportedError       upgrade
+    ├── NotHereError           wait for another device
     └── StoreError             the disk; maybe retry
 
 Messages say what was refused and where, never a value from the input beyond a
@@ -117,6 +118,12 @@ class UnsupportedError(VaultError):
     """A version, suite or kind that this program does not know."""
 
     default_advice = "upgrade clisk-vault on this device"
+
+
+class NotHereError(VaultError):
+    """It is known of, and its bytes have not come yet."""
+
+    default_advice = "fetch the rest: clisk sync"
 
 
 class StoreError(VaultError):

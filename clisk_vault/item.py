@@ -127,7 +127,7 @@ class ItemView:
         imported = _moment(self.text("created"))
         if imported is not None:
             return imported
-        return min((stamp.time_ms for stamp in self._stamps()), default=0)
+        return min((stamp.time_ms for stamp in self.stamps()), default=0)
 
     @property
     def changed_ms(self) -> int:
@@ -142,10 +142,11 @@ class ItemView:
     def newest_stamp(self, device: DeviceId) -> Stamp | None:
         """Return the newest stamp that *device* gave in this document."""
         return max(
-            (stamp for stamp in self._stamps() if stamp.device == device), default=None
+            (stamp for stamp in self.stamps() if stamp.device == device), default=None
         )
 
-    def _stamps(self) -> Iterator[Stamp]:
+    def stamps(self) -> Iterator[Stamp]:
+        """Yield the stamp of every version of every field."""
         return (v.stamp for view in self.fields.values() for v in view.versions)
 
 

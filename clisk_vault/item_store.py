@@ -7,7 +7,7 @@ that wait to be sent. Opens no seal of a field.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -64,23 +64,42 @@ class ItemStore:
         if cached is not None:
             self._cache.move_to_end(item)
             return cached
-        saved = self.saved(item)
-        if saved is None:
+        stored = self.apart(item)
+        if stored is None or is_chunk(stored.view):
             raise CallerError("there is no such item", advice="look at: clisk list")
-        document = EntryDocument.load(saved, self._session.actor)
-        return self._remember(item, document.entries())
+        return self._remember(item, stored)
+
+    def apart(self, document: ItemId) -> StoredItem | None:
+        """Return any document, an item's or not; None: it is not here."""
+        saved = self.saved(document)
+        if saved is None:
+            return None
+        entries = EntryDocument.load(saved, self._session.actor).entries()
+        # A copy: the document's own mapping would keep the document alive.
+        return StoredItem(ItemView.from_entries(entries), dict(entries))
 
     def settings(self) -> StoredItem:
         """Return the settings document, empty where nothing was ever set."""
-        if self.saved(SETTINGS) is None:
+        if not self.has(SETTINGS):
             return StoredItem(ItemView({}), {})
         return self.load(SETTINGS)
 
-    def ids(self) -> list[ItemId]:
-        """Return the id of every item, settings left out."""
-        rows = self._session.storage.all("SELECT id FROM item")
-        ids = (ItemId(raw) for (raw,) in rows if isinstance(raw, bytes))
-        return [item for item in ids if item != SETTINGS]
+    def has(self, document: ItemId) -> bool:
+        """Return whether *document* is here."""
+        found = self._session.storage.one(
+            "SELECT 1 FROM item WHERE id = ?", (document,)
+        )
+        return found is not None
+
+    def forget(self, document: ItemId) -> None:
+        """Drop a document and what waits to be sent of it; within a transaction."""
+        for statement in (
+            "DELETE FROM item WHERE id = ?",
+            "DELETE FROM pending WHERE item = ?",
+            "DELETE FROM orphan WHERE item = ?",
+        ):
+            self._session.storage.execute(statement, (document,))
+        self._cache.pop(document, None)
 
     def saved(self, item: ItemId) -> bytes | None:
         """Return the document of *item* as saved, or None where there is none."""
@@ -120,6 +139,10 @@ class ItemStore:
                 lambda view, stamp: compose(view, stamp, values),
             )
 
+    def add_apart(self, document: ItemId, values: Mapping[str, EntryValue]) -> None:
+        """Make a document that is no item; call it within a transaction."""
+        self._write(document, None, lambda view, stamp: compose(view, stamp, values))
+
     def put(self, item: ItemId, saved: bytes) -> None:
         """Store the document of *item*; call it within a transaction."""
         sealed = self._session.table("item").seal(item, saved)
@@ -135,13 +158,18 @@ class ItemStore:
         with self._session.storage.transaction():
             self._session.storage.execute("DELETE FROM overview")
             self._overview.forget_opened()
-            self._overview.put(
-                overview_of(item, self.load(item).view) for item in self.ids()
-            )
+            self._overview.put(self._overviews())
 
     def forget_opened(self) -> None:
         """Drop what is held in memory."""
         self._cache.clear()
+
+    def _overviews(self) -> Iterator[ItemOverview]:
+        for (raw,) in self._session.storage.all("SELECT id FROM item"):
+            assert isinstance(raw, bytes)
+            stored = self.apart(ItemId(raw))
+            if raw != SETTINGS and stored and not is_chunk(stored.view):
+                yield overview_of(ItemId(raw), stored.view)
 
     def _write_item(
         self, item: ItemId, composer: Composer, *, new: bool
@@ -163,6 +191,8 @@ class ItemStore:
         else:
             document = EntryDocument.load(saved, actor)
             view = ItemView.from_entries(document.entries())
+            if is_chunk(view):
+                raise CallerError("a chunk of an attachment is not an item")
         entries = composer(view, next_stamp(view, self._session.stamps))
         if not entries:
             raise CallerError("write: no field named")
@@ -189,9 +219,7 @@ class ItemStore:
 
         return composer
 
-    def _remember(self, item: ItemId, entries: Entries) -> StoredItem:
-        # A copy: the document's own mapping would keep the document alive.
-        stored = StoredItem(ItemView.from_entries(entries), dict(entries))
+    def _remember(self, item: ItemId, stored: StoredItem) -> StoredItem:
         cache = self._fresh_cache()
         cache[item] = stored
         if len(cache) > _CACHED_ITEMS:
@@ -206,19 +234,34 @@ class ItemStore:
         return self._cache
 
 
+def is_chunk(view: ItemView) -> bool:
+    """Return whether a document is a chunk of an attachment, and so no item."""
+    return view.has("chunk") and not view.has("type")
+
+
 def overview_of(item: ItemId, view: ItemView) -> ItemOverview:
     """Return the line that a list shows of an item."""
-    uris = (element.text("value") for element in view.elements("uri"))
+    uris = [
+        (uri, element.text("match") or "")
+        for element in view.elements("uri")
+        if (uri := element.text("value"))
+    ]
+    matches = tuple(match for _, match in uris)
     return ItemOverview(
         item,
         type=view.type,
         title=view.title,
         username=view.text("username") or "",
-        uris=tuple(uri for uri in uris if uri),
+        uris=tuple(uri for uri, _ in uris),
+        matches=matches if any(matches) else (),
         tags=view.tags,
         folder=view.text("folder") or "",
         favourite=view.favourite,
         trashed=view.trashed,
+        archived=view.has("archived"),
         conflict=bool(view.conflicts),
+        has_totp=view.has("totp"),
+        has_passkey=bool(view.elements("passkey")),
+        has_attachment=bool(view.elements("attachment")),
         changed_ms=view.changed_ms,
     )

@@ -7,8 +7,7 @@ searching load no document and an edit rewrites one page. Holds no secret field.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 from clisk_vault import cbor
 from clisk_vault.ids import ItemId
@@ -16,11 +15,11 @@ from clisk_vault.search import SearchIndex, normalise
 from clisk_vault.session import Session
 from clisk_vault.storage import Column
 
-_FAVOURITE, _TRASHED, _CONFLICT = 1, 2, 4
+_FAVOURITE, _TRASHED, _CONFLICT, _ARCHIVED = 1, 2, 4, 8
+_TOTP, _PASSKEY, _ATTACHMENT = 16, 32, 64
 
 
-@dataclass(frozen=True, slots=True)
-class ItemOverview:
+class ItemOverview(NamedTuple):
     """One line of a list: nothing here is secret within an unlocked vault."""
 
     item: ItemId
@@ -34,8 +33,17 @@ class ItemOverview:
     trashed: bool
     conflict: bool
     changed_ms: int
+    archived: bool = False
+    has_totp: bool = False
+    has_passkey: bool = False
+    has_attachment: bool = False
+    matches: tuple[str, ...] = ()
+    """How each address is matched; nothing: all as the person's default says."""
 
 
+_Entry: TypeAlias = (
+    "tuple[str, str, str, list[str], list[str], str, int, int, list[str]]"
+)
 _Page: TypeAlias = "dict[bytes, cbor.Value]"
 """One page as it stands on disk; an entry becomes an ItemOverview when shown."""
 
@@ -76,6 +84,17 @@ class Overview:
             _from_value(item, pages[item[0]][item]) for item in self._index.find(query)
         ]
 
+    def remove(self, items: Iterable[ItemId]) -> None:
+        """Drop *items*, each page once; call it within a transaction."""
+        pages = self._current()
+        touched = set()
+        for item in items:
+            if pages.get(item[0], {}).pop(item, None) is not None:
+                touched.add(item[0])
+                if self._index is not None:
+                    self._index.remove(item)
+        self._write(touched)
+
     def put(self, changed: Iterable[ItemOverview]) -> None:
         """Store *changed*, each page once; call it within a transaction."""
         pages = self._current()
@@ -86,9 +105,12 @@ class Overview:
             touched.add(entry.item[0])
             if self._index is not None:
                 self._index.put(entry.item, *_texts(value))
+        self._write(touched)
+
+    def _write(self, touched: Iterable[int]) -> None:
         table = self._session.table("overview")
         for number in touched:
-            sealed = table.seal(bytes([number]), cbor.encode(pages[number]))
+            sealed = table.seal(bytes([number]), cbor.encode(self._pages[number]))
             self._session.storage.execute(
                 "INSERT INTO overview (page, sealed) VALUES (?1, ?2)"
                 " ON CONFLICT (page) DO UPDATE SET sealed = ?2",
@@ -125,6 +147,10 @@ def _to_value(entry: ItemOverview) -> cbor.Value:
         _FAVOURITE * entry.favourite
         | _TRASHED * entry.trashed
         | _CONFLICT * entry.conflict
+        | _ARCHIVED * entry.archived
+        | _TOTP * entry.has_totp
+        | _PASSKEY * entry.has_passkey
+        | _ATTACHMENT * entry.has_attachment
     )
     return [
         entry.type,
@@ -135,12 +161,13 @@ def _to_value(entry: ItemOverview) -> cbor.Value:
         entry.folder,
         flags,
         entry.changed_ms,
+        list(entry.matches),
     ]
 
 
 def _from_value(item: bytes, value: cbor.Value) -> ItemOverview:
-    kind, title, username, uris, tags, folder, flags, changed_ms = cast(
-        "tuple[str, str, str, list[str], list[str], str, int, int]", value
+    kind, title, username, uris, tags, folder, flags, changed_ms, matches = cast(
+        "_Entry", value
     )
     return ItemOverview(
         ItemId(item),
@@ -150,16 +177,19 @@ def _from_value(item: bytes, value: cbor.Value) -> ItemOverview:
         tuple(uris),
         tuple(tags),
         folder,
-        bool(flags & _FAVOURITE),
-        bool(flags & _TRASHED),
-        bool(flags & _CONFLICT),
+        flags & _FAVOURITE != 0,
+        flags & _TRASHED != 0,
+        flags & _CONFLICT != 0,
         changed_ms,
+        flags & _ARCHIVED != 0,
+        flags & _TOTP != 0,
+        flags & _PASSKEY != 0,
+        flags & _ATTACHMENT != 0,
+        tuple(matches),
     )
 
 
 def _texts(value: cbor.Value) -> tuple[str, list[str]]:
     """Return the title and whatever else an item is found by."""
-    _, title, username, uris, tags, *_ = cast(
-        "tuple[str, str, str, list[str], list[str], str, int, int]", value
-    )
+    _, title, username, uris, tags, *_ = cast("_Entry", value)
     return title, [username, *uris, *tags]

@@ -11,17 +11,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from clisk_vault.change_chunk import MAX_CHANGE_BYTES
+from clisk_vault.change_chunk import MAX_CHANGE_BYTES, parse_change
 from clisk_vault.document import Applied, Orphan, Outcome, Refused
-from clisk_vault.entry import parse_key
+from clisk_vault.entry import check_entries, parse_key
+from clisk_vault.errors import UnsupportedError, UntrustedInputError
 from clisk_vault.hlc import Stamp
 from clisk_vault.ids import DeviceId, ItemId
 from clisk_vault.item import ItemView
-from clisk_vault.item_store import SETTINGS, ItemStore, overview_of
+from clisk_vault.item_store import SETTINGS, ItemStore, is_chunk, overview_of
 from clisk_vault.merge import merge_changes
 from clisk_vault.overview import ItemOverview, Overview
 from clisk_vault.pending import Pending, PendingChange
 from clisk_vault.primitives import sha256
+from clisk_vault.purge import covers, purged_item
+from clisk_vault.purging import Purging
 from clisk_vault.session import Session
 
 
@@ -57,10 +60,17 @@ Arrival: TypeAlias = Applied | Orphan | Quarantined
 class Replica:
     """The vault as one of several that are kept in step."""
 
-    def __init__(self, session: Session, items: ItemStore, overview: Overview) -> None:
+    def __init__(
+        self,
+        session: Session,
+        items: ItemStore,
+        overview: Overview,
+        purging: Purging,
+    ) -> None:
         self._session = session
         self._items = items
         self._overview = overview
+        self._purging = purging
         self._pending = Pending(session)
 
     def pending(self, limit_changes: int, limit_bytes: int) -> list[PendingChange]:
@@ -101,6 +111,8 @@ class Replica:
                 results.update(zip(indexes, outcomes, strict=True))
                 overviews += line
             self._overview.put(overviews)
+            # Last: what is purged may have come in the same batch.
+            self._purging.heed(_settings_written(arrived, results))
         return [results[index] for index in range(len(arrived))]
 
     def orphans(self) -> int:
@@ -118,6 +130,8 @@ class Replica:
         self, item: ItemId, arrived: Sequence[IncomingChange]
     ) -> tuple[list[Arrival], list[ItemOverview]]:
         saved = self._items.saved(item)
+        if saved is None and (seen := self._purging.seen(item)) is not None:
+            return [self._after_purge(each, seen) for each in arrived], []
         kept = list(self._orphans(item))
         waiting = [each for each in kept if each not in arrived]
         changes = [*arrived, *waiting]
@@ -137,11 +151,34 @@ class Replica:
                 self._keep_refused(each, outcome)
         lines = []
         if merged.saved is not None and merged.saved != saved:
-            self._items.put(item, merged.saved)
-            if item != SETTINGS:
-                lines.append(overview_of(item, ItemView.from_entries(merged.entries)))
+            view = ItemView.from_entries(merged.entries)
+            if not self._is_of_purged(view):
+                self._items.put(item, merged.saved)
+                if item != SETTINGS and not is_chunk(view):
+                    lines.append(overview_of(item, view))
         outcomes = merged.outcomes[: len(arrived)]
         return [_arrival(outcome) for outcome in outcomes], lines
+
+    def _after_purge(
+        self, each: IncomingChange, seen: dict[DeviceId, Stamp]
+    ) -> Arrival:
+        """Drop what a purge had seen; keep aside what it had not."""
+        try:
+            change = parse_change(each.change)
+            check_entries(change.entries, author=each.author)
+            if covers(seen, map(_stamp, change.entries)):
+                return Applied(change.hash, {})
+            raise UntrustedInputError("change: of an item that was purged")
+        except (UntrustedInputError, UnsupportedError) as err:
+            self._keep_refused(each, Refused(err))
+            return Quarantined(str(err))
+
+    def _is_of_purged(self, view: ItemView) -> bool:
+        """Return whether a document is a chunk whose item is purged and gone."""
+        owner = purged_item(f"purged.{view.text('chunk.of')}")
+        if owner is None or not is_chunk(view) or self._items.has(owner):
+            return False
+        return self._purging.seen(owner) is not None
 
     def _keep_orphan(self, each: IncomingChange) -> None:
         self._session.storage.execute(
@@ -205,6 +242,15 @@ def _row(each: IncomingChange) -> tuple[bytes, bytes, bytes]:
 
 def _stamp(key: str) -> Stamp:
     return parse_key(key).stamp
+
+
+def _settings_written(
+    arrived: Sequence[IncomingChange], results: dict[int, Arrival]
+) -> Iterator[str]:
+    for index, each in enumerate(arrived):
+        outcome = results[index]
+        if each.item_id == SETTINGS and isinstance(outcome, Applied):
+            yield from (parse_key(key).field for key in outcome.entries)
 
 
 def _arrival(outcome: Outcome) -> Arrival:

@@ -39,6 +39,10 @@ class SearchIndex(Generic[K]):
         # The first line: a title that has more than one is ranked by its first.
         self._texts[key] = everything.partition(_BETWEEN)[0], everything
 
+    def remove(self, key: K) -> None:
+        """Find *key* no more."""
+        self._texts.pop(key, None)
+
     def find(self, query: str) -> list[K]:
         """Return the keys that match, best first; no words match everything."""
         words = normalise(query).split()

@@ -152,6 +152,10 @@ class Storage:
         with _NamedErrors():
             return self._connection.execute(sql, params).fetchall()
 
+    def scrub(self) -> None:
+        """Leave nothing of what was deleted in the write-ahead log."""
+        self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Close the file; harmless when closed already."""
         self._connection.close()

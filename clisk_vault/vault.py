@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from clisk_vault.access_log import AccessLog
-from clisk_vault.creation import create_file
+from clisk_vault.attachment_store import Attachments
 from clisk_vault.device import DeviceSecrets
 from clisk_vault.draft import Edit, ItemDraft
 from clisk_vault.epochs import Epochs
-from clisk_vault.errors import FormatError
 from clisk_vault.folders import Folders
 from clisk_vault.grant_record import Grant, Signer
 from clisk_vault.grants import Grants, GrantState, SpoiltGrant
@@ -28,40 +27,17 @@ from clisk_vault.keys import EpochSecret, SecretText
 from clisk_vault.log_bundle import BundleFacts
 from clisk_vault.log_export import export_log
 from clisk_vault.note import NoteKey, UnverifiedNote
+from clisk_vault.opening import make_session, open_session, reseal
 from clisk_vault.overview import ItemOverview, Overview
 from clisk_vault.passphrase import FLOOR, LIMITS, Argon2Profile, CostLimits
 from clisk_vault.primitives import Random, SigningKey
+from clisk_vault.purging import Purging
 from clisk_vault.replica import Replica
 from clisk_vault.reveal import Answer, Reader, ReadRequest
 from clisk_vault.session import Clock, Session, wall_clock
 from clisk_vault.storage import Storage
-from clisk_vault.vault_file import (
-    KeyringSecret,
-    VaultHeader,
-    encode_header,
-    new_header,
-    open_secrets,
-    parse_header,
-    seal_secrets,
-    unlock_key,
-)
+from clisk_vault.vault_file import KeyringSecret
 from clisk_vault.versions import FieldView
-
-
-def read_public(path: Path) -> VaultHeader:
-    """Return what the vault file at *path* says of itself while it is locked.
-
-    Anyone who can write to the file can make it say anything: for showing only.
-
-    Raises:
-        StoreError: there is no such file. FormatError, UnsupportedError: not a
-            vault, or one from a later version.
-    """
-    storage = Storage.open(path)
-    try:
-        return _read_header(storage)[0]
-    finally:
-        storage.close()
 
 
 def _nothing() -> None:
@@ -84,7 +60,9 @@ class Vault:
         self._grants = Grants(session, self._items)
         self.log = log
         self._reader = Reader(session, self._items, self.epochs, self._grants, log)
-        self.replica = Replica(session, self._items, self._overview)
+        self.attachments = Attachments(session, self._items, self._reader)
+        self.purging = Purging(session, self._items, self._overview)
+        self.replica = Replica(session, self._items, self._overview, self.purging)
 
     # -- opening and closing
 
@@ -114,24 +92,20 @@ class Vault:
             StoreError: a file is there, or the disk refuses; nothing is left.
             CostLimitError: *profile* is outside *limits*.
         """
-        header = new_header(
-            secrets, vault_id, profile, keyring=keyring is not None, random=random
+        session = make_session(
+            path,
+            passphrase=passphrase,
+            secrets=secrets,
+            first_log_key=first_log_key,
+            vault_id=vault_id,
+            epochs=epochs,
+            profile=profile,
+            keyring=keyring,
+            limits=limits,
+            clock=clock,
+            random=random,
+            also=also,
         )
-        key = unlock_key(header, passphrase, keyring, limits=limits)
-        sealed = seal_secrets(key, header, secrets, random=random)
-
-        def fill(storage: Storage) -> None:
-            draft = Session(storage, secrets, vault_id, clock=clock, random=random)
-            _write_header(storage, header, sealed)
-            known = Epochs(draft)
-            for number, secret in epochs.items():
-                known.add(number, secret)
-            AccessLog.enrol(draft, known, first_log_key)
-            if also is not None:
-                also(storage)
-
-        storage = create_file(path, fill, random=random)
-        session = Session(storage, secrets, vault_id, clock=clock, random=random)
         return cls._assemble(session, limits)
 
     @classmethod
@@ -153,17 +127,13 @@ class Vault:
             TamperedError: the header or the device secrets were changed.
             StoreError, FormatError, UnsupportedError: as read_public().
         """
-        storage = Storage.open(path)
+        session = open_session(
+            path, passphrase, keyring=keyring, limits=limits, clock=clock, random=random
+        )
         try:
-            header, sealed = _read_header(storage)
-            key = unlock_key(header, passphrase, keyring, limits=limits)
-            secrets = open_secrets(key, header, sealed)
-            session = Session(
-                storage, secrets, header.vault_id, clock=clock, random=random
-            )
             return cls._assemble(session, limits)
         except BaseException:
-            storage.close()
+            session.close()
             raise
 
     @classmethod
@@ -190,27 +160,15 @@ class Vault:
             PassphraseError: *current* is wrong.
             CostLimitError: the new profile is outside the limits.
         """
-        storage, secrets = self._session.storage, self._session.secrets
-        header, sealed = _read_header(storage)
-        open_secrets(
-            unlock_key(header, current, keyring, limits=self._limits), header, sealed
+        reseal(
+            self._session,
+            current,
+            new,
+            limits=self._limits,
+            profile=profile,
+            keyring=keyring,
+            new_keyring=new_keyring,
         )
-        changed = new_header(
-            secrets,
-            header.vault_id,
-            profile or header.profile,
-            keyring=new_keyring is not None,
-            random=self._session.random,
-        )
-        key = unlock_key(changed, new, new_keyring, limits=self._limits)
-        with storage.transaction():
-            _write_header(
-                storage,
-                changed,
-                seal_secrets(key, changed, secrets, random=self._session.random),
-            )
-        # The old seal is not to linger in the write-ahead log.
-        storage.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def lock(self) -> None:
         """Drop the keys and close the file; every later call raises LockedError."""
@@ -305,7 +263,7 @@ class Vault:
         self._items.write(edits)
 
     def trash(self, item: ItemId) -> None:
-        """Put *item* into the trash."""
+        """Put *item* into the trash; purging.purge() forgets it for good."""
         self.edit(item, {"trashed": TRUE})
 
     def restore(self, item: ItemId) -> None:
@@ -427,18 +385,3 @@ class Vault:
     def revoke_grant(self, grant: GrantId) -> None:
         """Take a grant back, for good."""
         self._grants.revoke(grant)
-
-
-def _read_header(storage: Storage) -> tuple[VaultHeader, bytes]:
-    row = storage.one("SELECT header, sealed FROM header")
-    if row is None or not isinstance(row[0], bytes) or not isinstance(row[1], bytes):
-        raise FormatError("vault file: no header")
-    return parse_header(row[0]), row[1]
-
-
-def _write_header(storage: Storage, header: VaultHeader, sealed: bytes) -> None:
-    storage.execute(
-        "INSERT INTO header (one, header, sealed) VALUES (1, ?1, ?2)"
-        " ON CONFLICT (one) DO UPDATE SET header = ?1, sealed = ?2",
-        (encode_header(header), sealed),
-    )

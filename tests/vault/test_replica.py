@@ -303,7 +303,7 @@ def test_settings_travel_but_are_no_item(pair: tuple[Vault, Vault]) -> None:
 
     assert phone.folders() == ["Work"]
     assert phone.overviews() == []
-    assert SETTINGS not in phone._items.ids()
+    assert SETTINGS not in phone.ids()
 
 
 def test_later_stamps_are_greater_than_those_that_came(

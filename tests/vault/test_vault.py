@@ -23,10 +23,11 @@ from clisk_vault.errors import (
 from clisk_vault.ids import ItemId
 from clisk_vault.item_store import SETTINGS
 from clisk_vault.keys import EpochSecret, SecretText
+from clisk_vault.opening import read_public
 from clisk_vault.passphrase import Argon2Profile
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.storage import Storage
-from clisk_vault.vault import Vault, read_public
+from clisk_vault.vault import Vault
 from clisk_vault.vault_file import KeyringSecret, encode_header, parse_header
 from tests.vault.made import (
     CHEAP,

@@ -11,7 +11,8 @@ from clisk.agent import opening
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.registry import Answer, Done, NoParams, Params, Secret, operation
-from clisk_vault.vault import Vault, read_public
+from clisk_vault.opening import read_public
+from clisk_vault.vault import Vault
 
 
 class StatusAnswer(Answer):
