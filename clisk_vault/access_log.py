@@ -194,6 +194,18 @@ class AccessLog:
         """How many entries the log has, by what its last row says."""
         return log_rows.read_size(self._session.storage, self._incarnation)
 
+    @property
+    def incarnation(self) -> int:
+        """Which log of this device it is, from 1; more after it was restored."""
+        return self._incarnation
+
+    def leaf_hash(self, index: int) -> bytes:
+        """Return the stored hash of leaf *index*; raises CallerError as leaf()."""
+        found = log_rows.read_leaf_hash(self._session.storage, self._incarnation, index)
+        if found is None:
+            raise CallerError(f"access log: there is no entry {index}")
+        return found
+
     def head(self) -> bytes:
         """Return the newest signed head, a C2SP checkpoint.
 

@@ -46,7 +46,12 @@ Signer: TypeAlias = Callable[[DeviceId], VerifyKey | None]
     _CREATED,
     _EXPIRES,
     _PURPOSE,
-) = range(1, 11)
+    _MAX_READS,
+    _PLAINTEXT,
+    _CODE_VERSION,
+    _BUNDLE,
+) = range(1, 15)
+MAX_READS = (1 << 32) - 1
 
 # scheme://host[:port] as a browser writes an origin (RFC 6454 §6.2): lower case,
 # punycode, no path, no user, no trailing dot.
@@ -72,6 +77,14 @@ class Grant:
     created_ms: int
     expires_ms: int | None
     purpose: str
+    max_reads: int | None = None
+    """How many reads it covers, counted where it was given; None: any number."""
+    plaintext_to_konnector: tuple[str, ...] = ()
+    """Secret fields of which the konnector's own code may have the plaintext."""
+    code_version: str | None = None
+    """What the konnector called this version of itself; to show, never to judge."""
+    bundle: bytes | None = None
+    """SHA-256 of main.js alone: to say which file changed, never to judge."""
 
     def refusal(
         self,
@@ -81,10 +94,12 @@ class Grant:
         field: str,
         origin: str | None,
         now_ms: int,
+        secret: bool = True,
     ) -> str | None:
         """Return why this grant does not cover a read, or None where it does.
 
-        *origin* None: the value is handed to the konnector's own code.
+        *origin* None: the value is handed to the konnector's own code. How often it
+        was used is not known here: see Grants.check().
         """
         if digest != self.digest:
             return "the konnector's code is not the code that was granted"
@@ -92,6 +107,8 @@ class Grant:
             return "the grant is for another item"
         if field not in self.fields:
             return "the grant does not name this field"
+        if origin is None and secret and field not in self.plaintext_to_konnector:
+            return "the grant does not hand this field's plaintext to the konnector"
         if origin is not None and origin not in self.origins:
             return "the grant does not name this origin"
         if self.expires_ms is not None and now_ms >= self.expires_ms:
@@ -114,6 +131,14 @@ def encode_grant(grant: Grant) -> bytes:
     }
     if grant.expires_ms is not None:
         value[_EXPIRES] = grant.expires_ms
+    if grant.max_reads is not None:
+        value[_MAX_READS] = grant.max_reads
+    if grant.plaintext_to_konnector:
+        value[_PLAINTEXT] = list(grant.plaintext_to_konnector)
+    if grant.code_version is not None:
+        value[_CODE_VERSION] = grant.code_version
+    if grant.bundle is not None:
+        value[_BUNDLE] = grant.bundle
     return cbor.encode(value)
 
 
@@ -178,7 +203,13 @@ def parse_grant(payload: bytes) -> Grant:
             _CREATED: int,
             _PURPOSE: str,
         },
-        optional={_EXPIRES: int},
+        optional={
+            _EXPIRES: int,
+            _MAX_READS: int,
+            _PLAINTEXT: list,
+            _CODE_VERSION: str,
+            _BUNDLE: bytes,
+        },
         what="grant",
     )
     return _from_fields(fields)
@@ -191,7 +222,13 @@ def _from_fields(fields: dict[int, cbor.Value]) -> Grant:
     def text(key: int) -> str:
         return cbor.expect_text(fields[key], what="grant", max_chars=MAX_TEXT)
 
-    expires = fields.get(_EXPIRES)
+    def optional_uint(key: int) -> int | None:
+        value = fields.get(key)
+        return None if value is None else cbor.expect_uint(value, what="grant")
+
+    max_reads = optional_uint(_MAX_READS)
+    if max_reads is not None and not 1 <= max_reads <= MAX_READS:
+        raise FormatError("grant: covers no read, or more than can be counted")
     names = _names(fields[_FIELDS], max_items=MAX_FIELDS)
     if not names:
         raise FormatError("grant: names no field")
@@ -203,9 +240,23 @@ def _from_fields(fields: dict[int, cbor.Value]) -> Grant:
         names,
         _origins(fields[_ORIGINS]),
         cbor.expect_uint(fields[_CREATED], what="grant"),
-        None if expires is None else cbor.expect_uint(expires, what="grant"),
+        optional_uint(_EXPIRES),
         text(_PURPOSE),
+        max_reads,
+        _plaintext(fields.get(_PLAINTEXT), names),
+        text(_CODE_VERSION) if _CODE_VERSION in fields else None,
+        sized(_BUNDLE, DIGEST_BYTES) if _BUNDLE in fields else None,
     )
+
+
+def _plaintext(value: cbor.Value, granted: tuple[str, ...]) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    names = _names(value, max_items=MAX_FIELDS)
+    # Left out when empty, so that one grant has one spelling.
+    if not names or not set(names) <= set(granted):
+        raise FormatError("grant: hands over no field, or one that it does not name")
+    return names
 
 
 def _names(value: cbor.Value, *, max_items: int) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from clisk_vault.entry import EntryValue, value_key
 from clisk_vault.errors import CallerError, FormatError, ReadRefused, VaultError
@@ -39,12 +40,26 @@ class SpoiltGrant:
     error: VaultError
 
 
+class GrantUse(Protocol):
+    """What this device's access log knows: clisk_vault.log_index.LogIndex is one."""
+
+    def uses(self, grant: GrantId) -> int:
+        """Return how many reads a grant has covered here."""
+
+    def latest_ms(self) -> int:
+        """Return the latest time in the log."""
+
+    def restored_ms(self) -> int | None:
+        """Return when this device went on from a copy of itself, if it ever did."""
+
+
 class Grants:
     """Gives, lists, revokes and checks grants."""
 
-    def __init__(self, session: Session, items: ItemStore) -> None:
+    def __init__(self, session: Session, items: ItemStore, use: GrantUse) -> None:
         self._session = session
         self._items = items
+        self._use = use
         self._signer: Signer = self._own_key
         self._verified: dict[bytes, tuple[Grant, DeviceId, VerifyKey]] = {}
 
@@ -58,8 +73,12 @@ class Grants:
         origins: Iterable[str],
         purpose: str,
         expires_ms: int | None = None,
+        max_reads: int | None = None,
+        plaintext_to_konnector: Iterable[str] = (),
+        code_version: str | None = None,
+        bundle: bytes | None = None,
     ) -> Grant:
-        """Sign and store a new grant and return it.
+        """Sign and store a new grant and return it; Grant says what each part means.
 
         Raises:
             CallerError: there is no such item.
@@ -76,6 +95,10 @@ class Grants:
             self._session.clock(),
             expires_ms,
             purpose,
+            max_reads,
+            tuple(sorted(set(plaintext_to_konnector))),
+            code_version,
+            bundle,
         )
         signed = sign_grant(
             grant,
@@ -107,27 +130,59 @@ class Grants:
         """Return what stands where a grant should, and is none."""
         return [each for each in self._read() if isinstance(each, SpoiltGrant)]
 
+    def now_ms(self) -> int:
+        """Return the time that ends of grants are compared with (grant.md §5.3).
+
+        Never before what the access log has seen, whatever the clock is set to.
+        """
+        return max(self._session.clock(), self._use.latest_ms())
+
     def check(
-        self, *, digest: bytes, item: ItemId, field: str, origin: str | None
+        self,
+        *,
+        digest: bytes,
+        item: ItemId,
+        field: str,
+        origin: str | None,
+        secret: bool,
     ) -> GrantId:
         """Return a grant that covers this read now.
 
         Raises:
             ReadRefused: there is none; says what is wrong with the nearest one.
         """
-        now_ms = self._session.clock()
         reason = "there is no grant for this konnector and item"
-        for state in self.all():
-            refusal = state.grant.refusal(
-                digest=digest, item=item, field=field, origin=origin, now_ms=now_ms
+        # Those that are not used up by it first.
+        for state in sorted(self.all(), key=lambda one: bool(one.grant.max_reads)):
+            grant = state.grant
+            refusal = grant.refusal(
+                digest=digest,
+                item=item,
+                field=field,
+                origin=origin,
+                secret=secret,
+                now_ms=0 if grant.expires_ms is None else self.now_ms(),
             )
             if state.revoked:
                 refusal = refusal or "the grant was revoked"
+            if refusal is None and grant.max_reads is not None:
+                refusal = self._counted(grant, state.given_by, grant.max_reads)
             if refusal is None:
                 return state.grant.id
             if state.grant.item == item:
                 reason = refusal
         raise ReadRefused(reason)
+
+    def _counted(self, grant: Grant, given_by: DeviceId, most: int) -> str | None:
+        """Return why a limited grant covers no further read, or None: grant.md §5.1."""
+        if given_by != self._session.device_id:
+            return "the grant counts its reads, on the device that gave it alone"
+        restored = self._use.restored_ms()
+        if restored is not None and grant.created_ms < restored:
+            return "the grant counts its reads, and this device was restored since"
+        if self._use.uses(grant.id) >= most:
+            return "the grant is used up"
+        return None
 
     def trust(self, signer: Signer) -> None:
         """Verify with the keys that *signer* gives from now on, not our own alone."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from clisk_vault import cbor
 from clisk_vault.errors import FormatError
 from clisk_vault.log_walk import LogRow
 from clisk_vault.storage import Row, Storage
@@ -120,6 +121,42 @@ def write(
         " ON CONFLICT (incarnation) DO UPDATE"
         " SET size = excluded.size, sealed = excluded.sealed",
         (incarnation, signer.size, signer.sealed),
+    )
+
+
+def read_leaf_hash(storage: Storage, incarnation: int, seq: int) -> bytes | None:
+    """Return the stored hash of leaf *seq*, or None if there is no such entry."""
+    row = storage.one(
+        "SELECT leaf_hash FROM log_entry WHERE position = ?",
+        ((incarnation << SEQ_BITS) + seq,),
+    )
+    return row[0] if row is not None and isinstance(row[0], bytes) else None
+
+
+def index_row(incarnation: int, page: int, last_leaf: bytes) -> bytes:
+    """Return the place that a page of the index is sealed for (vault-file.md §4)."""
+    return cbor.encode([incarnation, page, last_leaf])
+
+
+def read_index(storage: Storage, incarnation: int) -> list[tuple[int, bytes]]:
+    """Return number and sealed bytes of each page of the index, in order."""
+    rows = storage.all(
+        "SELECT page, sealed FROM log_index WHERE incarnation = ? ORDER BY page",
+        (incarnation,),
+    )
+    return [
+        (page, sealed)
+        for page, sealed in rows
+        if isinstance(page, int) and isinstance(sealed, bytes)
+    ]
+
+
+def write_index(storage: Storage, incarnation: int, page: int, sealed: bytes) -> None:
+    """Put one page of the index into its place."""
+    storage.execute(
+        "INSERT INTO log_index (incarnation, page, sealed) VALUES (?, ?, ?)"
+        " ON CONFLICT (incarnation, page) DO UPDATE SET sealed = excluded.sealed",
+        (incarnation, page, sealed),
     )
 
 

@@ -201,11 +201,6 @@ class Reader:
         """Return the grant that the request rests on; a person needs none."""
         if request.who.kind is not RequesterKind.KONNECTOR:
             return None
-        if secret and request.origin is None:
-            raise ReadRefused(
-                "a secret is filled into a page, never handed to a konnector's code",
-                advice="",
-            )
         if request.version is not None:
             raise ReadRefused("no grant covers earlier values", advice="")
         if request.who.digest is None:
@@ -215,6 +210,7 @@ class Reader:
             item=request.item,
             field=request.field,
             origin=request.origin,
+            secret=secret,
         )
 
     def _open(

@@ -65,6 +65,13 @@ _LOG = (
         size INTEGER NOT NULL,
         sealed BLOB NOT NULL
     ) STRICT""",
+    # A short cut, made anew from the entries wherever it is missing.
+    """CREATE TABLE log_index (
+        incarnation INTEGER NOT NULL,
+        page INTEGER NOT NULL,
+        sealed BLOB NOT NULL,
+        PRIMARY KEY (incarnation, page)
+    ) STRICT, WITHOUT ROWID""",
 )
 
 # Nothing here is secret: envelopes and records stand on the relay too.

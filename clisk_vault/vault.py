@@ -26,6 +26,7 @@ from clisk_vault.item_write import choose
 from clisk_vault.keys import EpochSecret, SecretText
 from clisk_vault.log_bundle import BundleFacts
 from clisk_vault.log_export import export_log
+from clisk_vault.log_index import LogIndex
 from clisk_vault.note import NoteKey, UnverifiedNote
 from clisk_vault.opening import make_session, open_session, reseal
 from clisk_vault.overview import ItemOverview, Overview
@@ -57,8 +58,9 @@ class Vault:
         self.epochs = Epochs(session)
         self._items = ItemStore(session, self._overview, self.epochs)
         self._folders = Folders(self._items)
-        self._grants = Grants(session, self._items)
         self.log = log
+        self.log_index = LogIndex(session, log)
+        self._grants = Grants(session, self._items, self.log_index)
         self._reader = Reader(session, self._items, self.epochs, self._grants, log)
         self.attachments = Attachments(session, self._items, self._reader)
         self.purging = Purging(session, self._items, self._overview)
@@ -176,6 +178,7 @@ class Vault:
         for part in (self._overview, self.epochs, self._items, self._grants):
             part.forget_opened()
         self.log.forget()
+        self.log_index.forget()
 
     @property
     def locked(self) -> bool:
@@ -362,6 +365,10 @@ class Vault:
         origins: Iterable[str],
         purpose: str,
         expires_ms: int | None = None,
+        max_reads: int | None = None,
+        plaintext_to_konnector: Iterable[str] = (),
+        code_version: str | None = None,
+        bundle: bytes | None = None,
     ) -> Grant:
         """Let a konnector's code read fields of one item: see Grants.give()."""
         return self._grants.give(
@@ -372,6 +379,10 @@ class Vault:
             origins=origins,
             purpose=purpose,
             expires_ms=expires_ms,
+            max_reads=max_reads,
+            plaintext_to_konnector=plaintext_to_konnector,
+            code_version=code_version,
+            bundle=bundle,
         )
 
     def grants(self) -> list[GrantState]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from protocol.build.common import Cases, Cbor, Randomness, cases, cbor, flipped
 from protocol.build.suite import ed25519_public, sign1
 
@@ -82,6 +84,34 @@ def _signed(write: Cases) -> None:
     case("huge", "longer than any grant may be", huge, "malformed")
 
 
+_Case = Callable[[str, str, dict[int, Cbor], str], None]
+
+
+def _limits(case: _Case) -> None:
+    """What a grant may say beyond fields and origins."""
+    digest = b"\x14" * 32
+    case("one-read", "a grant for a single read", {11: 1}, "ok")
+    case("most-reads", "as many reads as can be counted", {11: 2**32 - 1}, "ok")
+    case("plaintext", "plaintext for the konnector's code", {12: ["password"]}, "ok")
+    every: dict[int, Cbor] = {9: _GIVEN_MS + 1, 11: 2, 12: ["password"]}
+    case("every-key", "every key", {**every, 13: "1.2.3", 14: digest}, "ok")
+    case("no-read", "a grant for no read", {11: 0}, "malformed")
+    case("many-reads", "2³² reads", {11: 2**32}, "malformed")
+    case("negative-reads", "fewer than no read", {11: -1}, "malformed")
+    case("text-reads", "reads as text", {11: "1"}, "malformed")
+    empty: list[Cbor] = []
+    case("plaintext-empty", "plaintext of nothing, spelt out", {12: empty}, "malformed")
+    foreign: dict[int, Cbor] = {12: ["totp"]}
+    case("plaintext-foreign", "of a field that is not granted", foreign, "malformed")
+    twice: dict[int, Cbor] = {12: ["password", "password"]}
+    case("plaintext-twice", "of a field twice", twice, "malformed")
+    order: dict[int, Cbor] = {12: ["username", "password"]}
+    case("plaintext-order", "out of order", order, "malformed")
+    case("plaintext-text", "a name instead of names", {12: "password"}, "malformed")
+    case("long-version", "a version of 513 characters", {13: "x" * 513}, "malformed")
+    case("short-bundle", "a digest of 31 bytes", {14: digest[1:]}, "malformed")
+
+
 def _payloads(write: Cases) -> None:
     world = _World()
 
@@ -105,7 +135,7 @@ def _payloads(write: Cases) -> None:
     local = ["http://127.0.0.1:8080", "http://[::1]", "https://xn--bnk-qla.example"]
     case("origins", "addresses, ports, punycode", {7: local}, "ok")
     case("version-2", "a version that nobody knows yet", {1: 2}, "unsupported")
-    case("unknown-key", "a key that version 1 does not have", {11: 1}, "malformed")
+    case("unknown-key", "a key that version 1 does not have", {15: 1}, "malformed")
     # An empty tuple stands for: leave this key out.
     case("no-item", "a grant for no item", {5: ()}, "malformed")
     case("short-digest", "a digest of 31 bytes", {4: bytes(31)}, "malformed")
@@ -118,6 +148,7 @@ def _payloads(write: Cases) -> None:
     case("negative", "a time before 1970", {8: -1}, "malformed")
     case("text-time", "a time as text", {8: "now"}, "malformed")
     case("long-purpose", "a purpose of 513 characters", {10: "x" * 513}, "malformed")
+    _limits(case)
     for name, origin in (
         ("path", "https://bank.example/login"),
         ("slash", "https://bank.example/"),

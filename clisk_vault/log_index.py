@@ -1,0 +1,164 @@
+"""A short form of this device's access log, for lists, filters and counts.
+
+Opening 100,000 entries takes seconds. The index holds what filters ask for, in
+columns, a page for each 1,024 entries: sealed on disk like every local row, opened
+once a session. It only says where to look; what is shown comes from the entries,
+checked against their leaves.
+
+Spec: protocol/access-log.md §10.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from clisk_vault import log_rows
+from clisk_vault.access_log import FIRST_INCARNATION, AccessLog
+from clisk_vault.access_record import AccessRecord, Outcome, RequesterKind, Use
+from clisk_vault.errors import FormatError, StoreError, TamperedError
+from clisk_vault.ids import DeviceId, GrantId, ItemId
+from clisk_vault.log_page import PAGE_ENTRIES, LogPage, PageBuilder
+from clisk_vault.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """What to look for; None: anything. Times in milliseconds, *until* left out."""
+
+    outcome: Outcome | None = None
+    kind: RequesterKind | None = None
+    use: Use | None = None
+    item: ItemId | None = None
+    name: str | None = None
+    origin: str | None = None
+    grant: GrantId | None = None
+    device: DeviceId | None = None
+    purpose: str | None = None
+    """Words that the purpose has in it, in any case."""
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+
+class LogIndex:
+    """Finds entries and counts uses. Follows the log: each call takes in what is new.
+
+    Every method raises TamperedError, FormatError or UnsupportedError where an entry
+    that is new since the last call is not what its leaf commits to.
+    """
+
+    def __init__(self, session: Session, log: AccessLog) -> None:
+        self._session = session
+        self._log = log
+        self._origin = ""
+        self._pages: list[LogPage] = []
+        self._tail = PageBuilder(0)
+        self._generation: object = None
+
+    def find(
+        self, wanted: LogFilter, *, before: int | None = None, limit: int | None = None
+    ) -> list[int]:
+        """Return the indexes of the records that match, newest first.
+
+        *before*: only those with a lower index, for the next page of a list.
+        """
+        if wanted.device not in {None, self._session.device_id}:
+            return []
+        self._refresh()
+        found: list[int] = []
+        for page in self._newest_first():
+            for index in page.matches(wanted, before=before):
+                found.append(index)
+                if len(found) == limit:
+                    return found
+        return found
+
+    def count(self, wanted: LogFilter) -> int:
+        """Return how many records match."""
+        return len(self.find(wanted))
+
+    def uses(self, grant: GrantId) -> int:
+        """Return how many reads this grant has covered on this device."""
+        return self.count(LogFilter(grant=grant, outcome=Outcome.GRANTED))
+
+    def latest_ms(self) -> int:
+        """Return the latest time that any entry bears, or 0."""
+        self._refresh()
+        return max((page.latest_ms for page in self._newest_first()), default=0)
+
+    def restored_ms(self) -> int | None:
+        """Return when this device went on from a copy of itself, if it ever did."""
+        if self._log.incarnation == FIRST_INCARNATION:
+            return None
+        first = next(self._log.entries(0, 1))
+        return first.content.time_ms
+
+    def forget(self) -> None:
+        """Drop what is held in memory."""
+        self._pages, self._tail = [], PageBuilder(0)
+        self._origin = ""
+
+    def _newest_first(self) -> Iterator[LogPage]:
+        yield self._tail.page()
+        yield from reversed(self._pages)
+
+    # --- following the log
+
+    def _refresh(self) -> None:
+        generation = self._session.storage.generation
+        if self._origin != self._log.origin or generation != self._generation:
+            # Another log, or something was undone or written by another process.
+            self.forget()
+            self._origin, self._generation = self._log.origin, generation
+            self._load()
+        if self._tail.end > self._log.size:
+            raise FormatError("access log: shorter than it was")
+        for entry in self._log.entries(self._tail.end):
+            content = entry.content
+            record = content if isinstance(content, AccessRecord) else None
+            self._tail.add(record, content.time_ms)
+            if self._tail.full:
+                self._turn_page()
+
+    def _turn_page(self) -> None:
+        page = self._tail.page()
+        self._pages.append(page)
+        self._tail = PageBuilder(page.end)
+        # Only a short cut: where nothing can be written, it is made anew next time.
+        with suppress(StoreError):
+            self._keep(page)
+
+    # --- on disk
+
+    def _keep(self, page: LogPage) -> None:
+        seal = self._session.table("log_index")
+        number = page.start // PAGE_ENTRIES
+        last = self._log.leaf_hash(page.end - 1)
+        row = log_rows.index_row(self._log.incarnation, number, last)
+        log_rows.write_index(
+            self._session.storage,
+            self._log.incarnation,
+            number,
+            seal.seal(row, page.encode()),
+        )
+
+    def _load(self) -> None:
+        """Take the pages on disk, up to the first that does not fit the log."""
+        seal = self._session.table("log_index")
+        size = self._log.size
+        for number, sealed in log_rows.read_index(
+            self._session.storage, self._log.incarnation
+        ):
+            start = number * PAGE_ENTRIES
+            if start != self._tail.end or start + PAGE_ENTRIES > size:
+                break
+            # Bound to the last leaf: a page of another history does not open.
+            last = self._log.leaf_hash(start + PAGE_ENTRIES - 1)
+            row = log_rows.index_row(self._log.incarnation, number, last)
+            try:
+                page = LogPage.parse(seal.open(row, sealed), start)
+            except (FormatError, TamperedError):
+                break
+            self._pages.append(page)
+            self._tail = PageBuilder(page.end)

@@ -1,0 +1,211 @@
+"""One page of the index of the access log: columns of 1,024 entries.
+
+A text or id that many entries share stands once, in its column's table; the entries
+have its number. So a page without the wanted item is passed over at one look.
+
+Spec: protocol/access-log.md §10.1.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from clisk_vault import cbor
+from clisk_vault.access_record import AccessRecord
+from clisk_vault.errors import FormatError
+
+if TYPE_CHECKING:
+    from clisk_vault.log_index import LogFilter
+
+PAGE_ENTRIES = 1024
+_VERSION = 1
+_MAX_BYTES = 8 * 1024 * 1024
+# The size of a sealed page would tell how many different items were read.
+_BUCKET_BYTES = 32 * 1024
+_LENGTH_BYTES = 4
+_TIME_BYTES, _NUMBER_BYTES = 6, 2
+
+Value: TypeAlias = "int | bytes | str"
+
+# The columns with a table, in the order in which they are written.
+_COLUMNS = ("outcome", "kind", "use", "item", "name", "origin", "grant", "purpose")
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """For each entry the number of its value in *table*, from 1; 0: it has none."""
+
+    table: list[Value]
+    numbers: array[int]
+
+    def where(self, numbers: set[int], among: Iterable[int]) -> list[int]:
+        """Return those of *among* whose value has one of *numbers*."""
+        column = self.numbers
+        if len(numbers) == 1:
+            (one,) = numbers
+            return [at for at in among if column[at] == one]
+        return [at for at in among if column[at] in numbers]
+
+
+class LogPage:
+    """Columns of the entries from *start* up to *end*."""
+
+    def __init__(
+        self, start: int, times: array[int], columns: dict[str, _Column]
+    ) -> None:
+        self.start = start
+        self._times = times
+        self._columns = columns
+        self.latest_ms = max(times, default=0)
+        self._earliest_ms = min(times, default=0)
+
+    @property
+    def end(self) -> int:
+        """One more than the index of the last entry."""
+        return self.start + len(self._times)
+
+    def matches(self, wanted: LogFilter, *, before: int | None) -> list[int]:
+        """Return the indexes of the records that match, newest first."""
+        top = len(self._times) if before is None else before - self.start
+        among: Sequence[int] = range(min(top, len(self._times)) - 1, -1, -1)
+        if not among:
+            return []
+        # A mark of the log itself has no outcome: it is no record.
+        rows = self._where(among, "outcome", wanted.outcome)
+        for name in ("kind", "use", "item", "name", "origin", "grant"):
+            value = getattr(wanted, name)
+            if value is not None and rows:
+                rows = self._where(rows, name, value)
+        if wanted.purpose is not None and rows:
+            rows = self._with_words(rows, wanted.purpose)
+        since, until = wanted.since_ms, wanted.until_ms
+        if since is not None and self._earliest_ms < since:
+            rows = [at for at in rows if self._times[at] >= since]
+        if until is not None and self.latest_ms >= until:
+            rows = [at for at in rows if self._times[at] < until]
+        return [self.start + at for at in rows]
+
+    def _where(
+        self, among: Sequence[int], name: str, value: Value | None
+    ) -> Sequence[int]:
+        column = self._columns[name]
+        if value is None:
+            return [at for at in among if column.numbers[at]]
+        if value not in column.table:
+            return []
+        return column.where({column.table.index(value) + 1}, among)
+
+    def _with_words(self, among: Sequence[int], words: str) -> Sequence[int]:
+        column, words = self._columns["purpose"], words.casefold()
+        numbers = {
+            number
+            for number, text in enumerate(column.table, 1)
+            if words in str(text).casefold()
+        }
+        return column.where(numbers, among) if numbers else []
+
+    def encode(self) -> bytes:
+        """Return the page as bytes, to be sealed."""
+        times = b"".join(time.to_bytes(_TIME_BYTES) for time in self._times)
+        columns: list[cbor.Encodable] = [
+            [list(column.table), _packed(column.numbers)]
+            for column in (self._columns[name] for name in _COLUMNS)
+        ]
+        data = cbor.encode([_VERSION, times, columns])
+        framed = len(data).to_bytes(_LENGTH_BYTES) + data
+        return framed + bytes(-len(framed) % _BUCKET_BYTES)
+
+    @classmethod
+    def parse(cls, data: bytes, start: int) -> LogPage:
+        """Return the full page in *data*, which this program has sealed itself.
+
+        Raises:
+            FormatError: another version, or another shape.
+        """
+        content = data[_LENGTH_BYTES:][: int.from_bytes(data[:_LENGTH_BYTES])]
+        value = cbor.parse(content, max_bytes=_MAX_BYTES, what="log index")
+        match value:
+            case [int(version), bytes(times), list(columns)] if (
+                version == _VERSION
+                and len(times) == PAGE_ENTRIES * _TIME_BYTES
+                and len(columns) == len(_COLUMNS)
+            ):
+                return cls(
+                    start,
+                    array("Q", _unpacked(times, _TIME_BYTES)),
+                    dict(zip(_COLUMNS, map(_column, columns), strict=True)),
+                )
+        raise FormatError("log index: not a page of this version")
+
+
+def _column(value: object) -> _Column:
+    match value:
+        case [list(table), bytes(packed)] if (
+            len(packed) == PAGE_ENTRIES * _NUMBER_BYTES
+        ):
+            numbers = array("H", _unpacked(packed, _NUMBER_BYTES))
+            if max(numbers) <= len(table):
+                return _Column(table, numbers)
+    raise FormatError("log index: not a column")
+
+
+def _packed(numbers: array[int]) -> bytes:
+    return b"".join(number.to_bytes(_NUMBER_BYTES) for number in numbers)
+
+
+def _unpacked(data: bytes, width: int) -> list[int]:
+    return [int.from_bytes(data[at : at + width]) for at in range(0, len(data), width)]
+
+
+class PageBuilder:
+    """A page that entries are still added to."""
+
+    def __init__(self, start: int) -> None:
+        self._start = start
+        self._times = array("Q")
+        self._tables: dict[str, dict[Value, int]] = {name: {} for name in _COLUMNS}
+        self._numbers = {name: array("H") for name in _COLUMNS}
+
+    @property
+    def end(self) -> int:
+        """The index of the entry that comes next."""
+        return self._start + len(self._times)
+
+    @property
+    def full(self) -> bool:
+        """Whether the next entry belongs to another page."""
+        return len(self._times) == PAGE_ENTRIES
+
+    def add(self, record: AccessRecord | None, time_ms: int) -> None:
+        """Add one entry; without a record it is a mark, or was erased."""
+        self._times.append(time_ms)
+        values = {} if record is None else _values(record)
+        for name in _COLUMNS:
+            value = values.get(name)
+            table = self._tables[name]
+            number = 0 if value is None else table.setdefault(value, len(table) + 1)
+            self._numbers[name].append(number)
+
+    def page(self) -> LogPage:
+        """Return what was added so far, as a page."""
+        columns = {
+            name: _Column(list(self._tables[name]), self._numbers[name])
+            for name in _COLUMNS
+        }
+        return LogPage(self._start, self._times, columns)
+
+
+def _values(record: AccessRecord) -> dict[str, Value | None]:
+    return {
+        "outcome": int(record.outcome),
+        "kind": int(record.who.kind),
+        "use": int(record.use),
+        "item": record.item,
+        "name": record.who.name,
+        "origin": record.origin,
+        "grant": record.grant,
+        "purpose": record.purpose,
+    }
