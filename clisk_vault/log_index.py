@@ -12,33 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 
 from clisk_vault import log_rows
 from clisk_vault.access_log import FIRST_INCARNATION, AccessLog
-from clisk_vault.access_record import AccessRecord, Outcome, RequesterKind, Use
+from clisk_vault.access_record import AccessRecord, Outcome
 from clisk_vault.errors import FormatError, StoreError, TamperedError
-from clisk_vault.ids import DeviceId, GrantId, ItemId
-from clisk_vault.log_page import PAGE_ENTRIES, LogPage, PageBuilder
+from clisk_vault.ids import GrantId
+from clisk_vault.log_page import PAGE_ENTRIES, LogFilter, LogPage, PageBuilder
 from clisk_vault.session import Session
-
-
-@dataclass(frozen=True, slots=True)
-class LogFilter:
-    """What to look for; None: anything. Times in milliseconds, *until* left out."""
-
-    outcome: Outcome | None = None
-    kind: RequesterKind | None = None
-    use: Use | None = None
-    item: ItemId | None = None
-    name: str | None = None
-    origin: str | None = None
-    grant: GrantId | None = None
-    device: DeviceId | None = None
-    purpose: str | None = None
-    """Words that the purpose has in it, in any case."""
-    since_ms: int | None = None
-    until_ms: int | None = None
 
 
 class LogIndex:

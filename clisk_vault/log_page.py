@@ -11,14 +11,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from clisk_vault import cbor
-from clisk_vault.access_record import AccessRecord
+from clisk_vault.access_record import AccessRecord, Outcome, RequesterKind, Use
 from clisk_vault.errors import FormatError
-
-if TYPE_CHECKING:
-    from clisk_vault.log_index import LogFilter
+from clisk_vault.ids import DeviceId, GrantId, ItemId
 
 PAGE_ENTRIES = 1024
 _VERSION = 1
@@ -32,6 +30,24 @@ Value: TypeAlias = "int | bytes | str"
 
 # The columns with a table, in the order in which they are written.
 _COLUMNS = ("outcome", "kind", "use", "item", "name", "origin", "grant", "purpose")
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """What to look for; None: anything. Times in milliseconds, *until* left out."""
+
+    outcome: Outcome | None = None
+    kind: RequesterKind | None = None
+    use: Use | None = None
+    item: ItemId | None = None
+    name: str | None = None
+    origin: str | None = None
+    grant: GrantId | None = None
+    device: DeviceId | None = None
+    purpose: str | None = None
+    """Words that the purpose has in it, in any case."""
+    since_ms: int | None = None
+    until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
