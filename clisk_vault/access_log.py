@@ -7,77 +7,110 @@ nothing of items; who may read what was settled before a record comes here.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from clisk_vault import log_rows
 from clisk_vault.access_record import AccessRecord, Content, LogMark
+from clisk_vault.checkpoint import Checkpoint
+from clisk_vault.device import DevicePublic
 from clisk_vault.errors import (
     CallerError,
     FormatError,
+    LogDamagedError,
     TamperedError,
     UnsupportedError,
-    VaultError,
 )
-from clisk_vault.ids import DeviceId, VaultId
-from clisk_vault.keys import EpochSecret, LogKey
 from clisk_vault.local_seal import TableSeal
-from clisk_vault.log_entry import (
-    EntryPlace,
-    Opening,
-    derive_log_key,
-    open_entry,
-    seal_entry,
-)
-from clisk_vault.log_kind import fits, leaf_type
-from clisk_vault.log_leaf import Leaf, LeafType
+from clisk_vault.log_entry import EntryPlace, seal_entry
+from clisk_vault.log_kind import leaf_type
+from clisk_vault.log_leaf import Leaf, LeafType, Restart
 from clisk_vault.log_signer import Signer, open_signer, resume, seal_signer
+from clisk_vault.log_view import (
+    FIRST_INCARNATION,
+    LogEpochs,
+    LogView,
+    log_origin,
+    split_origin,
+)
 from clisk_vault.log_walk import MAX_GROUP, LogRow, LogWalk
-from clisk_vault.log_witness import sizes_seen, weigh
 from clisk_vault.merkle import Frontier, leaf_hash
-from clisk_vault.note import NoteKey, UnverifiedNote
+from clisk_vault.note import UnverifiedNote
 from clisk_vault.primitives import SigningKey, VerifyKey, sha256
 from clisk_vault.session import Session
-from clisk_vault.verdict import Finding, Found, Notice, Verdict, merge_runs
+from clisk_vault.verdict import Finding, Found
 
-FIRST_INCARNATION = 1
+FIRST_SLOT = 1
+# Heads of a damaged log that are tried before it counts as having none.
+_TRIED_HEADS = 1000
 
 
-class LogEpochs(Protocol):
-    """What the log needs of the epochs; clisk_vault.epochs.Epochs is one."""
-
-    @property
-    def current(self) -> int:
-        """The number under which new entries are sealed."""
-
-    def secret(self, number: int) -> EpochSecret:
-        """Return the secret of an epoch, or raise CallerError."""
+def first_key(public: DevicePublic, incarnation: int) -> VerifyKey:
+    """Return the key of the first head of a device's log: access-log.md §7.1."""
+    return public.log if incarnation == FIRST_INCARNATION else public.signing
 
 
 @dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One entry, checked against its leaf."""
+class Draft:
+    """An entry that is to be written."""
 
-    index: int
-    type: LeafType
+    kind: LeafType
     content: Content
+    checkpoint: bytes | None = None
+    restart: Restart | None = None
 
 
-def log_origin(vault_id: VaultId, device: DeviceId, incarnation: int) -> str:
-    """Return the name of a log (protocol/access-log.md §2)."""
-    return f"{vault_id.hex()[:32]}/{device.hex()}/{incarnation}"
+class EarlierLog(LogView):
+    """A log that this device has closed; *closed_by* begins the one after it."""
+
+    def __init__(
+        self, source: log_rows.OwnLog, epochs: LogEpochs, closed_by: Leaf | None
+    ) -> None:
+        super().__init__(source, epochs)
+        self._closed_by = closed_by
+
+    def _wanted(self) -> frozenset[int]:
+        end = self._end()
+        return frozenset() if end is None else frozenset({end.size})
+
+    def _end(self) -> Checkpoint | None:
+        leaf = self._closed_by
+        if leaf is None or leaf.checkpoint is None:
+            return None
+        try:
+            end = Checkpoint.parse(UnverifiedNote.parse(leaf.checkpoint).text)
+        except FormatError:
+            return None
+        return end if end.origin == self.origin else None
+
+    def _judge_end(self, walk: LogWalk) -> None:
+        """Hold the log against the head that the next one says it ended with."""
+        end = self._end()
+        if end is not None and end.size > walk.size:
+            walk.find(Finding.TRUNCATED, walk.size + 1, end.size)
+        elif end is not None and walk.roots.get(end.size) not in {None, end.root}:
+            walk.find(Finding.FORKED, end.size)
+        if self._closed_by is None or self._closed_by.restart is Restart.DAMAGED:
+            walk.find(Finding.DAMAGED, walk.size)
+
+    def _named(self, found: list[Found]) -> list[Found]:
+        """Call what a restore leaves behind by its name: it is no attack."""
+        if self._closed_by is None or self._closed_by.restart is not Restart.RESTORED:
+            return found
+        lost = {Finding.TRUNCATED, Finding.FORKED}
+        return [
+            Found(Finding.RESTORED, one.first, one.last) if one.kind in lost else one
+            for one in found
+        ]
 
 
-class AccessLog:
+class AccessLog(LogView):
     """The log of this device: append, read, check."""
 
     def __init__(self, session: Session, epochs: LogEpochs) -> None:
         self._session = session
-        self._epochs = epochs
-        self._incarnation = FIRST_INCARNATION
-        self.origin = log_origin(session.vault_id, session.device_id, self._incarnation)
-        self._keys: dict[int, LogKey] = {}
+        super().__init__(_Newest(session), epochs)
         # The signer of the next head, as long as the file still holds this row.
         self._signer: tuple[log_rows.SignerRow, Signer] | None = None
 
@@ -98,11 +131,11 @@ class AccessLog:
         if public != session.secrets.public.log:
             raise CallerError("access log: not the first key that is enrolled")
         with session.storage.transaction():
-            if log._row() is not None or log.size:
+            if log_rows.newest_name(session.storage) is not None:
                 raise CallerError("access log: begun already")
-            mark = LogMark(session.device_id, session.clock())
+            log_rows.begin(session.storage, FIRST_SLOT, log.origin)
             first = Signer(first_log_key, public, Frontier())
-            log._close_group(first, [(LeafType.GENESIS, mark)])
+            log._close_group(first, [Draft(LeafType.GENESIS, log._mark())])
         return log
 
     # --- writing
@@ -113,12 +146,13 @@ class AccessLog:
         Joins the caller's transaction: whatever the record stands for may be done
         only after that transaction has been committed.
 
+        A log that is not as this device left it is closed, and another begun.
+
         Raises:
-            LogDamagedError: the log is not as this device left it.
             CallerError: a record of another device, or one too long.
             StoreError: the disk refused.
         """
-        return self._append([(leaf_type(record, bulk=False), record)])[0]
+        return self._append([Draft(leaf_type(record, bulk=False), record)])[0]
 
     def append_many(self, records: Sequence[AccessRecord]) -> range:
         """Write *records* with one head for each 64 of them; return their indexes.
@@ -126,10 +160,80 @@ class AccessLog:
         For what one request reads at once: an export, a check of all passwords.
         Raises as append().
         """
-        return self._append([(leaf_type(one, bulk=True), one) for one in records])
+        return self._append([Draft(leaf_type(one, bulk=True), one) for one in records])
 
-    def _append(self, entries: Sequence[tuple[LeafType, AccessRecord]]) -> range:
-        if any(record.device != self._session.device_id for _, record in entries):
+    def mark_witness(self, note: bytes) -> int:
+        """Write that this device has countersigned *note*; raises as append()."""
+        draft = Draft(LeafType.WITNESS, self._mark(), checkpoint=note)
+        return self._append([draft])[0]
+
+    def mark_heartbeat(self) -> int:
+        """Write that the device was there; raises as append()."""
+        return self._append([Draft(LeafType.HEARTBEAT, self._mark())])[0]
+
+    def begin_anew(
+        self,
+        why: Restart,
+        *,
+        first_log_key: SigningKey | None = None,
+        newest: bytes | None = None,
+    ) -> str:
+        """Close the log, begin the next incarnation and return its origin.
+
+        For a device that finds itself restored from an older copy: its log goes on
+        elsewhere, or may, so nothing more is signed under that name. The old entries
+        stay, and the first of the new log names the head that the old one ended with.
+        Joins the caller's transaction.
+
+        A device that took a new identity in the same file calls this with the new
+        identity's session, and with the log key that its membership record enrols.
+
+        Args:
+            why: what the new log says of the reason.
+            first_log_key: signs the one head; for a new identity alone.
+            newest: the newest head of the old log that is known, a signed note; by
+                default the newest one in the file.
+
+        Raises:
+            CallerError: *first_log_key* is missing, or not the one enrolled.
+            StoreError: the disk refused.
+        """
+        session = self._session
+        with session.storage.transaction():
+            slot, origin = self._place
+            device, number = split_origin(origin)
+            if device == session.device_id:
+                key, number = session.secrets.signing, number + 1
+            elif (
+                first_log_key is not None
+                and first_log_key.public() == session.secrets.public.log
+            ):
+                key, number = first_log_key, FIRST_INCARNATION
+            else:
+                raise CallerError("access log: not the first key that is enrolled")
+            ended = newest or self._newest_head(slot)
+            following = log_origin(session.vault_id, session.device_id, number)
+            log_rows.begin(session.storage, slot + 1, following)
+            draft = Draft(LeafType.INCARNATION, self._mark(), ended, why)
+            self._close_group(Signer(key, key.public(), Frontier()), [draft])
+            return following
+
+    def _newest_head(self, slot: int) -> bytes | None:
+        """Return the newest head in the file that can be read at all."""
+        for head in log_rows.newest_heads(self._session.storage, slot, _TRIED_HEADS):
+            try:
+                Checkpoint.parse(UnverifiedNote.parse(head).text)
+            except FormatError:
+                continue
+            return head
+        return None
+
+    def _mark(self) -> LogMark:
+        return LogMark(self._session.device_id, self._session.clock())
+
+    def _append(self, entries: Sequence[Draft]) -> range:
+        own = self._session.device_id
+        if any(draft.content.device != own for draft in entries):
             raise CallerError("access log: a record of another device")
         with self._session.storage.transaction():
             signer = self._next_signer()
@@ -138,34 +242,36 @@ class AccessLog:
                 signer = self._close_group(signer, entries[at : at + MAX_GROUP])
         return range(first, signer.size)
 
-    def _close_group(
-        self, signer: Signer, entries: Sequence[tuple[LeafType, Content]]
-    ) -> Signer:
+    def _close_group(self, signer: Signer, entries: Sequence[Draft]) -> Signer:
         """Write one head and its entries; return the signer of the next head."""
         key = SigningKey.generate(self._session.random)
         following = Signer(key, key.public(), signer.tree.copy())
-        epoch = self._epochs.current
+        (slot, origin), epoch = self._place, self._epochs.current
         rows = []
-        for kind, content in entries:
+        for draft in entries:
             seq = following.size
-            place = EntryPlace(self.origin, seq, kind, epoch)
             sealed = seal_entry(
-                self._key(epoch), content, place=place, random=self._session.random
+                self._key(epoch),
+                draft.content,
+                place=EntryPlace(origin, seq, draft.kind, epoch),
+                random=self._session.random,
             )
             leaf = Leaf(
-                kind,
+                draft.kind,
                 seq,
                 following.public,
                 sealed.commitment,
                 sha256(sealed.ciphertext),
+                draft.checkpoint,
+                draft.restart,
             ).encode()
             hashed = leaf_hash(leaf)
             following.tree.append(hashed)
             last = following.size == signer.size + len(entries)
-            head = signer.sign(self.origin, following.tree) if last else None
+            head = signer.sign(origin, following.tree) if last else None
             rows.append(LogRow(seq, leaf, hashed, epoch, sealed.ciphertext, head))
-        row = seal_signer(self._seal, self._incarnation, following)
-        log_rows.write(self._session.storage, self._incarnation, rows, row)
+        row = seal_signer(self._seal, slot, following)
+        log_rows.write(self._session.storage, slot, rows, row)
         self._signer = row, following
         return following
 
@@ -174,191 +280,75 @@ class AccessLog:
         # a rollback of the caller's transaction nor another process came between.
         if self._signer is not None and self._row() == self._signer[0]:
             return self._signer[1]
+        try:
+            return self._resume()
+        except LogDamagedError:
+            self.begin_anew(Restart.DAMAGED)
+            assert self._signer is not None
+            return self._signer[1]
+
+    def _resume(self) -> Signer:
+        """Return the signer that the file keeps; raises LogDamagedError."""
+        slot, origin = self._place
+        device, number = split_origin(origin)
+        if device != self._session.device_id:
+            raise LogDamagedError("access log: it is another device's")
         return resume(
             self._session.storage,
             self._seal,
-            incarnation=self._incarnation,
-            origin=self.origin,
-            enrolled=self._session.secrets.public.log,
+            slot=slot,
+            origin=origin,
+            enrolled=first_key(self._session.secrets.public, number),
         )
 
     def forget(self) -> None:
         """Drop every key held in memory; they are read from disk when needed."""
         self._signer = None
-        self._keys.clear()
+        super().forget()
 
     # --- reading
 
     @property
-    def size(self) -> int:
-        """How many entries the log has, by what its last row says."""
-        return log_rows.read_size(self._session.storage, self._incarnation)
-
-    @property
-    def incarnation(self) -> int:
-        """Which log of this device it is, from 1; more after it was restored."""
-        return self._incarnation
+    def slot(self) -> int:
+        """Which log of this device it is, from 1; more after it was begun anew."""
+        return self._place[0]
 
     def leaf_hash(self, index: int) -> bytes:
         """Return the stored hash of leaf *index*; raises CallerError as leaf()."""
-        found = log_rows.read_leaf_hash(self._session.storage, self._incarnation, index)
+        found = log_rows.read_leaf_hash(self._session.storage, self._place[0], index)
         if found is None:
             raise CallerError(f"access log: there is no entry {index}")
         return found
 
-    def head(self) -> bytes:
-        """Return the newest signed head, a C2SP checkpoint.
+    def earlier(self) -> list[EarlierLog]:
+        """Return the logs that were closed before this one was begun, oldest first."""
+        names = list(log_rows.read_names(self._session.storage).items())
+        views = []
+        for (slot, origin), (after, _) in itertools.pairwise(names):
+            source = log_rows.OwnLog(self._session.storage, slot, origin)
+            closed_by = self._first_leaf(after)
+            views.append(EarlierLog(source, self._epochs, closed_by))
+        return views
 
-        Raises:
-            CallerError: the log has not begun.
-            FormatError: its last entry has no head.
-        """
-        head = self._row_at(self.size - 1).head
-        if head is None:
-            raise FormatError("access log: its last entry has no head")
-        return head
-
-    def entries(self, start: int = 0, end: int | None = None) -> Iterator[LogEntry]:
-        """Yield the entries from *start* up to *end*, each checked against its leaf.
-
-        What is shown is what is signed: a changed entry raises, and does not show.
-
-        Raises:
-            TamperedError: an entry that is not what its leaf commits to.
-            FormatError, UnsupportedError: one that cannot be read.
-        """
-        for row in self._rows(start, end):
-            leaf = Leaf.parse(row.leaf)
-            yield LogEntry(row.seq, leaf.type, self._content(row, leaf))
-
-    def records(
-        self, start: int = 0, end: int | None = None
-    ) -> Iterator[tuple[int, AccessRecord]]:
-        """Yield index and record of each read, granted or not; as entries()."""
-        for entry in self.entries(start, end):
-            if isinstance(entry.content, AccessRecord):
-                yield entry.index, entry.content
-
-    def open_entry(self, index: int) -> Opening:
-        """Return what opens entry *index*, and no other, to whoever is given it.
-
-        Raises:
-            CallerError: there is no such entry.
-            TamperedError: it is not what its leaf commits to.
-        """
-        row = self._row_at(index)
-        leaf = Leaf.parse(row.leaf)
-        self._content(row, leaf)
-        return self._open(row, leaf)
-
-    def leaf(self, index: int) -> bytes:
-        """Return the bytes of leaf *index*, which an opening is checked against.
-
-        Raises:
-            CallerError: there is no such entry.
-        """
-        return self._row_at(index).leaf
-
-    def rows(self, start: int = 0, end: int | None = None) -> Iterator[LogRow]:
-        """Yield the entries as they are stored. Nothing in them was checked."""
-        return self._rows(start, end)
-
-    def _row_at(self, index: int) -> LogRow:
-        for row in self._rows(index, index + 1) if index >= 0 else ():
-            return row
-        raise CallerError(f"access log: there is no entry {index}")
-
-    def _rows(self, start: int, end: int | None = None) -> Iterator[LogRow]:
-        storage = self._session.storage
-        return log_rows.read_rows(storage, self._incarnation, start=start, end=end)
-
-    def _content(self, row: LogRow, leaf: Leaf) -> Content:
-        """Return what an entry says, now known to be what its leaf says."""
-        what = f"access log: entry {row.seq}"
-        if row.ciphertext is None or sha256(row.ciphertext) != leaf.ciphertext_hash:
-            raise TamperedError(f"{what} is missing or not what its leaf names")
-        content = self._open(row, leaf).check(leaf.commitment)
-        if not fits(leaf.type, content):
-            raise TamperedError(f"{what} is not of its leaf's type")
-        return content
-
-    def _open(self, row: LogRow, leaf: Leaf) -> Opening:
-        place = EntryPlace(self.origin, row.seq, leaf.type, row.epoch)
-        return open_entry(self._key(row.epoch), row.ciphertext or b"", place=place)
+    def _first_leaf(self, slot: int) -> Leaf | None:
+        for row in log_rows.read_rows(self._session.storage, slot, end=1):
+            try:
+                return Leaf.parse(row.leaf)
+            except (FormatError, UnsupportedError):
+                return None
+        return None
 
     # --- checking
 
-    def verify(
-        self,
-        enrolled: VerifyKey,
-        *,
-        peers: Sequence[NoteKey] = (),
-        seen: Sequence[UnverifiedNote] = (),
-    ) -> Verdict:
-        """Check everything from the enrolled key to the end; never stops early.
-
-        Every leaf hash, every root under its own head's key, the chain of keys, the
-        order, every content and commitment, and the key kept for the next head.
-
-        Args:
-            enrolled: the key of the first head, from the membership record.
-            peers: countersigning keys of the vault's other devices, if there are any.
-            seen: countersigned heads of this log that other devices hold.
-
-        Spec: protocol/access-log.md §8.
-        """
-        walk = LogWalk(self.origin, enrolled, wanted=sizes_seen(seen))
-        notices: list[Found] = []
-        row, end = self._row(), self.size
-        clock = 0
-        for one in self._rows(0, end):
-            leaf = walk.take(one)
-            content = None if leaf is None else self._judge(walk, one, leaf)
-            if content is not None:
-                if content.time_ms < clock:
-                    notices.append(Found(Notice.CLOCK_MOVED, one.seq, one.seq))
-                clock = content.time_ms
-        walk.finish()
-        self._judge_signer(walk, row)
-        for other in log_rows.other_incarnations(
-            self._session.storage, self._incarnation
-        ):
-            walk.find(Finding.UNKNOWN_LOG, other)
-        witnessed = weigh(walk, peers, seen)
-        return Verdict(
-            self.origin,
-            walk.count,
-            witnessed.level,
-            merge_runs(walk.findings),
-            merge_runs(notices),
-            witnessed.size,
-            witnessed.names,
-        )
-
-    def _judge(self, walk: LogWalk, row: LogRow, leaf: Leaf) -> Content | None:
-        """Check the content of an entry whose leaf is the one that was hashed."""
-        if row.ciphertext is None or sha256(row.ciphertext) != leaf.ciphertext_hash:
-            return None  # the walk has named it
-        try:
-            opening = self._open(row, leaf)
-        except VaultError:
-            walk.find(Finding.UNREADABLE_CONTENT, row.seq)
-            return None
-        try:
-            content = opening.check(leaf.commitment)
-        except (TamperedError, FormatError, UnsupportedError):
-            walk.find(Finding.BROKEN_COMMITMENT, row.seq)
-            return None
-        if not fits(leaf.type, content) or content.device != self._session.device_id:
-            walk.find(Finding.WRONG_PLACE, row.seq)
-        return content
-
-    def _judge_signer(self, walk: LogWalk, row: log_rows.SignerRow | None) -> None:
+    def _judge_end(self, walk: LogWalk) -> None:
         """Hold the key kept for the next head against the end of the log."""
+        for slot in log_rows.unknown_slots(self._session.storage):
+            walk.find(Finding.UNKNOWN_LOG, slot)
+        row = self._row()
         try:
             if row is None:
                 raise FormatError("no signer")
-            public = open_signer(self._seal, self._incarnation, row).public()
+            public = open_signer(self._seal, self._place[0], row).public()
         except (FormatError, TamperedError):
             walk.find(Finding.WRONG_SIGNER, walk.size)
             return
@@ -370,16 +360,42 @@ class AccessLog:
     # --- keys
 
     @property
+    def _place(self) -> tuple[int, str]:
+        """Slot and origin of the log that is written to now."""
+        return _newest(self._session)
+
+    @property
     def _seal(self) -> TableSeal:
         return self._session.table("log_signer")
 
     def _row(self) -> log_rows.SignerRow | None:
-        return log_rows.read_signer(self._session.storage, self._incarnation)
+        return log_rows.read_signer(self._session.storage, self._place[0])
 
-    def _key(self, epoch: int) -> LogKey:
-        key = self._keys.get(epoch)
-        if key is None:
-            secret = self._epochs.secret(epoch)
-            key = derive_log_key(secret, origin=self.origin, epoch=epoch)
-            self._keys[epoch] = key
-        return key
+
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """The rows of whichever log is written to now: asked each time, for a rollback
+    of the caller's transaction may take the newest one away.
+    """
+
+    session: Session
+
+    @property
+    def origin(self) -> str:
+        return _newest(self.session)[1]
+
+    @property
+    def size(self) -> int:
+        return log_rows.read_size(self.session.storage, _newest(self.session)[0])
+
+    def rows(self, start: int = 0, end: int | None = None) -> Iterator[LogRow]:
+        slot, _ = _newest(self.session)
+        return log_rows.read_rows(self.session.storage, slot, start=start, end=end)
+
+
+def _newest(session: Session) -> tuple[int, str]:
+    named = log_rows.newest_name(session.storage)
+    if named is not None:
+        return named
+    origin = log_origin(session.vault_id, session.device_id, FIRST_INCARNATION)
+    return FIRST_SLOT, origin

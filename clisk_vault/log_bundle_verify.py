@@ -48,6 +48,7 @@ class BundleVerdict:
     def sentences(self) -> list[str]:
         """Return the outcome in plain words, the most important first."""
         said = [*self.verdict.fault_sentences(), _level(self.verdict)]
+        said += self.verdict.note_sentences()
         if self.withheld:
             said.append(
                 f"{len(self.withheld)} opened entries are not shown: nothing vouches "
@@ -178,7 +179,7 @@ def _verdict(walk: LogWalk, witnessed: Witnessed) -> Verdict:
         walk.count,
         witnessed.level,
         merge_runs(walk.findings),
-        (),
+        merge_runs(walk.notices),
         witnessed.size,
         witnessed.names,
     )

@@ -101,6 +101,7 @@ def _open(
         )
         for purpose in _purposes(wanted)
     ]
+    origin = log.origin
     try:
         log.append_many(records)
     except (StoreError, LogDamagedError) as err:
@@ -108,6 +109,11 @@ def _open(
             f"the access log cannot be written, so nothing is opened ({err})",
             advice=err.advice,
         ) from err
+    if log.origin != origin:
+        raise ReadRefused(
+            "the access log was damaged and has begun anew, so nothing is opened",
+            advice="see what is wrong with: clisk log verify",
+        )
     return {index: log.open_entry(index) for index in wanted}
 
 

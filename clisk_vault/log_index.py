@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from clisk_vault import log_rows
-from clisk_vault.access_log import FIRST_INCARNATION, AccessLog
+from clisk_vault.access_log import FIRST_SLOT, AccessLog
 from clisk_vault.access_record import AccessRecord, Outcome
 from clisk_vault.errors import FormatError, StoreError, TamperedError
 from clisk_vault.ids import GrantId
@@ -70,7 +70,7 @@ class LogIndex:
 
     def restored_ms(self) -> int | None:
         """Return when this device went on from a copy of itself, if it ever did."""
-        if self._log.incarnation == FIRST_INCARNATION:
+        if self._log.slot == FIRST_SLOT:
             return None
         first = next(self._log.entries(0, 1))
         return first.content.time_ms
@@ -116,10 +116,10 @@ class LogIndex:
         seal = self._session.table("log_index")
         number = page.start // PAGE_ENTRIES
         last = self._log.leaf_hash(page.end - 1)
-        row = log_rows.index_row(self._log.incarnation, number, last)
+        row = log_rows.index_row(self._log.slot, number, last)
         log_rows.write_index(
             self._session.storage,
-            self._log.incarnation,
+            self._log.slot,
             number,
             seal.seal(row, page.encode()),
         )
@@ -129,14 +129,14 @@ class LogIndex:
         seal = self._session.table("log_index")
         size = self._log.size
         for number, sealed in log_rows.read_index(
-            self._session.storage, self._log.incarnation
+            self._session.storage, self._log.slot
         ):
             start = number * PAGE_ENTRIES
             if start != self._tail.end or start + PAGE_ENTRIES > size:
                 break
             # Bound to the last leaf: a page of another history does not open.
             last = self._log.leaf_hash(start + PAGE_ENTRIES - 1)
-            row = log_rows.index_row(self._log.incarnation, number, last)
+            row = log_rows.index_row(self._log.slot, number, last)
             try:
                 page = LogPage.parse(seal.open(row, sealed), start)
             except (FormatError, TamperedError):

@@ -19,7 +19,9 @@ MAX_LEAF_BYTES = 1024
 _HASH_BYTES = 32
 _MAX_SEQ = (1 << 32) - 1
 
-_VERSION, _TYPE, _SEQ, _NEXT, _COMMITMENT, _CIPHERTEXT, _CHECKPOINT = range(1, 8)
+(
+    _VERSION, _TYPE, _SEQ, _NEXT, _COMMITMENT, _CIPHERTEXT, _CHECKPOINT, _RESTART,
+) = range(1, 9)  # fmt: skip
 
 
 class LeafType(IntEnum):
@@ -40,7 +42,13 @@ ACCESS_TYPES = frozenset(
     {LeafType.READ, LeafType.BULK_READ, LeafType.EXPORT, LeafType.REFUSED}
 )
 FIRST_TYPES = frozenset({LeafType.GENESIS, LeafType.INCARNATION})
-_WITH_CHECKPOINT = frozenset({LeafType.WITNESS, LeafType.INCARNATION})
+
+
+class Restart(IntEnum):
+    """Why a log began anew. Neither is an accusation."""
+
+    RESTORED = 1
+    DAMAGED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +61,20 @@ class Leaf:
     commitment: bytes
     ciphertext_hash: bytes
     checkpoint: bytes | None = None
+    restart: Restart | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.seq <= _MAX_SEQ:
             raise FormatError("log leaf: sequence number out of range")
         if (self.next is None) is not (self.type is LeafType.RETIRE):
             raise FormatError("log leaf: a next key is in every leaf but retire")
-        if (self.checkpoint is None) is (self.type in _WITH_CHECKPOINT):
+        # An incarnation has none if no head of the log before could be read.
+        if self.type is not LeafType.INCARNATION and (
+            (self.checkpoint is None) is (self.type is LeafType.WITNESS)
+        ):
             raise FormatError("log leaf: a checkpoint where none belongs, or none")
+        if (self.restart is None) is (self.type is LeafType.INCARNATION):
+            raise FormatError("log leaf: a reason where none belongs, or none")
         hashes = (self.next, self.commitment, self.ciphertext_hash)
         if any(one is not None and len(one) != _HASH_BYTES for one in hashes):
             raise FormatError("log leaf: a key or hash is not 32 bytes")
@@ -75,6 +89,7 @@ class Leaf:
             _COMMITMENT: self.commitment,
             _CIPHERTEXT: self.ciphertext_hash,
             _CHECKPOINT: self.checkpoint,
+            _RESTART: None if self.restart is None else int(self.restart),
         }
         return cbor.encode({key: one for key, one in fields.items() if one is not None})
 
@@ -100,7 +115,7 @@ class Leaf:
                     _COMMITMENT: bytes,
                     _CIPHERTEXT: bytes,
                 },
-                optional={_NEXT: bytes, _CHECKPOINT: bytes},
+                optional={_NEXT: bytes, _CHECKPOINT: bytes, _RESTART: int},
                 what="log leaf",
             )
         )
@@ -111,6 +126,7 @@ class Leaf:
             fields[_COMMITMENT],
             fields[_CIPHERTEXT],
             fields.get(_CHECKPOINT),
+            _restart(fields.get(_RESTART)),
         )
 
 
@@ -126,3 +142,10 @@ def _leaf_type(value: cbor.Value) -> LeafType:
         return LeafType(kind)
     except ValueError:
         raise UnsupportedError(f"log leaf: type {kind} is not known") from None
+
+
+def _restart(number: int | None) -> Restart | None:
+    try:
+        return None if number is None else Restart(number)
+    except ValueError:
+        raise UnsupportedError(f"log leaf: reason {number} is not known") from None

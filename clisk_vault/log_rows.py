@@ -1,7 +1,8 @@
 """The tables of the access log: protocol/access-log.md §10.
 
-A row's number is incarnation * 2**32 + sequence number: one B-tree that only
-grows at its end, so an append writes one page. Nothing read here is believed.
+A row's number is slot * 2**32 + sequence number: one B-tree that only grows at
+its end, so an append writes one page. A slot holds one log; a device whose log had
+to begin anew fills the next. Nothing read here is believed.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ class SignerRow:
 
 
 def read_rows(
-    storage: Storage, incarnation: int, *, start: int = 0, end: int | None = None
+    storage: Storage, slot: int, *, start: int = 0, end: int | None = None
 ) -> Iterator[LogRow]:
     """Yield the entries from *start* up to *end*, a page of them at a time."""
-    base = incarnation << SEQ_BITS
+    base = slot << SEQ_BITS
     stop = base + (1 << SEQ_BITS) if end is None else base + end
     position = base + start
     while True:
@@ -63,9 +64,9 @@ def _entry(row: Row) -> LogRow:
     return LogRow(seq, leaf, leaf_hash, epoch, ciphertext, head)
 
 
-def read_size(storage: Storage, incarnation: int) -> int:
+def read_size(storage: Storage, slot: int) -> int:
     """Return one more than the last sequence number, or 0."""
-    base = incarnation << SEQ_BITS
+    base = slot << SEQ_BITS
     row = storage.one(
         "SELECT max(position) FROM log_entry WHERE position >= ? AND position < ?",
         (base, base + (1 << SEQ_BITS)),
@@ -74,9 +75,9 @@ def read_size(storage: Storage, incarnation: int) -> int:
     return last - base + 1 if isinstance(last, int) else 0
 
 
-def read_last_leaf(storage: Storage, incarnation: int, *, before: int) -> bytes | None:
+def read_last_leaf(storage: Storage, slot: int, *, before: int) -> bytes | None:
     """Return the last leaf before entry *before* that a head closed."""
-    base = incarnation << SEQ_BITS
+    base = slot << SEQ_BITS
     row = storage.one(
         "SELECT leaf FROM log_entry WHERE position >= ? AND position < ?"
         " AND head IS NOT NULL ORDER BY position DESC LIMIT 1",
@@ -90,11 +91,20 @@ def read_last_leaf(storage: Storage, incarnation: int, *, before: int) -> bytes 
     return leaf
 
 
-def read_signer(storage: Storage, incarnation: int) -> SignerRow | None:
-    """Return the state of the signer, or None if there is none."""
-    row = storage.one(
-        "SELECT size, sealed FROM log_signer WHERE incarnation = ?", (incarnation,)
+def newest_heads(storage: Storage, slot: int, most: int) -> list[bytes]:
+    """Return up to *most* heads, the newest first."""
+    base = slot << SEQ_BITS
+    rows = storage.all(
+        "SELECT head FROM log_entry WHERE position >= ? AND position < ?"
+        " AND head IS NOT NULL ORDER BY position DESC LIMIT ?",
+        (base, base + (1 << SEQ_BITS), most),
     )
+    return [head for (head,) in rows if isinstance(head, bytes)]
+
+
+def read_signer(storage: Storage, slot: int) -> SignerRow | None:
+    """Return the state of the signer, or None if there is none."""
+    row = storage.one("SELECT size, sealed FROM log_signer WHERE slot = ?", (slot,))
     if row is None:
         return None
     size, sealed = row
@@ -104,10 +114,10 @@ def read_signer(storage: Storage, incarnation: int) -> SignerRow | None:
 
 
 def write(
-    storage: Storage, incarnation: int, rows: Sequence[LogRow], signer: SignerRow
+    storage: Storage, slot: int, rows: Sequence[LogRow], signer: SignerRow
 ) -> None:
     """Add *rows* and put *signer* in the place of the one before."""
-    base = incarnation << SEQ_BITS
+    base = slot << SEQ_BITS
     storage.executemany(
         "INSERT INTO log_entry (position, leaf, leaf_hash, epoch, ciphertext, head)"
         " VALUES (?, ?, ?, ?, ?, ?)",
@@ -117,32 +127,32 @@ def write(
         ],
     )
     storage.execute(
-        "INSERT INTO log_signer (incarnation, size, sealed) VALUES (?, ?, ?)"
-        " ON CONFLICT (incarnation) DO UPDATE"
+        "INSERT INTO log_signer (slot, size, sealed) VALUES (?, ?, ?)"
+        " ON CONFLICT (slot) DO UPDATE"
         " SET size = excluded.size, sealed = excluded.sealed",
-        (incarnation, signer.size, signer.sealed),
+        (slot, signer.size, signer.sealed),
     )
 
 
-def read_leaf_hash(storage: Storage, incarnation: int, seq: int) -> bytes | None:
+def read_leaf_hash(storage: Storage, slot: int, seq: int) -> bytes | None:
     """Return the stored hash of leaf *seq*, or None if there is no such entry."""
     row = storage.one(
         "SELECT leaf_hash FROM log_entry WHERE position = ?",
-        ((incarnation << SEQ_BITS) + seq,),
+        ((slot << SEQ_BITS) + seq,),
     )
     return row[0] if row is not None and isinstance(row[0], bytes) else None
 
 
-def index_row(incarnation: int, page: int, last_leaf: bytes) -> bytes:
+def index_row(slot: int, page: int, last_leaf: bytes) -> bytes:
     """Return the place that a page of the index is sealed for (vault-file.md §4)."""
-    return cbor.encode([incarnation, page, last_leaf])
+    return cbor.encode([slot, page, last_leaf])
 
 
-def read_index(storage: Storage, incarnation: int) -> list[tuple[int, bytes]]:
+def read_index(storage: Storage, slot: int) -> list[tuple[int, bytes]]:
     """Return number and sealed bytes of each page of the index, in order."""
     rows = storage.all(
-        "SELECT page, sealed FROM log_index WHERE incarnation = ? ORDER BY page",
-        (incarnation,),
+        "SELECT page, sealed FROM log_index WHERE slot = ? ORDER BY page",
+        (slot,),
     )
     return [
         (page, sealed)
@@ -151,22 +161,57 @@ def read_index(storage: Storage, incarnation: int) -> list[tuple[int, bytes]]:
     ]
 
 
-def write_index(storage: Storage, incarnation: int, page: int, sealed: bytes) -> None:
+def write_index(storage: Storage, slot: int, page: int, sealed: bytes) -> None:
     """Put one page of the index into its place."""
     storage.execute(
-        "INSERT INTO log_index (incarnation, page, sealed) VALUES (?, ?, ?)"
-        " ON CONFLICT (incarnation, page) DO UPDATE SET sealed = excluded.sealed",
-        (incarnation, page, sealed),
+        "INSERT INTO log_index (slot, page, sealed) VALUES (?, ?, ?)"
+        " ON CONFLICT (slot, page) DO UPDATE SET sealed = excluded.sealed",
+        (slot, page, sealed),
     )
 
 
-def other_incarnations(storage: Storage, incarnation: int) -> list[int]:
-    """Return the numbers of logs in the file other than *incarnation*."""
-    base = incarnation << SEQ_BITS
+def begin(storage: Storage, slot: int, origin: str) -> None:
+    """Name the log of *slot*; the key of the one before, if any, is erased."""
+    storage.execute("DELETE FROM log_signer WHERE slot < ?", (slot,))
+    storage.execute("INSERT INTO log_name (slot, origin) VALUES (?, ?)", (slot, origin))
+
+
+def read_names(storage: Storage) -> dict[int, str]:
+    """Return slot and origin of every log that this device began, oldest first."""
+    rows = storage.all("SELECT slot, origin FROM log_name ORDER BY slot")
+    return {int(slot or 0): str(origin) for slot, origin in rows}
+
+
+def newest_name(storage: Storage) -> tuple[int, str] | None:
+    """Return slot and origin of the log that is written to, None before the first."""
+    row = storage.one("SELECT slot, origin FROM log_name ORDER BY slot DESC LIMIT 1")
+    return None if row is None else (int(row[0] or 0), str(row[1]))
+
+
+def unknown_slots(storage: Storage) -> list[int]:
+    """Return the slots of entries and keys of logs that were never begun."""
     rows = storage.all(
-        "SELECT position >> 32 FROM log_entry WHERE position < ?"
-        " UNION SELECT position >> 32 FROM log_entry WHERE position >= ?"
-        " UNION SELECT incarnation FROM log_signer WHERE incarnation <> ?",
-        (base, base + (1 << SEQ_BITS), incarnation),
+        "SELECT DISTINCT position >> 32 AS slot FROM log_entry"
+        " WHERE position >> 32 NOT IN (SELECT slot FROM log_name)"
+        " UNION SELECT slot FROM log_signer"
+        " WHERE slot <> (SELECT max(slot) FROM log_name)"
     )
     return sorted(number for (number,) in rows if isinstance(number, int))
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLog:
+    """The rows of one log that this device wrote."""
+
+    storage: Storage
+    slot: int
+    origin: str
+
+    @property
+    def size(self) -> int:
+        """How many entries it has, by what its last row says."""
+        return read_size(self.storage, self.slot)
+
+    def rows(self, start: int = 0, end: int | None = None) -> Iterator[LogRow]:
+        """Yield its entries as they are stored."""
+        return read_rows(self.storage, self.slot, start=start, end=end)

@@ -45,33 +45,33 @@ class Signer:
         return UnverifiedNote(text, (line,)).encode()
 
 
-def seal_signer(seal: TableSeal, incarnation: int, signer: Signer) -> SignerRow:
+def seal_signer(seal: TableSeal, slot: int, signer: Signer) -> SignerRow:
     """Return the row that keeps *signer* until its head is due."""
-    row = _row(incarnation, signer.size)
+    row = _row(slot, signer.size)
     return SignerRow(signer.size, seal.seal(row, signer.key.expose()))
 
 
-def open_signer(seal: TableSeal, incarnation: int, row: SignerRow) -> SigningKey:
+def open_signer(seal: TableSeal, slot: int, row: SignerRow) -> SigningKey:
     """Return the private key that *row* keeps.
 
     Raises:
         FormatError, TamperedError: changed, or of another log or size.
     """
-    raw = seal.open(_row(incarnation, row.size), row.sealed)
+    raw = seal.open(_row(slot, row.size), row.sealed)
     if len(raw) != SigningKey.LENGTH:
         raise FormatError("access log: the signer's key is not 32 bytes")
     return SigningKey(raw)
 
 
-def _row(incarnation: int, size: int) -> bytes:
-    return cbor.encode([incarnation, size])
+def _row(slot: int, size: int) -> bytes:
+    return cbor.encode([slot, size])
 
 
 def resume(
     storage: Storage,
     seal: TableSeal,
     *,
-    incarnation: int,
+    slot: int,
     origin: str,
     enrolled: VerifyKey,
 ) -> Signer:
@@ -84,12 +84,12 @@ def resume(
         LogDamagedError: the log does not lead to its last head, or the key kept is
             not the one that the log names. Nothing may be signed.
     """
-    row = read_signer(storage, incarnation)
+    row = read_signer(storage, slot)
     if row is None:
         raise LogDamagedError("access log: the key of its next head is missing")
     try:
-        key = open_signer(seal, incarnation, row)
-        tree, last = _check_end(storage, incarnation, origin, enrolled)
+        key = open_signer(seal, slot, row)
+        tree, last = _check_end(storage, slot, origin, enrolled)
     except (FormatError, TamperedError, UnsupportedError) as err:
         raise LogDamagedError(f"access log: {err}") from err
     public = key.public()
@@ -104,18 +104,18 @@ def resume(
 
 
 def _check_end(
-    storage: Storage, incarnation: int, origin: str, enrolled: VerifyKey
+    storage: Storage, slot: int, origin: str, enrolled: VerifyKey
 ) -> tuple[Frontier, Leaf]:
     """Check the last head over everything before it; return tree and last leaf."""
     tree, last = Frontier(), None
-    for row in read_rows(storage, incarnation):
+    for row in read_rows(storage, slot):
         if row.seq != tree.size:
             raise FormatError(f"entry {tree.size} is missing")
         tree.append(row.leaf_hash)
         last = row
     if last is None or last.head is None or leaf_hash(last.leaf) != last.leaf_hash:
         raise FormatError("its last entry has no head, or is not as its hash says")
-    before = read_last_leaf(storage, incarnation, before=last.seq)
+    before = read_last_leaf(storage, slot, before=last.seq)
     key = enrolled if before is None else Leaf.parse(before).next
     if key is None:
         raise FormatError("it goes on after it was retired")

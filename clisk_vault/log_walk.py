@@ -11,13 +11,17 @@ from itertools import pairwise
 
 from clisk_vault.checkpoint import Checkpoint
 from clisk_vault.errors import FormatError, TamperedError, UnsupportedError
-from clisk_vault.log_leaf import FIRST_TYPES, Leaf, LeafType
+from clisk_vault.log_leaf import FIRST_TYPES, Leaf, LeafType, Restart
 from clisk_vault.merkle import Frontier, leaf_hash
 from clisk_vault.note import NoteKey, SignatureLine, UnverifiedNote
 from clisk_vault.primitives import VerifyKey, sha256
-from clisk_vault.verdict import Finding, Found
+from clisk_vault.verdict import Finding, Found, Notice
 
 MAX_GROUP = 64
+_AFTER = {
+    Restart.RESTORED: Notice.AFTER_RESTORE,
+    Restart.DAMAGED: Notice.AFTER_DAMAGE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class LogWalk:
     ) -> None:
         self.origin = origin
         self.findings: list[Found] = []
+        self.notices: list[Found] = []
         self.size = 0
         self.count = 0
         # The root at each size in *wanted*, as far as it could be computed.
@@ -131,6 +136,8 @@ class LogWalk:
         if self._retired or (leaf.type in FIRST_TYPES) is not (leaf.seq == 0):
             self.find(Finding.WRONG_PLACE, row.seq)
         self._retired = self._retired or leaf.type is LeafType.RETIRE
+        if leaf.restart is not None:
+            self.notices.append(Found(_AFTER[leaf.restart], row.seq, row.seq))
         if not self._contents:
             return
         if row.ciphertext is None:

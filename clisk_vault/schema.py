@@ -50,7 +50,7 @@ _VAULT = (
     ) STRICT""",
 )
 
-# position = incarnation * 2**32 + sequence number: protocol/access-log.md §10.
+# position = slot * 2**32 + sequence number: protocol/access-log.md §10.
 _LOG = (
     """CREATE TABLE log_entry (
         position INTEGER PRIMARY KEY,
@@ -60,17 +60,21 @@ _LOG = (
         ciphertext BLOB,
         head BLOB
     ) STRICT""",
+    """CREATE TABLE log_name (
+        slot INTEGER PRIMARY KEY,
+        origin TEXT NOT NULL
+    ) STRICT""",
     """CREATE TABLE log_signer (
-        incarnation INTEGER PRIMARY KEY,
+        slot INTEGER PRIMARY KEY,
         size INTEGER NOT NULL,
         sealed BLOB NOT NULL
     ) STRICT""",
     # A short cut, made anew from the entries wherever it is missing.
     """CREATE TABLE log_index (
-        incarnation INTEGER NOT NULL,
+        slot INTEGER NOT NULL,
         page INTEGER NOT NULL,
         sealed BLOB NOT NULL,
-        PRIMARY KEY (incarnation, page)
+        PRIMARY KEY (slot, page)
     ) STRICT, WITHOUT ROWID""",
 )
 

@@ -43,6 +43,8 @@ class Finding(StrEnum):
     BAD_COSIGNATURE = "bad cosignature"
     UNKNOWN_LOG = "unknown log"
     BAD_PROOF = "bad proof"
+    RESTORED = "restored"
+    DAMAGED = "damaged"
 
 
 # The sentence takes the place, an entry's index or a head's size, as {at}.
@@ -71,6 +73,10 @@ _SAYS = {
     Finding.BAD_COSIGNATURE: "a countersignature of head {at} is not valid",
     Finding.UNKNOWN_LOG: "entries of log number {at}, which this device never began",
     Finding.BAD_PROOF: "the proof of entry {at} does not lead to a head of this log",
+    Finding.RESTORED: "restored: the device was put back from an older copy, and head "
+    "{at} of the newer one is not here",
+    Finding.DAMAGED: "damaged: at head {at} the device found this log changed on its "
+    "disk, and began another",
 }
 
 
@@ -78,9 +84,15 @@ class Notice(StrEnum):
     """Worth knowing, and no fault."""
 
     CLOCK_MOVED = "clock moved"
+    AFTER_RESTORE = "begun after a restore"
+    AFTER_DAMAGE = "begun after damage"
 
 
 _NOTES = {
+    Notice.AFTER_RESTORE: "entry {at} begins this log because the device found itself "
+    "restored from an older copy; nothing says that anybody tampered",
+    Notice.AFTER_DAMAGE: "entry {at} begins this log because the one before was "
+    "damaged on the device's disk",
     Notice.CLOCK_MOVED: "the clock stood earlier at entry {at} than at the one before",
 }
 
@@ -138,8 +150,12 @@ class Verdict:
         return [
             *self.fault_sentences(),
             self._level_sentence(),
-            *(f"Note: {found}." for found in self.notices),
+            *self.note_sentences(),
         ]
+
+    def note_sentences(self) -> list[str]:
+        """Return in plain words what is worth knowing and no fault."""
+        return [f"Note: {found}." for found in self.notices]
 
     def fault_sentences(self) -> list[str]:
         """Return in plain words what is wrong, or that nothing is."""

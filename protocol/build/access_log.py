@@ -77,6 +77,8 @@ def _leaf(kind: int = _READ, seq: int = 7, **changes: Cbor) -> dict[int, Cbor]:
         fields[4] = b"\4" * 32
     if kind in (_WITNESS, _INCARNATION):
         fields[7] = b"a signed note"
+    if kind == _INCARNATION:
+        fields[8] = 1
     fields |= {int(key[1:]): value for key, value in changes.items()}
     return fields
 
@@ -104,16 +106,22 @@ def _leaves(write: Cases) -> None:
         "version_2_other_keys": {1: 2, 2: 2, 9: "new"},
         "type_0": _leaf(k2=0),
         "type_10": _leaf(k2=10),
+        "reason_3": _leaf(_INCARNATION, k8=3),
     }
     for name, fields in unknown.items():
         says = f"{name.replace('_', ' ')} is not known, and refused by its number"
         case(name, says, cbor(fields), "unsupported")
+    bare = _without(_leaf(_INCARNATION, k8=2), 7)
+    says = "a new beginning after damage that left no head to name"
+    case("incarnation_without_head", says, cbor(bare), "ok", type="incarnation", seq=7)
     malformed = {
         "no_version": _without(_leaf(), 1),
         "no_next_key": _without(_leaf(), 4),
         "no_commitment": _without(_leaf(), 5),
         "no_ciphertext_hash": _without(_leaf(), 6),
-        "extra_key": _leaf(k8=0),
+        "extra_key": _leaf(k9=0),
+        "read_with_reason": _leaf(k8=1),
+        "incarnation_without_reason": _without(_leaf(_INCARNATION), 8),
         "seq_too_large": _leaf(k3=1 << 32),
         "seq_negative": _leaf(k3=-1),
         "next_key_31_bytes": _leaf(k4=bytes(31)),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clisk_vault.access_log import AccessLog
+from clisk_vault.access_log import AccessLog, Draft
 from clisk_vault.access_record import LogMark, Outcome
 from clisk_vault.checkpoint import Checkpoint
 from clisk_vault.errors import (
@@ -25,7 +25,7 @@ from clisk_vault.log_signer import Signer, seal_signer
 from clisk_vault.merkle import Frontier, leaf_hash
 from clisk_vault.note import NoteKey, UnverifiedNote
 from clisk_vault.primitives import SigningKey
-from clisk_vault.verdict import Level
+from clisk_vault.verdict import Finding, Level, Notice
 from tests.vault.logs import EXPORT, PERSON, World, counting_random, make_world
 
 
@@ -278,6 +278,26 @@ def test_a_clock_that_moved_back_is_noted_and_is_no_fault(world: World) -> None:
     ]
 
 
+def _is_closed(world: World, says: str) -> None:
+    """The log is not signed on: the next entry goes to the next incarnation."""
+    before, heads = world.reopened(), world.storage.all("SELECT head FROM log_entry")
+    with pytest.raises(LogDamagedError, match=says):
+        before._resume()
+
+    log = world.reopened()
+    assert log.append(world.record()) == 1
+
+    assert log.origin == f"{before.origin[:-1]}2"
+    kept = world.storage.all("SELECT head FROM log_entry WHERE position < 2 << 32")
+    assert kept == heads
+    verdict = log.verify(world.secrets.public.signing)
+    assert verdict.findings == ()
+    assert Notice.AFTER_DAMAGE in {one.kind for one in verdict.notices}
+    [closed] = log.earlier()
+    kinds = {one.kind for one in closed.verify(world.enrolled).findings}
+    assert Finding.DAMAGED in kinds
+
+
 def test_a_log_with_bit_rot_is_not_signed(world: World) -> None:
     """A changed leaf hash stops the next append, before anything is signed."""
     world.grow(5)
@@ -285,10 +305,8 @@ def test_a_log_with_bit_rot_is_not_signed(world: World) -> None:
         "UPDATE log_entry SET leaf_hash = zeroblob(32) WHERE position = ?",
         (1 << 32) + 2,
     )
-    log = world.reopened()
-    with pytest.raises(LogDamagedError, match="not over these entries"):
-        log.append(world.record())
-    assert log.size == 5
+    _is_closed(world, "not over these entries")
+    assert world.reopened().earlier()[0].size == 5
 
 
 @pytest.mark.parametrize(
@@ -307,16 +325,14 @@ def test_a_damaged_log_is_not_continued(world: World, sql: str, says: str) -> No
     """Whatever is wrong at the end, the append is refused by name."""
     world.grow(5)
     world.execute(sql)
-    with pytest.raises(LogDamagedError, match=says):
-        world.reopened().append(world.record())
+    _is_closed(world, says)
 
 
 def test_a_cut_off_log_is_not_continued(world: World) -> None:
     """With entries cut off, the key at hand is not the one that the log names."""
     world.grow(5)
     world.execute("DELETE FROM log_entry WHERE position >= ?", (1 << 32) + 3)
-    with pytest.raises(LogDamagedError, match="ends with entry 2"):
-        world.reopened().append(world.record())
+    _is_closed(world, "ends with entry 2")
 
 
 def test_a_disk_that_refuses_leaves_the_log_as_it_was(
@@ -348,8 +364,7 @@ def test_a_log_whose_last_head_has_another_signature_is_not_continued(
         UnverifiedNote(note.text, (bad,)).encode(),
         (1 << 32) + 2,
     )
-    with pytest.raises(LogDamagedError, match="not by that key"):
-        world.reopened().append(world.record())
+    _is_closed(world, "not by that key")
 
 
 def test_a_log_is_not_continued_with_a_key_that_it_does_not_name(world: World) -> None:
@@ -361,8 +376,7 @@ def test_a_log_is_not_continued_with_a_key_that_it_does_not_name(world: World) -
         world.session.table("log_signer"), 1, Signer(stranger, stranger.public(), tree)
     )
     world.execute("UPDATE log_signer SET sealed = ?", row.sealed)
-    with pytest.raises(LogDamagedError, match="not the one that it names"):
-        world.reopened().append(world.record())
+    _is_closed(world, "not the one that it names")
 
 
 @pytest.mark.parametrize("case", ["type", "device"])
@@ -372,7 +386,7 @@ def test_a_content_that_does_not_fit_its_leaf_is_found(world: World, case: str) 
     if case == "device":
         record = world.record(device=DeviceId(bytes(16)))
     with world.storage.transaction():
-        world.log._close_group(world.log._next_signer(), [(LeafType.READ, record)])
+        world.log._close_group(world.log._next_signer(), [Draft(LeafType.READ, record)])
 
     assert world.findings() == ["entry 1 is of a type that does not belong there"]
     if case == "type":

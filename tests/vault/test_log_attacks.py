@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from clisk_vault.checkpoint import Checkpoint
-from clisk_vault.log_leaf import Leaf, LeafType
+from clisk_vault.log_leaf import Leaf, LeafType, Restart
 from clisk_vault.log_rows import read_rows, read_signer, write
 from clisk_vault.log_signer import Signer, open_signer, seal_signer
 from clisk_vault.log_walk import LogRow, LogWalk
@@ -495,7 +495,8 @@ def _closing(rows: Rows, origin: str, key: SigningKey) -> Rows:
 
 def _row(seq: int, kind: LeafType, following: VerifyKey | None) -> LogRow:
     before = b"head of the log before" if kind is LeafType.INCARNATION else None
-    leaf = Leaf(kind, seq, following, bytes(32), bytes(32), before).encode()
+    why = Restart.RESTORED if kind is LeafType.INCARNATION else None
+    leaf = Leaf(kind, seq, following, bytes(32), bytes(32), before, why).encode()
     return LogRow(seq, leaf, leaf_hash(leaf), 1, None, None)
 
 

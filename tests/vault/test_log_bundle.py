@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clisk_vault.access_log import AccessLog
+from clisk_vault.access_log import AccessLog, Draft
 from clisk_vault.access_record import AccessRecord, Requester, RequesterKind
 from clisk_vault.errors import (
     CallerError,
@@ -309,7 +309,7 @@ def test_keys_in_the_bundle_are_not_relied_on(
     """A whole log made up by a stranger brings its own key, and fails."""
     (tmp_path / "other").mkdir()
     stranger = make_world(tmp_path / "other", entries=3)
-    stranger.log.origin = world.log.origin
+    stranger.execute("UPDATE log_name SET origin = ?", world.log.origin)
     export(stranger, folder)
     key = NoteKey(world.log.origin, SigningKey(bytes(32)).public())
 
@@ -482,7 +482,7 @@ def test_an_entry_that_does_not_fit_its_place_is_named(
     kind = LeafType.READ if change == "device" else LeafType.REFUSED
     signer = world.log._next_signer()
     with world.storage.transaction():
-        world.log._close_group(signer, [(kind, record)])
+        world.log._close_group(signer, [Draft(kind, record)])
     monkeypatch.setattr(
         AccessLog,
         "_content",

@@ -116,7 +116,7 @@ def test_a_changed_number_is_found(world: World, bit: int) -> None:
         assert "missing: entry 3" in world.findings()
 
 
-@pytest.mark.parametrize("column", ["sealed", "size", "incarnation"])
+@pytest.mark.parametrize("column", ["sealed", "size", "slot"])
 def test_a_changed_signer_is_found(world: World, column: str) -> None:
     """Every byte of the kept key, and either number beside it, is found."""
     row = world.storage.one("SELECT sealed FROM log_signer")

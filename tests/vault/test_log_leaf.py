@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from clisk_vault import cbor
 from clisk_vault.errors import FormatError, UnsupportedError
-from clisk_vault.log_leaf import Leaf, LeafType
+from clisk_vault.log_leaf import Leaf, LeafType, Restart
 from clisk_vault.primitives import VerifyKey
 
 B32 = st.binary(min_size=32, max_size=32)
@@ -25,6 +25,7 @@ def leaves(draw: st.DrawFn) -> Leaf:
         draw(B32),
         draw(B32),
         draw(st.binary(max_size=600)) if kind in WITH_CHECKPOINT else None,
+        draw(st.sampled_from(Restart)) if kind is LeafType.INCARNATION else None,
     )
 
 
@@ -68,7 +69,12 @@ FIELDS: dict[int, cbor.Encodable] = {
 
 @pytest.mark.parametrize(
     ("changes", "says"),
-    [({2: 10}, "type 10"), ({2: 0}, "type 0"), ({1: 2, 9: "new"}, "version 2")],
+    [
+        ({2: 10}, "type 10"),
+        ({2: 0}, "type 0"),
+        ({1: 2, 9: "new"}, "version 2"),
+        ({2: 8, 8: 3}, "reason 3"),
+    ],
 )
 def test_an_unknown_leaf_is_refused_by_name(
     changes: dict[int, cbor.Encodable], says: str
@@ -90,9 +96,12 @@ def test_an_unknown_leaf_is_refused_by_name(
         {5: bytes(33)},
         {6: b""},
         {7: b"checkpoint"},
-        {8: 0},
+        {8: 1},
+        {9: 0},
         {2: 6},
         {2: 8},
+        {2: 8, 8: 1, 7: None, 4: None},
+        {2: 6, 7: b"checkpoint", 8: 1},
         {2: 9},
     ],
 )

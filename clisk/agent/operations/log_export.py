@@ -11,9 +11,9 @@ from clisk.agent.core import Agent
 from clisk.agent.operations.log import witness
 from clisk.agent.progress import with_progress
 from clisk.agent.registry import Answer, NoParams, Params, operation
-from clisk_vault.access_log import FIRST_INCARNATION, log_origin
 from clisk_vault.errors import CallerError
 from clisk_vault.log_bundle import BundleFacts
+from clisk_vault.log_view import FIRST_INCARNATION, log_origin
 from clisk_vault.note import NoteKey
 from clisk_vault.vault import Vault
 

@@ -36,17 +36,23 @@ func parseLeaf(data []byte) (*leaf, error) {
 		return nil, errLeaf
 	}
 	must := map[uint64]byte{1: 'u', 2: 'u', 3: 'u', 5: 'b', 6: 'b'}
-	if !f.shape(must, map[uint64]byte{4: 'b', 7: 'b'}) {
+	if !f.shape(must, map[uint64]byte{4: 'b', 7: 'b', 8: 'u'}) {
 		return nil, errLeaf
 	}
 	l := &leaf{kind: f[2].(uint64), seq: f[3].(uint64), commitment: f[5].([]byte)}
 	next, hasNext := f[4].([]byte)
 	_, hasNote := f[7]
-	wantsNote := l.kind == witness || l.kind == incarnation
+	reason, hasReason := f[8].(uint64)
 	if f[1].(uint64) != 1 || l.kind < genesis || l.kind > retire || l.seq >= 1<<32 {
 		return nil, errLeaf
 	}
-	if hasNext == (l.kind == retire) || hasNote != wantsNote || hasNext && len(next) != 32 {
+	if l.kind != incarnation && hasNote != (l.kind == witness) {
+		return nil, errLeaf
+	}
+	if hasReason != (l.kind == incarnation) || hasReason && reason != 1 && reason != 2 {
+		return nil, errLeaf
+	}
+	if hasNext == (l.kind == retire) || hasNext && len(next) != 32 {
 		return nil, errLeaf
 	}
 	if len(l.commitment) != 32 || len(f[6].([]byte)) != 32 {

@@ -1,0 +1,273 @@
+"""Reading and checking one log: protocol/access-log.md §8.
+
+The log may be this device's own, an earlier one of it, or another device's that came
+with the sync: what is shown is what is signed, whoever wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from clisk_vault.access_record import AccessRecord, Content
+from clisk_vault.errors import (
+    CallerError,
+    FormatError,
+    TamperedError,
+    UnsupportedError,
+    VaultError,
+)
+from clisk_vault.ids import DeviceId, VaultId
+from clisk_vault.keys import EpochSecret, LogKey
+from clisk_vault.log_entry import EntryPlace, Opening, derive_log_key, open_entry
+from clisk_vault.log_kind import fits
+from clisk_vault.log_leaf import Leaf, LeafType
+from clisk_vault.log_walk import LogRow, LogWalk
+from clisk_vault.log_witness import sizes_seen, weigh
+from clisk_vault.note import NoteKey, UnverifiedNote
+from clisk_vault.primitives import VerifyKey, sha256
+from clisk_vault.verdict import Finding, Found, Notice, Verdict, merge_runs
+
+FIRST_INCARNATION = 1
+
+
+class LogEpochs(Protocol):
+    """What a log needs of the epochs; clisk_vault.epochs.Epochs is one."""
+
+    @property
+    def current(self) -> int:
+        """The number under which new entries are sealed."""
+
+    def secret(self, number: int) -> EpochSecret:
+        """Return the secret of an epoch, or raise CallerError."""
+
+
+class LogSource(Protocol):
+    """Where the rows of one log lie. Nothing in them is believed."""
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many entries it has, by what its last row says."""
+        ...
+
+    def rows(self, start: int = 0, end: int | None = None) -> Iterator[LogRow]:
+        """Yield the entries from *start* up to *end*, as they are stored."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One entry, checked against its leaf."""
+
+    index: int
+    type: LeafType
+    content: Content
+
+
+def _nothing() -> None:
+    pass
+
+
+def log_origin(vault_id: VaultId, device: DeviceId, incarnation: int) -> str:
+    """Return the name of a log (protocol/access-log.md §2)."""
+    return f"{vault_id.hex()[:32]}/{device.hex()}/{incarnation}"
+
+
+def split_origin(origin: str) -> tuple[DeviceId, int]:
+    """Return device and incarnation that a log's name, already checked, says."""
+    _, device, incarnation = origin.split("/")
+    return DeviceId(bytes.fromhex(device)), int(incarnation)
+
+
+class LogView:
+    """One log, for reading."""
+
+    def __init__(self, source: LogSource, epochs: LogEpochs) -> None:
+        self._source = source
+        self._epochs = epochs
+        self._keys: dict[tuple[str, int], LogKey] = {}
+
+    @property
+    def origin(self) -> str:
+        """The name of the log."""
+        return self._source.origin
+
+    @property
+    def size(self) -> int:
+        """How many entries the log has, by what its last row says."""
+        return self._source.size
+
+    def head(self) -> bytes:
+        """Return the newest signed head, a C2SP checkpoint.
+
+        Raises:
+            CallerError: the log has not begun.
+            FormatError: its last entry has no head.
+        """
+        head = self._row_at(self.size - 1).head
+        if head is None:
+            raise FormatError("access log: its last entry has no head")
+        return head
+
+    def entries(self, start: int = 0, end: int | None = None) -> Iterator[LogEntry]:
+        """Yield the entries from *start* up to *end*, each checked against its leaf.
+
+        What is shown is what is signed: a changed entry raises, and does not show.
+
+        Raises:
+            TamperedError: an entry that is not what its leaf commits to.
+            FormatError, UnsupportedError: one that cannot be read.
+        """
+        for row in self.rows(start, end):
+            leaf = Leaf.parse(row.leaf)
+            yield LogEntry(row.seq, leaf.type, self._content(row, leaf))
+
+    def records(
+        self, start: int = 0, end: int | None = None
+    ) -> Iterator[tuple[int, AccessRecord]]:
+        """Yield index and record of each read, granted or not; as entries()."""
+        for entry in self.entries(start, end):
+            if isinstance(entry.content, AccessRecord):
+                yield entry.index, entry.content
+
+    def open_entry(self, index: int) -> Opening:
+        """Return what opens entry *index*, and no other, to whoever is given it.
+
+        Raises:
+            CallerError: there is no such entry.
+            TamperedError: it is not what its leaf commits to.
+        """
+        row = self._row_at(index)
+        leaf = Leaf.parse(row.leaf)
+        self._content(row, leaf)
+        return self._open(row, leaf)
+
+    def leaf(self, index: int) -> bytes:
+        """Return the bytes of leaf *index*, which an opening is checked against.
+
+        Raises:
+            CallerError: there is no such entry.
+        """
+        return self._row_at(index).leaf
+
+    def rows(self, start: int = 0, end: int | None = None) -> Iterator[LogRow]:
+        """Yield the entries as they are stored. Nothing in them was checked."""
+        return self._source.rows(start, end)
+
+    def forget(self) -> None:
+        """Drop every key held in memory; they are read from disk when needed."""
+        self._keys.clear()
+
+    def _row_at(self, index: int) -> LogRow:
+        for row in self.rows(index, index + 1) if index >= 0 else ():
+            return row
+        raise CallerError(f"access log: there is no entry {index}")
+
+    def _content(self, row: LogRow, leaf: Leaf) -> Content:
+        """Return what an entry says, now known to be what its leaf says."""
+        what = f"access log: entry {row.seq}"
+        if row.ciphertext is None or sha256(row.ciphertext) != leaf.ciphertext_hash:
+            raise TamperedError(f"{what} is missing or not what its leaf names")
+        content = self._open(row, leaf).check(leaf.commitment)
+        if not fits(leaf.type, content):
+            raise TamperedError(f"{what} is not of its leaf's type")
+        return content
+
+    def _open(self, row: LogRow, leaf: Leaf) -> Opening:
+        place = EntryPlace(self.origin, row.seq, leaf.type, row.epoch)
+        return open_entry(self._key(row.epoch), row.ciphertext or b"", place=place)
+
+    def _key(self, epoch: int) -> LogKey:
+        where = self.origin, epoch
+        key = self._keys.get(where)
+        if key is None:
+            secret = self._epochs.secret(epoch)
+            key = derive_log_key(secret, origin=self.origin, epoch=epoch)
+            self._keys[where] = key
+        return key
+
+    # --- checking
+
+    def verify(
+        self,
+        enrolled: VerifyKey,
+        *,
+        peers: Sequence[NoteKey] = (),
+        seen: Sequence[UnverifiedNote] = (),
+        on_entry: Callable[[], None] = _nothing,
+    ) -> Verdict:
+        """Check everything from the enrolled key to the end; never stops early.
+
+        Every leaf hash, every root under its own head's key, the chain of keys, the
+        order, every content and commitment.
+
+        Args:
+            enrolled: the key of the first head, from the membership record.
+            peers: countersigning keys of the vault's other devices, if there are any.
+            seen: countersigned heads of this log that other devices hold.
+            on_entry: called for each entry, for those who show progress.
+
+        Spec: protocol/access-log.md §8.
+        """
+        origin = self.origin
+        walk = LogWalk(origin, enrolled, wanted=sizes_seen(seen) | self._wanted())
+        notices: list[Found] = []
+        device = split_origin(origin)[0]
+        clock = 0
+        for one in self.rows(0, self.size):
+            leaf = walk.take(one)
+            content = None if leaf is None else self._judge(walk, one, leaf, device)
+            if content is not None:
+                if content.time_ms < clock:
+                    notices.append(Found(Notice.CLOCK_MOVED, one.seq, one.seq))
+                clock = content.time_ms
+            on_entry()
+        walk.finish()
+        self._judge_end(walk)
+        witnessed = weigh(walk, peers, seen)
+        return Verdict(
+            origin,
+            walk.count,
+            witnessed.level,
+            merge_runs(self._named(walk.findings)),
+            merge_runs([*walk.notices, *notices]),
+            witnessed.size,
+            witnessed.names,
+        )
+
+    def _wanted(self) -> frozenset[int]:
+        """Return further sizes at which the walk must remember its root."""
+        return frozenset()
+
+    def _judge_end(self, walk: LogWalk) -> None:
+        """Check what is kept beside the log; a log of another device has nothing."""
+
+    def _named(self, found: list[Found]) -> list[Found]:
+        """Return *found* by the names that fit what is known of the log."""
+        return found
+
+    def _judge(
+        self, walk: LogWalk, row: LogRow, leaf: Leaf, device: DeviceId
+    ) -> Content | None:
+        """Check the content of an entry whose leaf is the one that was hashed."""
+        if row.ciphertext is None or sha256(row.ciphertext) != leaf.ciphertext_hash:
+            return None  # the walk has named it
+        try:
+            opening = self._open(row, leaf)
+        except VaultError:
+            walk.find(Finding.UNREADABLE_CONTENT, row.seq)
+            return None
+        try:
+            content = opening.check(leaf.commitment)
+        except (TamperedError, FormatError, UnsupportedError):
+            walk.find(Finding.BROKEN_COMMITMENT, row.seq)
+            return None
+        if not fits(leaf.type, content) or content.device != device:
+            walk.find(Finding.WRONG_PLACE, row.seq)
+        return content
