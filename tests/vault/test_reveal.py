@@ -418,7 +418,8 @@ def _calls(part: Any, item: ItemId, stamp: Any) -> Iterator[tuple[str, Any]]:
 _JUDGED = {
     "add", "add_many", "add_folders", "edit", "edit_many", "change_passphrase", "lock",
     "grant", "revoke_grant", "trust", "apply", "apply_all", "forget", "append",
-    "append_many", "begin_anew", "mark_heartbeat", "mark_witness", "verify", "forget_opened", "leaf", "trash", "restore", "settle",
+    "append_many", "begin_anew", "mark_heartbeat", "mark_witness", "verify",
+    "forget_opened", "leaf", "trash", "restore", "settle",
     "export_log",
     "rebuild_overview", "reveal", "reveal_many", "secrets", "storage", "session",
     "secret",
