@@ -93,13 +93,12 @@ class Grant:
         item: ItemId,
         field: str,
         origin: str | None,
-        now_ms: int,
-        secret: bool = True,
+        secret: bool,
     ) -> str | None:
-        """Return why this grant does not cover a read, or None where it does.
+        """Return why this grant is for other reads than this one, or None.
 
-        *origin* None: the value is handed to the konnector's own code. How often it
-        was used is not known here: see Grants.check().
+        *origin* None: the value is handed to the konnector's own code. Whether the
+        grant still holds is not known here: see Grants.standing().
         """
         if digest != self.digest:
             return "the konnector's code is not the code that was granted"
@@ -111,8 +110,6 @@ class Grant:
             return "the grant does not hand this field's plaintext to the konnector"
         if origin is not None and origin not in self.origins:
             return "the grant does not name this origin"
-        if self.expires_ms is not None and now_ms >= self.expires_ms:
-            return "the grant has expired"
         return None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from clisk_vault.entry import EntryValue, value_key
@@ -38,6 +39,30 @@ class SpoiltGrant:
 
     field: str
     error: VaultError
+
+
+class Standing(StrEnum):
+    """Whether a grant covers anything at all on this device now."""
+
+    VALID = "valid"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    USED_UP = "used up"
+    COUNTED_ELSEWHERE = "counted elsewhere"
+    RESTORED = "restored since"
+
+
+_WHY = {
+    Standing.REVOKED: "the grant was revoked",
+    Standing.EXPIRED: "the grant has expired",
+    Standing.USED_UP: "the grant is used up",
+    Standing.COUNTED_ELSEWHERE: (
+        "the grant counts its reads, on the device that gave it alone"
+    ),
+    Standing.RESTORED: (
+        "the grant counts its reads, and this device was restored since"
+    ),
+}
 
 
 class GrantUse(Protocol):
@@ -161,28 +186,32 @@ class Grants:
                 field=field,
                 origin=origin,
                 secret=secret,
-                now_ms=0 if grant.expires_ms is None else self.now_ms(),
             )
-            if state.revoked:
-                refusal = refusal or "the grant was revoked"
-            if refusal is None and grant.max_reads is not None:
-                refusal = self._counted(grant, state.given_by, grant.max_reads)
+            if refusal is None:
+                refusal = _WHY.get(self.standing(state))
             if refusal is None:
                 return state.grant.id
             if state.grant.item == item:
                 reason = refusal
         raise ReadRefused(reason)
 
-    def _counted(self, grant: Grant, given_by: DeviceId, most: int) -> str | None:
-        """Return why a limited grant covers no further read, or None: grant.md §5.1."""
-        if given_by != self._session.device_id:
-            return "the grant counts its reads, on the device that gave it alone"
+    def standing(self, state: GrantState) -> Standing:
+        """Return whether a grant covers anything at all on this device now."""
+        grant = state.grant
+        if state.revoked:
+            return Standing.REVOKED
+        if grant.expires_ms is not None and self.now_ms() >= grant.expires_ms:
+            return Standing.EXPIRED
+        if grant.max_reads is None:
+            return Standing.VALID
+        # Counted by one log, so that no two devices count to the limit: grant.md §5.1.
+        if state.given_by != self._session.device_id:
+            return Standing.COUNTED_ELSEWHERE
         restored = self._use.restored_ms()
         if restored is not None and grant.created_ms < restored:
-            return "the grant counts its reads, and this device was restored since"
-        if self._use.uses(grant.id) >= most:
-            return "the grant is used up"
-        return None
+            return Standing.RESTORED
+        used_up = self._use.uses(grant.id) >= grant.max_reads
+        return Standing.USED_UP if used_up else Standing.VALID
 
     def trust(self, signer: Signer) -> None:
         """Verify with the keys that *signer* gives from now on, not our own alone."""

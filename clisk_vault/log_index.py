@@ -18,7 +18,14 @@ from clisk_vault.access_log import FIRST_SLOT, AccessLog
 from clisk_vault.access_record import AccessRecord, Outcome
 from clisk_vault.errors import FormatError, StoreError, TamperedError
 from clisk_vault.ids import GrantId
-from clisk_vault.log_page import PAGE_ENTRIES, LogFilter, LogPage, PageBuilder
+from clisk_vault.log_page import (
+    PAGE_ENTRIES,
+    LogFilter,
+    LogPage,
+    PageBuilder,
+    Read,
+    Times,
+)
 from clisk_vault.session import Session
 
 
@@ -58,6 +65,15 @@ class LogIndex:
     def count(self, wanted: LogFilter) -> int:
         """Return how many records match."""
         return len(self.find(wanted))
+
+    def tally(self, wanted: LogFilter) -> dict[Read, Times]:
+        """Return how often, and when last, each of the reads that match happened."""
+        self._refresh()
+        found: dict[Read, Times] = {}
+        if wanted.device in {None, self._session.device_id}:
+            for page in self._newest_first():
+                page.tally(page.matches(wanted, before=None), found)
+        return found
 
     def uses(self, grant: GrantId) -> int:
         """Return how many reads this grant has covered on this device."""

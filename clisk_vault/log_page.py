@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from clisk_vault import cbor
 from clisk_vault.access_record import AccessRecord, Outcome, RequesterKind, Use
@@ -29,7 +29,18 @@ _TIME_BYTES, _NUMBER_BYTES = 6, 2
 Value: TypeAlias = "int | bytes | str"
 
 # The columns with a table, in the order in which they are written.
-_COLUMNS = ("outcome", "kind", "use", "item", "name", "origin", "grant", "purpose")
+_COLUMNS = (
+    "outcome",
+    "kind",
+    "use",
+    "item",
+    "field",
+    "name",
+    "digest",
+    "origin",
+    "grant",
+    "purpose",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,21 @@ class _Column:
             (one,) = numbers
             return [at for at in among if column[at] == one]
         return [at for at in among if column[at] in numbers]
+
+
+class Read(NamedTuple):
+    """What is the same about many reads; a column of a page for each."""
+
+    outcome: int
+    use: int
+    item: ItemId | None
+    field: str | None
+    name: str
+    origin: str | None
+
+
+Times: TypeAlias = "tuple[int, int]"
+"""How many reads, and when the latest was, in milliseconds."""
 
 
 class LogPage:
@@ -103,6 +129,19 @@ class LogPage:
         if until is not None and self.latest_ms >= until:
             rows = [at for at in rows if self._times[at] < until]
         return [self.start + at for at in rows]
+
+    def tally(self, rows: Iterable[int], into: dict[Read, Times]) -> None:
+        """Add the records with the indexes *rows* of this page to *into*."""
+        columns = [self._columns[name] for name in Read.__annotations__]
+        for index in rows:
+            at = index - self.start
+            values = (
+                one.table[one.numbers[at] - 1] if one.numbers[at] else None
+                for one in columns
+            )
+            read = Read(*values)  # type: ignore[arg-type]  # as _values() wrote them
+            count, latest = into.get(read, (0, 0))
+            into[read] = count + 1, max(latest, self._times[at])
 
     def _where(
         self, among: Sequence[int], name: str, value: Value | None
@@ -220,7 +259,9 @@ def _values(record: AccessRecord) -> dict[str, Value | None]:
         "kind": int(record.who.kind),
         "use": int(record.use),
         "item": record.item,
+        "field": record.field,
         "name": record.who.name,
+        "digest": record.who.digest,
         "origin": record.origin,
         "grant": record.grant,
         "purpose": record.purpose,

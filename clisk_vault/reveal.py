@@ -60,7 +60,9 @@ class ReadRequest:
             return self.use
         if self.who.kind is RequesterKind.KONNECTOR:
             return Use.HAND_OVER if self.origin is None else Use.FILL
-        return Use.SHOW if self.version is None else Use.HISTORY
+        if self.version is not None:
+            return Use.HISTORY
+        return Use.SHOW if self.origin is None else Use.FILL
 
 
 Answer: TypeAlias = "SecretText | VaultError"

@@ -17,7 +17,7 @@ from clisk_vault.draft import Edit, ItemDraft
 from clisk_vault.epochs import Epochs
 from clisk_vault.folders import Folders
 from clisk_vault.grant_record import Grant, Signer
-from clisk_vault.grants import Grants, GrantState, SpoiltGrant
+from clisk_vault.grants import Grants, GrantState, SpoiltGrant, Standing
 from clisk_vault.hlc import Stamp
 from clisk_vault.ids import ITEM_ID_LENGTH, DeviceId, GrantId, ItemId, VaultId
 from clisk_vault.item import TRUE, ItemView
@@ -388,6 +388,14 @@ class Vault:
     def grants(self) -> list[GrantState]:
         """Return every grant, oldest first, revoked ones too."""
         return self._grants.all()
+
+    def grant_standing(self, state: GrantState) -> Standing:
+        """Return whether a grant covers anything at all on this device now."""
+        return self._grants.standing(state)
+
+    def grant_clock_ms(self) -> int:
+        """Return the time that ends of grants are compared with: Grants.now_ms()."""
+        return self._grants.now_ms()
 
     def spoilt_grants(self) -> list[SpoiltGrant]:
         """Return what stands where a grant should and allows nothing."""

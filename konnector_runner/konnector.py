@@ -21,6 +21,12 @@ class Konnector:
     manifest: Manifest
     bundle: str = field(repr=False)
     digest: bytes
+    """Of both files: what grants are for."""
+
+    @property
+    def bundle_digest(self) -> bytes:
+        """The digest of main.js alone: to say what changed."""
+        return hashlib.sha256(self.bundle.encode()).digest()
 
 
 def load_konnector(path: Path) -> Konnector:

@@ -7,9 +7,10 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, json_option
+from clisk.commands.options import ask_agent, json_option, limit_options
 from clisk.home import Home
 from clisk.times import date_and_time
+from clisk.wire import Message
 
 
 @click.group("grants")
@@ -17,7 +18,8 @@ def grants_command() -> None:
     """Say which konnector may read which fields of which item, on which sites.
 
     A grant holds for one konnector's code: when the code changes, even by one
-    byte, it has to be granted again.
+    byte, it has to be granted again. `clisk grants show` tells for a grant, a
+    konnector or a device what it could read, and what it did read.
     """
 
 
@@ -39,10 +41,10 @@ def list_command(home: Home, as_json: bool) -> None:
                 row["konnector"],
                 row["digest"][:12],
                 row["title"] or row["item"],
-                ", ".join(row["fields"]),
+                fields_in_words(row),
                 ", ".join(row["origins"]),
                 date_and_time(row["created_ms"]),
-                row["state"],
+                state_in_words(row),
             )
             for row in rows
         ),
@@ -71,7 +73,7 @@ def list_command(home: Home, as_json: bool) -> None:
     metavar="ORIGIN",
     help="A site where it may fill them. Default: the item's addresses.",
 )
-@click.option("--days", type=click.IntRange(1, 3650), help="So long. Default: no end.")
+@limit_options
 @json_option
 @click.pass_obj
 def add_command(
@@ -80,6 +82,8 @@ def add_command(
     item: str,
     fields: tuple[str, ...],
     origins: tuple[str, ...],
+    plaintext: tuple[str, ...],
+    reads: int | None,
     days: int | None,
     as_json: bool,
 ) -> None:
@@ -100,14 +104,89 @@ def add_command(
         fields=fields,
         origins=origins,
         believe_manifest=False,
+        plaintext=plaintext,
+        max_reads=reads,
+        days=days,
     )
     for line in offer.sentences():
         output.say(line)
-    answer = ask_agent(home, "grants.add", {**offer.request(), "days": days})
+    answer = ask_agent(home, "grants.add", offer.request())
     if as_json:
         output.write_json(answer)
     else:
         output.write_line(str(answer["grant"]))
+
+
+@grants_command.command("show")
+@click.argument("who", metavar="X")
+@json_option
+@click.pass_obj
+def show_command(home: Home, who: str, as_json: bool) -> None:
+    """Tell what X may read, and what it did read on this device.
+
+    X is a konnector's name, the beginning of a grant's id, or a device's name or id.
+    What another device read stands in its own access log: ask there.
+
+    \b
+    Examples:
+      clisk grants show edf
+      clisk grants show phone
+    """
+    show_access(ask_agent(home, "access", {"who": who}), as_json=as_json)
+
+
+def show_access(answer: Message, *, as_json: bool) -> None:
+    """Write the answer of `access`."""
+    if as_json:
+        output.write_json(answer)
+        return
+    output.write_line(f"{answer['kind']} {answer['name']}")
+    output.write_line()
+    output.write_line("may read:")
+    grants = cast(list[dict[str, Any]], answer["grants"])
+    if answer["everything"]:
+        output.write_line("  every item: it is a device of this vault")
+    elif not grants:
+        output.write_line("  nothing: it has no grant")
+    for row in grants:
+        sites = ", ".join(row["origins"]) or "no site"
+        output.write_line(
+            f"  {row['title'] or row['item']}: {fields_in_words(row)} on {sites}"
+            f" ({state_in_words(row)}; {row['grant'][:8]})"
+        )
+    output.write_line()
+    output.write_line("did read, or try to, on this device:")
+    reads = cast(list[dict[str, Any]], answer["reads"])
+    if not answer["reads_are_known"]:
+        output.write_line("  not known here: ask with this command on that device")
+    elif not reads:
+        output.write_line("  nothing")
+    for row in reads:
+        where = f" for {row['origin']}" if row["origin"] else ""
+        output.write_line(
+            f"  {row['outcome']}: {row['title'] or row['item'] or 'no item'},"
+            f" {row['field'] or 'no field'}, {row['use']}{where}:"
+            f" {output.count(row['times'], 'time')},"
+            f" last {date_and_time(row['last_ms'])}"
+        )
+
+
+def fields_in_words(row: dict[str, Any]) -> str:
+    """Return a grant's fields; those that the konnector itself may have stand out."""
+    return ", ".join(
+        f"{name} (PLAIN TEXT)" if name in row["plaintext"] else name
+        for name in row["fields"]
+    )
+
+
+def state_in_words(row: dict[str, Any]) -> str:
+    """Return whether a grant holds, and how long still."""
+    words = [str(row["state"])]
+    if row["state"] == "valid" and row["expires_ms"] is not None:
+        words.append(f"until {date_and_time(row['expires_ms'])}")
+    if row["max_reads"] is not None:
+        words.append(f"{row['reads']} of {row['max_reads']} reads")
+    return ", ".join(words)
 
 
 @grants_command.command("revoke")
@@ -115,7 +194,11 @@ def add_command(
 @json_option
 @click.pass_obj
 def revoke_command(home: Home, grant: str, as_json: bool) -> None:
-    """Take back the grant with the id GRANT. It holds from this moment."""
+    """Take back the grant with the id GRANT. It holds from this moment.
+
+    Other devices hear of it with the next sync; one that is offline until then
+    still honours the grant.
+    """
     answer = ask_agent(home, "grants.revoke", {"grant": grant})
     if as_json:
         output.write_json(answer)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from clisk import output
 from clisk.client import AgentClient
-from clisk.commands.options import ask_agent, json_option
+from clisk.commands.options import ask_agent, json_option, limit_options
 from clisk.errors import AgentRefusal, CliskError
 from clisk.home import Home
+from clisk.wire import Message
 
 if TYPE_CHECKING:
     from clisk.credential_source import AgentSource
@@ -31,6 +32,20 @@ def konnector_command() -> None:
     """
 
 
+@konnector_command.command("access")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def access_command(home: Home, name: str, as_json: bool) -> None:
+    """Tell what the konnector NAME may read, and what it did read on this device.
+
+    The same as `clisk grants show NAME`.
+    """
+    from clisk.commands.grants import show_access
+
+    show_access(ask_agent(home, "access", {"who": name}), as_json=as_json)
+
+
 @konnector_command.command("run")
 @click.argument("path", type=click.Path(exists=True, file_okay=False))
 @click.option("--item", required=True, metavar="ITEM", help="The login to use.")
@@ -43,6 +58,7 @@ def konnector_command() -> None:
 @click.option(
     "--origin", "origins", multiple=True, metavar="ORIGIN", help="Grant this site."
 )
+@limit_options
 @click.option("--show", is_flag=True, help="Show the browser's window.")
 @click.option("-v", "--verbose", is_flag=True, help="Tell what the konnector logs.")
 @json_option
@@ -56,6 +72,9 @@ def run_command(
     grant: bool,
     fields: tuple[str, ...],
     origins: tuple[str, ...],
+    plaintext: tuple[str, ...],
+    reads: int | None,
+    days: int | None,
     show: bool,
     verbose: bool,
     as_json: bool,
@@ -64,7 +83,8 @@ def run_command(
 
     At the first run it tells what the konnector wants to read, and on which
     sites, and asks. --grant answers yes for the fields user name and password
-    on the item's own addresses. What is fetched lands in plain files in --to,
+    on the item's own addresses. When the konnector's code changed it asks again, and
+    tells what changed. What is fetched lands in plain files in --to,
     by default ~/Clisk/<konnector>; what was fetched before is not fetched again.
 
     \b
@@ -76,15 +96,21 @@ def run_command(
     from konnector_runner.safe_names import safe_name
 
     view = ask_agent(home, "view", {"item": item})
-    if not _is_granted(home, konnector, str(view["item"])):
-        from clisk.granting import offer_for
+    known = _known_grants(home, konnector, str(view["item"]))
+    if not _is_granted(konnector, known, plaintext):
+        from clisk.granting import offer_for, what_changed
 
+        for line in what_changed(konnector, known):
+            output.say(line)
         offer = offer_for(
             konnector,
             view,
             fields=fields,
             origins=origins,
             believe_manifest=not grant,
+            plaintext=plaintext,
+            max_reads=reads,
+            days=days,
         )
         _give(home, offer, asked=not grant)
     target = Path(folder) if folder else Path.home() / "Clisk" / konnector.manifest.slug
@@ -133,13 +159,21 @@ def _load(path: Path) -> Konnector:
     return load_konnector(path)
 
 
-def _is_granted(home: Home, konnector: Konnector, item: str) -> bool:
-    rows = cast(list[dict[str, Any]], ask_agent(home, "grants.list")["grants"])
+def _known_grants(home: Home, konnector: Konnector, item: str) -> list[Message]:
+    """Return every grant for this item to a konnector of this name."""
+    rows = cast(list[Message], ask_agent(home, "grants.list")["grants"])
+    slug = konnector.manifest.slug
+    return [row for row in rows if row["konnector"] == slug and row["item"] == item]
+
+
+def _is_granted(
+    konnector: Konnector, known: list[Message], plaintext: tuple[str, ...]
+) -> bool:
     return any(
         row["state"] == "valid"
         and row["digest"] == konnector.digest.hex()
-        and row["item"] == item
-        for row in rows
+        and set(plaintext) <= set(cast(list[str], row["plaintext"]))
+        for row in known
     )
 
 

@@ -27,6 +27,30 @@ unlock_seconds_option = click.option(
 )
 
 
+def limit_options(command: Function) -> Function:
+    """Add the options that limit a grant, or stretch it."""
+    for option in (
+        click.option(
+            "--days", type=click.IntRange(1, 3650), help="So long. Default: no end."
+        ),
+        click.option(
+            "--reads",
+            type=click.IntRange(1, (1 << 32) - 1),
+            metavar="N",
+            help="So often, on this device alone; each field is a read.",
+        ),
+        click.option(
+            "--unsafe-plaintext",
+            "plaintext",
+            multiple=True,
+            metavar="FIELD",
+            help="Give the konnector's own code this field as plain text.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def passphrase_option(
     says: str = "Read the passphrase from this descriptor.",
 ) -> Callable[[Function], Function]:

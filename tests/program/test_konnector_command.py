@@ -14,6 +14,7 @@ from clisk.client import AgentClient
 from clisk.credential_source import AgentSource
 from clisk.errors import AgentRefusal, UsageError
 from clisk.granting import GrantOffer, offer_for
+from clisk.home import Home
 from clisk.wire import Message
 from clisk_vault.errors import ReadRefused
 from clisk_vault.keys import SecretText
@@ -218,3 +219,78 @@ def test_the_keychain_opens_the_vault_for_who_chose_it(
     laptop.ok("lock")
     assert laptop.run("unlock", "--keychain", env=env).code == 0
     assert laptop.ask("status")["state"] == "unlocked"
+
+
+def test_a_changed_konnector_is_asked_about_anew_and_says_what_changed(
+    laptop: Device, tmp_path: Path
+) -> None:
+    """Control: the code that was granted is not asked about."""
+    folder = place(tmp_path / "changing", slug="changing")
+    words = ("konnector", "run", str(folder), "--item", "Shop")
+    no_browser = {"CLISK_BROWSER": "/no/such"}
+    laptop.ok("grants", "add", str(folder), "--item", "Shop")
+    granted = laptop.run(*words, env=no_browser)
+    assert "CLISK_BROWSER" in granted.err
+    assert "asks to read" not in granted.err
+
+    (folder / "main.js").write_text("// something")
+    main = laptop.run(*words, env=no_browser)
+    place(folder, slug="changing", version="1.2.4")
+    manifest = laptop.run(*words, env=no_browser)
+
+    assert main.code == manifest.code == 1
+    assert "“changing” is not the one that was granted on" in main.err
+    assert "calls itself version 1.2.3, as before\n" in main.err
+    assert "  main.js, the program itself, changed\n" in main.err
+    assert "calls itself version 1.2.4, and was 1.2.3\n" in manifest.err
+    assert "only manifest.konnector changed; main.js is the same\n" in manifest.err
+    assert "hint: answer yes beforehand: --grant" in manifest.err
+
+
+def test_what_a_konnector_may_read_and_did_read_is_one_command(
+    laptop: Device, tmp_path: Path
+) -> None:
+    """By its name or its grant's id; refused attempts are told as well."""
+    folder = place(tmp_path / "seen", slug="seen")
+    add = ("grants", "add", str(folder), "--item", "Shop")
+    limits = ("--reads", "2", "--unsafe-plaintext", "password")
+    said = laptop.run(*add, *limits)
+    assert "AND TO BE GIVEN password ITSELF, AS PLAIN TEXT" in said.err
+    grant = said.out.strip()
+    digest = load_konnector(folder).digest.hex()
+    with AgentClient.connect(Home(str(laptop.home))) as agent:
+        agent.call(
+            "konnector.open", {"konnector": "seen", "digest": digest, "item": "Shop"}
+        )
+        ask: Message = {"field": "password", "purpose": "test"}
+        agent.call("konnector.release", {**ask, "origin": _SITE})
+        with pytest.raises(AgentRefusal, match="origin"):
+            agent.call("konnector.release", {**ask, "origin": "https://evil.example"})
+        value = agent.call("konnector.release", {**ask, "origin": None})
+        assert value == {"value": "planted"}
+        with pytest.raises(AgentRefusal, match="used up"):
+            agent.call("konnector.release", {**ask, "origin": _SITE})
+
+    shown = laptop.ok("konnector", "access", "seen")
+    assert shown == laptop.ok("grants", "show", "seen")
+    assert f"Shop: password (PLAIN TEXT), username on {_SITE} (used up, 2 of 2" in shown
+    assert f"granted: Shop, password, fill for {_SITE}: 1 time, last" in shown
+    assert "granted: Shop, password, hand-over: 1 time, last" in shown
+    assert "refused: Shop, password, fill for https://evil.example: 1 time" in shown
+    by_grant = laptop.ask("grants", "show", grant[:10])
+    assert (by_grant["kind"], len(by_grant["reads"])) == ("grant", 2)
+
+
+def test_what_a_device_may_read_is_said_and_its_reads_where_they_are_known(
+    laptop: Device,
+) -> None:
+    """A member may read everything; this device's own log tells what it read."""
+    (line,) = laptop.ask("devices")["devices"]
+    laptop.ok("get", "Shop", "--field", "password")
+
+    shown = laptop.ok("grants", "show", line["name"])
+
+    assert "every item: it is a device of this vault" in shown
+    assert "granted: Shop, password, show: " in shown
+    said = laptop.run("grants", "show", "nobody")
+    assert (said.code, "hint: look at: clisk grants list" in said.err) == (1, True)

@@ -15,7 +15,13 @@ from typing import Any
 import pytest
 
 import clisk_vault
-from clisk_vault.access_record import AccessRecord, Outcome, Requester, RequesterKind
+from clisk_vault.access_record import (
+    AccessRecord,
+    Outcome,
+    Requester,
+    RequesterKind,
+    Use,
+)
 from clisk_vault.draft import ItemDraft
 from clisk_vault.errors import (
     CallerError,
@@ -59,6 +65,7 @@ def test_a_read_is_recorded_with_who_what_why_and_where(
             item=item,
             field="password",
             origin="https://bank.example",
+            use=Use.FILL,
         )
     ]
 
@@ -417,8 +424,8 @@ def _calls(part: Any, item: ItemId, stamp: Any) -> Iterator[tuple[str, Any]]:
 # new public method is not here, is called, and fails if it gives the secret away.
 _JUDGED = {
     "add", "add_many", "add_folders", "edit", "edit_many", "change_passphrase", "lock",
-    "grant", "revoke_grant", "trust", "apply", "apply_all", "forget", "append",
-    "append_many", "begin_anew", "mark_heartbeat", "mark_witness", "verify",
+    "grant", "grant_standing", "revoke_grant", "trust", "apply", "apply_all", "forget",
+    "append", "append_many", "begin_anew", "mark_heartbeat", "mark_witness", "verify",
     "forget_opened", "leaf", "trash", "restore", "settle",
     "export_log",
     "rebuild_overview", "reveal", "reveal_many", "secrets", "storage", "session",

@@ -11,6 +11,7 @@ _MODULES = (
     "conflicts",
     "transfer",
     "grants",
+    "access",
     "log",
     "log_export",
     "sync",

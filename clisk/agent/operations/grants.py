@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
-
 from pydantic import Field
 
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.registry import Answer, Done, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
-from clisk_vault.grant_record import DIGEST_BYTES
+from clisk_vault.grant_record import DIGEST_BYTES, MAX_READS, MAX_TEXT
 from clisk_vault.grants import GrantState
 from clisk_vault.ids import GRANT_ID_LENGTH, GrantId, ItemId, parse_hex
 from clisk_vault.vault import Vault
+
+_DAY_MS = 86_400_000
 
 
 class GrantLine(Answer):
@@ -31,6 +31,11 @@ class GrantLine(Answer):
     expires_ms: int | None
     given_by: str
     state: str
+    max_reads: int | None
+    reads: int
+    plaintext: list[str]
+    code_version: str | None
+    bundle: str | None
 
 
 class SpoiltLine(Answer):
@@ -54,7 +59,7 @@ async def list_grants(agent: Agent, _caller: Caller, _params: NoParams) -> Grant
     def work(vault: Vault) -> GrantsAnswer:
         titles = {line.item: line.title for line in vault.overviews()}
         return GrantsAnswer(
-            grants=[_line(each, titles) for each in vault.grants()],
+            grants=[grant_line(vault, each, titles) for each in vault.grants()],
             spoilt=[
                 SpoiltLine(place=each.field, reason=str(each.error))
                 for each in vault.spoilt_grants()
@@ -64,7 +69,8 @@ async def list_grants(agent: Agent, _caller: Caller, _params: NoParams) -> Grant
     return await agent.vault(work)
 
 
-def _line(state: GrantState, titles: dict[ItemId, str]) -> GrantLine:
+def grant_line(vault: Vault, state: GrantState, titles: dict[ItemId, str]) -> GrantLine:
+    """Return one grant as it is shown. *reads* are those on this device."""
     grant = state.grant
     return GrantLine(
         grant=grant.id.hex(),
@@ -78,17 +84,13 @@ def _line(state: GrantState, titles: dict[ItemId, str]) -> GrantLine:
         created_ms=grant.created_ms,
         expires_ms=grant.expires_ms,
         given_by=state.given_by.hex(),
-        state=_state(state),
+        state=vault.grant_standing(state).value,
+        max_reads=grant.max_reads,
+        reads=vault.log_index.uses(grant.id),
+        plaintext=list(grant.plaintext_to_konnector),
+        code_version=grant.code_version,
+        bundle=None if grant.bundle is None else grant.bundle.hex(),
     )
-
-
-def _state(state: GrantState) -> str:
-    expires = state.grant.expires_ms
-    if state.revoked:
-        return "revoked"
-    if expires is not None and time.time_ns() // 1_000_000 >= expires:
-        return "expired"
-    return "valid"
 
 
 class AddGrantParams(Params):
@@ -100,6 +102,11 @@ class AddGrantParams(Params):
     fields: list[str] = Field(min_length=1)
     origins: list[str] = Field(min_length=1)
     days: int | None = Field(default=None, ge=1, le=3650)
+    max_reads: int | None = Field(default=None, ge=1, le=MAX_READS)
+    plaintext: list[str] = Field(default_factory=list)
+    code_version: str | None = Field(default=None, max_length=MAX_TEXT)
+    bundle: str | None = None
+    purpose: str = Field(default="log in and collect", min_length=1, max_length=200)
 
 
 class GrantAnswer(Answer):
@@ -112,19 +119,26 @@ class GrantAnswer(Answer):
 async def add(agent: Agent, _caller: Caller, params: AddGrantParams) -> GrantAnswer:
     """Grant a konnector's code fields of one item on named origins."""
     digest = parse_hex(params.digest, length=DIGEST_BYTES, what="konnector digest")
-    expires_ms = None
-    if params.days is not None:
-        expires_ms = time.time_ns() // 1_000_000 + params.days * 86_400_000
+    bundle = None
+    if params.bundle is not None:
+        bundle = parse_hex(params.bundle, length=DIGEST_BYTES, what="bundle digest")
 
     def work(vault: Vault) -> GrantId:
+        expires_ms = None
+        if params.days is not None:
+            expires_ms = vault.grant_clock_ms() + params.days * _DAY_MS
         return vault.grant(
             konnector=params.konnector,
             digest=digest,
             item=resolve_item(vault, params.item),
             fields=params.fields,
             origins=params.origins,
-            purpose="log in and collect",
+            purpose=params.purpose,
             expires_ms=expires_ms,
+            max_reads=params.max_reads,
+            plaintext_to_konnector=params.plaintext,
+            code_version=params.code_version,
+            bundle=bundle,
         ).id
 
     grant = await agent.change(work)

@@ -6,8 +6,6 @@ the fields granted to that code, for that item, and for nothing else.
 
 from __future__ import annotations
 
-import time
-
 from pydantic import Field
 
 from clisk.agent.caller import Caller
@@ -21,7 +19,8 @@ from clisk.agent.operations.items import ItemAnswer
 from clisk.agent.registry import Answer, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
-from clisk_vault.grant_record import DIGEST_BYTES
+from clisk_vault.grant_record import DIGEST_BYTES, Grant
+from clisk_vault.grants import Standing
 from clisk_vault.ids import parse_hex
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.vault import Vault
@@ -47,10 +46,11 @@ async def open_session(agent: Agent, caller: Caller, params: OpenParams) -> Item
 
 
 class KonnectorField(Answer):
-    """One field that was granted and has a value."""
+    """One field that was granted and has a value; may its code have the plaintext?"""
 
     name: str
     secret: bool
+    plaintext: bool
 
 
 class FieldsAnswer(Answer):
@@ -66,13 +66,17 @@ async def fields(agent: Agent, caller: Caller, _params: NoParams) -> FieldsAnswe
 
     def work(vault: Vault) -> FieldsAnswer:
         view = vault.view(session.item)
+        granted = _granted(vault, session)
+        handed = {name for one in granted for name in one.plaintext_to_konnector}
+        names = {name for one in granted for name in one.fields if view.has(name)}
         return FieldsAnswer(
             fields=[
                 KonnectorField(
-                    name=konnector_field(name), secret=view.fields[name].secret
+                    name=konnector_field(name),
+                    secret=view.fields[name].secret,
+                    plaintext=name in handed or not view.fields[name].secret,
                 )
-                for name in sorted(_granted(vault, session))
-                if view.has(name)
+                for name in sorted(names)
             ]
         )
 
@@ -114,14 +118,11 @@ def _session(caller: Caller) -> KonnectorSession:
     return caller.konnector
 
 
-def _granted(vault: Vault, session: KonnectorSession) -> set[str]:
-    now_ms = time.time_ns() // 1_000_000
-    return {
-        name
+def _granted(vault: Vault, session: KonnectorSession) -> list[Grant]:
+    return [
+        state.grant
         for state in vault.grants()
-        if not state.revoked
-        and state.grant.digest == session.digest
+        if state.grant.digest == session.digest
         and state.grant.item == session.item
-        and (state.grant.expires_ms is None or now_ms < state.grant.expires_ms)
-        for name in state.grant.fields
-    }
+        and vault.grant_standing(state) is Standing.VALID
+    ]
