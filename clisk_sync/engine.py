@@ -26,6 +26,7 @@ from clisk_sync.device_name import check_name
 from clisk_sync.envelope_content import Mark
 from clisk_sync.errors import (
     AuthError,
+    CallerError,
     CloneDetected,
     ConflictError,
     NumberTakenError,
@@ -50,6 +51,7 @@ from clisk_sync.report import Heard, SyncReport, Tally
 from clisk_sync.retry import RetryPolicy
 from clisk_sync.roster import Roster
 from clisk_sync.transport import VaultTransport
+from clisk_vault.device import DevicePublic
 from clisk_vault.ids import DeviceId, EnvelopeHash
 from clisk_vault.primitives import Random, sha256
 
@@ -168,6 +170,35 @@ class SyncEngine:
             for alert in self.frontier.withheld():
                 tally.alert(alert)
             return tally.report(self.heard())
+
+    async def add_kit(
+        self, kit: DevicePublic, name: str, *, anchor: Mark
+    ) -> None:
+        """Make a recovery kit a member: protocol/recovery.md §4.
+
+        *anchor* is what speak() returned when the kit was written.
+
+        Raises:
+            CallerError: *anchor* is no envelope of this device.
+            as revoke().
+        """
+        async with self._changing() as tally:
+            if self._journal.hash_of(self.frontier.own, anchor.number) != anchor.hash:
+                raise CallerError("the kit's mark is not an envelope of this device")
+            await self._append_record(
+                lambda held: self._registrar.kit(held, kit, name), tally
+            )
+
+    async def speak(self) -> Mark:
+        """Write an envelope now, whatever there is to say, and return its mark.
+
+        Raises:
+            as revoke().
+        """
+        async with self._changing() as tally:
+            self._outbox.seal_next(self.membership, tally, speak=True)
+            await self._outbox.send_all(self._transport, tally)
+            return self.frontier.chain(self.frontier.own).mark
 
     async def revoke(self, device: DeviceId) -> Departed:
         """End the membership of *device* and return the record of it.

@@ -30,6 +30,8 @@
     │   ├── PairingAlreadyScanned    somebody used this code before
     │   ├── PairingClosed            refused, or too many wrong digits
     │   └── WrongDigits              try again; ``tries_left`` says how often
+    ├── KitError                 what was typed or scanned is not a usable recovery kit
+    │   └── KitNotMember             it is no member of that vault, or no longer
     ├── TransportError           no answer: retry later, nothing is known to be done
     └── RelayRefused             an answer: the relay says no, and ``code`` says why
         ├── AuthError            not signed in, or not a member
@@ -326,6 +328,20 @@ class RevokedError(SyncError):
         super().__init__(message)
         self.by = by
         self.revoked_ms = revoked_ms
+
+
+class KitError(SyncError):
+    """What was scanned or typed is not a recovery kit. Nothing was changed."""
+
+    default_advice = "take the page that `clisk recovery create` made, all of it"
+
+
+class KitNotMember(KitError):
+    """A kit in good order, of a device that does not belong to the vault (now)."""
+
+    default_advice = (
+        "take the newest kit; or use a device that is still a member: clisk pair"
+    )
 
 
 class PairingError(SyncError):

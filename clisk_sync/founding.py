@@ -83,10 +83,15 @@ def add_record(
     newcomer: DevicePublic,
     name: str,
     *,
+    dormant: bool = False,
+    succeeds: DeviceId | None = None,
     clock: Callable[[], int] = clock_ms,
     random: Random = os.urandom,
 ) -> bytes:
     """Return the record that adds *newcomer*; *secret* is the current epoch's.
+
+    *dormant*: it is a recovery kit. *succeeds*: this device itself, where it goes
+    on under the newcomer's keys.
 
     Raises:
         MembershipError: the newcomer is a member already, or one too many.
@@ -111,6 +116,8 @@ def add_record(
         device=newcomer,
         name=sealed,
         share=SharePart(epoch, wrap),
+        dormant=dormant,
+        succeeds=succeeds,
     )
     return _signed(membership, secrets, body)
 

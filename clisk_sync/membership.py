@@ -53,6 +53,10 @@ class Member:
     height: int
     # What its name is sealed to: the vault id, in a genesis the salt.
     binding: bytes
+    # A recovery kit: it writes nothing, and nobody waits for it.
+    dormant: bool = False
+    # The device that it was before it took new keys.
+    succeeds: DeviceId | None = None
 
     @property
     def id(self) -> DeviceId:
@@ -153,6 +157,14 @@ class Membership:
         departed = self.departed.get(device)
         return None if departed is None else departed.cut
 
+    def was(self, device: DeviceId) -> frozenset[DeviceId]:
+        """Return the devices that *device* succeeds, directly or not."""
+        found, at = set[DeviceId](), self.known(device).succeeds
+        while at is not None and at not in found:
+            found.add(at)
+            at = self.known(at).succeeds
+        return frozenset(found)
+
     def known(self, device: DeviceId) -> Member:
         """Return the device of that id, active or departed.
 
@@ -252,6 +264,9 @@ def _add(membership: Membership, body: RecordBody) -> Membership:
     # A borrowed key would let one device's countersignature pass for another's.
     if body.device.cosign in membership.cosign_keys():
         raise MembershipError("countersigns with another's key", height=body.height)
+    if body.succeeds is not None and body.succeeds != body.author:
+        # Only who holds the old keys says under which ones it goes on.
+        raise MembershipError("succeeds another than its author", height=body.height)
     if len(membership.devices) >= MAX_DEVICES:
         raise MembershipError("one device too many", height=body.height)
     if not body.share.number == body.name.epoch == membership.epoch:
@@ -340,6 +355,8 @@ def _member(
         added_ms=body.time_ms,
         height=body.height,
         binding=binding,
+        dormant=body.dormant,
+        succeeds=body.succeeds,
     )
 
 

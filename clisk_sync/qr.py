@@ -34,10 +34,10 @@ def draw_for_terminal(text: str) -> str:
     return out.getvalue()
 
 
-def draw_png(text: str) -> bytes:
-    """Return *text* as a QR picture in PNG."""
+def draw_png(text: str, *, scale: int = _SCALE) -> bytes:
+    """Return *text* as a QR picture in PNG, *scale* dots to a module."""
     out = io.BytesIO()
-    _draw(text).save(out, kind="png", scale=_SCALE, border=_BORDER)
+    _draw(text).save(out, kind="png", scale=scale, border=_BORDER)
     return out.getvalue()
 
 

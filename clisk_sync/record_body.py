@@ -46,8 +46,8 @@ class Kind(IntEnum):
 
 (
     _SUITE, _KIND, _VAULT, _PREVIOUS, _HEIGHT, _AUTHOR, _TIME,
-    _SALT, _DEVICE, _NAME, _EPOCH, _SHARE, _CUT, _SUBJECT,
-) = range(1, 15)  # fmt: skip
+    _SALT, _DEVICE, _NAME, _EPOCH, _SHARE, _CUT, _SUBJECT, _DORMANT, _SUCCEEDS,
+) = range(1, 17)  # fmt: skip
 _NUMBER, _COMMITMENT, _WRAPS, _SEALED_PREVIOUS = range(1, 5)  # epoch
 _SEALED = 2  # name, beside _NUMBER
 _WRAP = 2  # share, beside _NUMBER
@@ -63,6 +63,9 @@ _SHAPES: dict[Kind, dict[int, type]] = {
     Kind.REVOKE: _LINKED | {_EPOCH: dict, _CUT: dict},
     Kind.ROTATE: _LINKED | {_EPOCH: dict},
     Kind.RENAME: _LINKED | {_NAME: dict, _SUBJECT: bytes},
+}
+_OPTIONAL: dict[Kind, dict[int, type]] = {
+    Kind.ADD: {_DORMANT: bool, _SUCCEEDS: bytes},
 }
 
 
@@ -122,6 +125,10 @@ class RecordBody:
     share: SharePart | None = None
     cut: Cut | None = None
     subject: DeviceId | None = None
+    # A recovery kit: a member that writes nothing, as it lies in a drawer.
+    dormant: bool = False
+    # The device that goes on under the new keys.
+    succeeds: DeviceId | None = None
 
 
 def encode_body(body: RecordBody) -> bytes:
@@ -141,6 +148,8 @@ def encode_body(body: RecordBody) -> bytes:
         _SHARE: None if body.share is None else _share_value(body.share),
         _CUT: None if body.cut is None else _cut_value(body.cut),
         _SUBJECT: body.subject,
+        _DORMANT: body.dormant or None,
+        _SUCCEEDS: body.succeeds,
     }
     return cbor.encode({key: part for key, part in value.items() if part is not None})
 
@@ -186,7 +195,9 @@ def parse_body(data: bytes, *, max_bytes: int) -> RecordBody:
     value = cbor.parse(data, max_bytes=max_bytes, what=_WHAT)
     expect_suite(value, what=_WHAT)
     kind = _parse_kind(value)
-    parts = cbor.expect_map(value, _SHAPES[kind], what=_WHAT)
+    parts = cbor.expect_map(
+        value, _SHAPES[kind], optional=_OPTIONAL.get(kind, {}), what=_WHAT
+    )
     height = _uint(parts[_HEIGHT], "height", at_most=MAX_RECORDS - 1)
     if (height == 0) is not (kind is Kind.GENESIS):
         raise FormatError(f"{_WHAT}: only a genesis stands at height 0")
@@ -223,6 +234,15 @@ def _with_parts(body: RecordBody, parts: Mapping[int, cbor.Value]) -> RecordBody
     if _SUBJECT in parts:
         subject = _bytes(parts[_SUBJECT], DEVICE_ID_LENGTH, "subject")
         body = replace(body, subject=DeviceId(subject))
+    if _DORMANT in parts:
+        if parts[_DORMANT] is not True:
+            raise FormatError(f"{_WHAT}: a device is dormant, or the key is left out")
+        body = replace(body, dormant=True)
+    if _SUCCEEDS in parts:
+        before = _bytes(parts[_SUCCEEDS], DEVICE_ID_LENGTH, "succeeds")
+        body = replace(body, succeeds=DeviceId(before))
+    if body.dormant and body.succeeds is not None:
+        raise FormatError(f"{_WHAT}: what is dormant succeeds nobody")
     return body
 
 

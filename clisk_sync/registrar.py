@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clisk_sync.founding import (
+    add_record,
     device_name,
     rename_record,
     revoke_record,
@@ -17,6 +18,7 @@ from clisk_sync.founding import (
 from clisk_sync.intake import Intake
 from clisk_sync.membership import Membership
 from clisk_sync.ports import VaultPort
+from clisk_vault.device import DevicePublic
 from clisk_vault.errors import VaultError
 from clisk_vault.ids import DeviceId
 from clisk_vault.keys import EpochSecret
@@ -55,6 +57,23 @@ class Registrar:
             self._secret(membership),
             device,
             self._intake.frontier.chain(device).mark,
+            clock=self._clock,
+            random=self._random,
+        )
+
+    def kit(
+        self, membership: Membership, kit: DevicePublic, name: str
+    ) -> bytes | None:
+        """Return the record that makes a recovery kit a member, None if it is one."""
+        if kit.id in membership.devices:
+            return None
+        return add_record(
+            membership,
+            self._vault.secrets,
+            self._secret(membership),
+            kit,
+            name,
+            dormant=True,
             clock=self._clock,
             random=self._random,
         )

@@ -157,4 +157,10 @@ class PairingKey(SecretBytes):
     __slots__ = ()
 
 
+class RecoverySecret(SecretBytes):
+    """The 256 bits that are printed on a recovery kit."""
+
+    __slots__ = ()
+
+
 SecretT = TypeVar("SecretT", bound=SecretBytes)

@@ -58,3 +58,10 @@ class Label(bytes, Enum):
     PAIRING_COMMITMENT = b"clisk/1/pairing-commitment"
     PAIRING_CODE = b"clisk/1/pairing-code"
     PAIRING_MAILBOX = b"clisk/1/pairing-mailbox"
+    # recovery kit
+    RECOVERY_SIGNING_KEY = b"clisk/1/recovery-signing-key"
+    RECOVERY_WRAPPING_KEY = b"clisk/1/recovery-wrapping-key"
+    RECOVERY_LOG_KEY = b"clisk/1/recovery-log-key"
+    RECOVERY_COSIGN_KEY = b"clisk/1/recovery-cosign-key"
+    # compared by people
+    SAFETY_CODE = b"clisk/1/safety-code"

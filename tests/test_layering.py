@@ -24,7 +24,7 @@ _MAY_USE: dict[str, set[str]] = {
     "clisk": {"clisk_vault", "clisk_sync", "konnector_runner"},
 }
 _HOMES: dict[str, tuple[str, ...]] = {
-    "PIL": ("clisk_sync/qr.py",),
+    "PIL": ("clisk_sync/qr.py", "clisk_sync/kit_page.py"),
     "alembic": ("clisk_sync/relay/store*",),
     "argon2": ("clisk_vault/passphrase.py",),
     "asyncpg": ("clisk_sync/relay/store*.py",),
@@ -36,6 +36,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "httpx": ("clisk_sync/http_transport.py",),
     "idna": ("konnector_runner/origin.py",),
     "keyring": ("clisk/keychain.py",),
+    "mnemonic": ("clisk_sync/recovery_words.py",),
     "nacl": ("clisk_vault/primitives.py", "clisk_vault/wrapping.py"),
     "platformdirs": ("clisk/home.py",),
     "playwright": ("konnector_runner/browser.py", "konnector_runner/window.py"),

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from clisk import wire
 from clisk.agent.admission import Admission
 from clisk.agent.fill_session import FillSession
+from clisk.agent.drafted_kit import DraftedKit
 from clisk.agent.joining import Joining
 from clisk.agent.konnector_session import KonnectorSession
 
@@ -28,4 +29,5 @@ class Caller:
         self.fill: FillSession | None = None
         self.admission: Admission | None = None
         self.joining: Joining | None = None
+        self.kit: DraftedKit | None = None
         self.at_hang_up = AsyncExitStack()

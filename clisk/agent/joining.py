@@ -5,21 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from clisk.agent.arriving import NewDevice
 from clisk_sync import pair
 from clisk_sync.envelope_content import Mark
-from clisk_sync.founding import clock_ms, unwrap_epochs
-from clisk_sync.frontier_store import load_frontier, save_frontier
+from clisk_sync.founding import clock_ms
 from clisk_sync.http_transport import HttpRelay
-from clisk_sync.journal import Journal
 from clisk_sync.membership import Membership
 from clisk_sync.pairing import NewcomerPairing
 from clisk_sync.pairing_code import parse_pairing_code
 from clisk_sync.pairing_messages import Frontier
 from clisk_sync.relay_client import HttpMailboxTransport, HttpVaultTransport
-from clisk_vault.device import enrol
 from clisk_vault.keys import SecretText
-from clisk_vault.passphrase import calibrate
-from clisk_vault.storage import Storage
 from clisk_vault.vault import Vault
 
 
@@ -36,9 +32,9 @@ class Joining:
 
     def __init__(self, url: str, name: str) -> None:
         code = parse_pairing_code(url)
-        self._secrets, self._first_log_key = enrol()
+        self._device = NewDevice.enrol()
         self._pairing = NewcomerPairing(
-            code, self._secrets.public, name, clock=clock_ms
+            code, self._device.secrets.public, name, clock=clock_ms
         )
         self._relay = HttpRelay(code.relay)
         self._mailboxes = HttpMailboxTransport(self._relay)
@@ -63,8 +59,8 @@ class Joining:
         transport = HttpVaultTransport(
             self._relay,
             vault_id,
-            device=self._secrets.public.id,
-            signing=self._secrets.signing,
+            device=self._device.secrets.public.id,
+            signing=self._device.secrets.signing,
         )
         membership = Membership.verify(vault_id, await transport.records())
         return Admitted(membership, self._pairing.finish(membership))
@@ -77,32 +73,14 @@ class Joining:
         *,
         unlock_seconds: float,
     ) -> Vault:
-        """Return this device's vault, still empty.
-
-        What the relay must come up with is in the file from the first moment: a
-        crash now does not let it withhold anything later.
-        """
-        membership = admitted.membership
-
-        def keep(storage: Storage) -> None:
-            Journal(storage).keep_membership(membership)
-            before = load_frontier(storage, self._secrets.public.id)
-            expected = before.expecting(
-                {device: Mark(*mark) for device, mark in admitted.frontier.items()},
-                membership.head,
-                now_ms=clock_ms(),
-            )
-            save_frontier(storage, before, expected)
-
-        return Vault.create(
+        """Return this device's vault, still empty."""
+        marks = {device: Mark(*mark) for device, mark in admitted.frontier.items()}
+        return self._device.make_vault(
             path,
-            passphrase=passphrase,
-            secrets=self._secrets,
-            first_log_key=self._first_log_key,
-            vault_id=membership.vault_id,
-            epochs=unwrap_epochs(membership, self._secrets),
-            profile=calibrate(unlock_seconds),
-            also=keep,
+            admitted.membership,
+            marks,
+            passphrase,
+            unlock_seconds=unlock_seconds,
         )
 
     async def close(self) -> None:

@@ -14,11 +14,13 @@ from clisk.errors import CliskError
 from clisk_sync.engine import SyncEngine
 from clisk_sync.errors import SyncError
 from clisk_sync.founding import clock_ms, device_name
+from clisk_sync.frontier_store import load_frontier
 from clisk_sync.http_transport import HttpRelay
 from clisk_sync.journal import Journal
 from clisk_sync.membership import Member, Membership
 from clisk_sync.relay_client import HttpVaultTransport
 from clisk_sync.report import SyncReport
+from clisk_sync.safety_code import safety_code
 from clisk_vault.errors import VaultError
 from clisk_vault.ids import DeviceId
 from clisk_vault.primitives import VerifyKey
@@ -138,6 +140,11 @@ class SyncDriver:
     def membership(self) -> Membership:
         """Who belongs to the vault, as verified so far."""
         return self._engine.membership if self._engine else self._kept
+
+    def safety_code(self) -> str:
+        """Return what to compare with another screen: protocol/safety-code.md."""
+        storage, own = self.vault.storage, self.vault.device_id
+        return safety_code(self.membership, load_frontier(storage, own))
 
     def name_of(self, member: Member) -> str:
         """Return a member's name, or a word for one that cannot be opened."""

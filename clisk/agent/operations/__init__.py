@@ -18,6 +18,7 @@ _MODULES = (
     "devices",
     "pairing",
     "joining",
+    "recovery",
     "konnector",
     "fill",
 )
