@@ -171,9 +171,7 @@ class SyncEngine:
                 tally.alert(alert)
             return tally.report(self.heard())
 
-    async def add_kit(
-        self, kit: DevicePublic, name: str, *, anchor: Mark
-    ) -> None:
+    async def add_kit(self, kit: DevicePublic, name: str, *, anchor: Mark) -> None:
         """Make a recovery kit a member: protocol/recovery.md §4.
 
         *anchor* is what speak() returned when the kit was written.

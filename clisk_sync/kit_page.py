@@ -28,13 +28,13 @@ _THRESHOLD: Final = 150
 
 _WARNING: Final = (
     "Whoever holds this page, or a photo of it, can read every password in the vault.",
-    "Keep it on paper, where you keep your passport. Do not photograph, scan or upload it.",
+    "Keep it on paper, where your passport is. Do not photograph, scan or upload it.",
 )
 _STEPS: Final = (
-    "Install Clisk Vault on a new device. You need this page, and the relay that it names.",
-    "Run   clisk recovery use   and type the 24 words, or give it a picture of the code.",
+    "Install Clisk Vault on a new device. You need this page and the relay it names.",
+    "Run   clisk recovery use   and type the 24 words, or give a picture of the code.",
     "Choose a passphrase for the new device. The old one is not asked for.",
-    "Look at the dates that are shown: this page cannot tell whether the relay shows all.",
+    "Look at the dates it shows: this page cannot tell whether the relay shows all.",
     "Revoke the devices that are lost, then change the passwords that they could read.",
     "Make a new kit, and revoke this one if anybody else has seen it:   clisk devices",
 )
@@ -53,7 +53,7 @@ class KitPage:
 def draw_png(page: KitPage) -> bytes:
     """Return the page as PNG; it holds the secret."""
     out = io.BytesIO()
-    _draw(page).save(out, "PNG", optimize=True, dpi=(_DPI, _DPI))
+    _draw(page).save(out, "PNG", dpi=(_DPI, _DPI))
     return out.getvalue()
 
 
@@ -84,9 +84,7 @@ class _Pen:
         self.at(x, self.y, text, size)
         self.y += size + gap
 
-    def at(
-        self, x: int, y: int, text: str, size: int, *, fill: int = _BLACK
-    ) -> None:
+    def at(self, x: int, y: int, text: str, size: int, *, fill: int = _BLACK) -> None:
         # From the base line, so that words with and without tails stand in one row.
         place = (x, y + round(size * 0.8))
         self.draw.text(place, text, font=_font(size), fill=fill, anchor="ls")

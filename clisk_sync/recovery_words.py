@@ -86,9 +86,7 @@ def _word(place: int, typed: str) -> str:
 def print_vault_id(vault: VaultId) -> str:
     """Return the vault id in groups of four, the last of which is a check."""
     digits = (vault + sha256(vault)[:_CHECK_BYTES]).hex()
-    return " ".join(
-        digits[at : at + _GROUP] for at in range(0, len(digits), _GROUP)
-    )
+    return " ".join(digits[at : at + _GROUP] for at in range(0, len(digits), _GROUP))
 
 
 def parse_printed_vault_id(text: str) -> VaultId:

@@ -61,9 +61,7 @@ class Registrar:
             random=self._random,
         )
 
-    def kit(
-        self, membership: Membership, kit: DevicePublic, name: str
-    ) -> bytes | None:
+    def kit(self, membership: Membership, kit: DevicePublic, name: str) -> bytes | None:
         """Return the record that makes a recovery kit a member, None if it is one."""
         if kit.id in membership.devices:
             return None

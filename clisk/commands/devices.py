@@ -52,9 +52,13 @@ def _member_rows(answer: Message) -> Iterator[tuple[object, ...]]:
             row["device"],
             date_and_time(row["added_ms"]),
             "founded the vault" if founder else row["added_by_name"],
-            "this device" if row["this"] else ago(row["heard_ms"]),
+            "this device" if row["this"] else _heard(row),
             "",
         )
+
+
+def _heard(row: dict[str, Any]) -> str:
+    return "a recovery kit" if row["dormant"] else ago(row["heard_ms"])
 
 
 def _revoked_rows(answer: Message) -> Iterator[tuple[object, ...]]:

@@ -91,6 +91,12 @@ def _good(write: Cases) -> None:
     leaving = with_changes(revoke_body(later[:3]), {6: TABLET.id})
     says = "the tablet revokes itself: it leaves"
     _case(write, "left", says, [*later[:3], signed(leaving, TABLET)], "ok")
+    kit = with_changes(add_body(TABLET, records[:2], PHONE), {15: True})
+    says = "a recovery kit, added by the phone"
+    _case(write, "kit", says, [*records[:2], signed(kit, PHONE)], "ok")
+    heir = with_changes(add_body(TABLET, records[:2], PHONE), {16: PHONE.id})
+    says = "the tablet goes on for the phone, which says so"
+    _case(write, "successor", says, [*records[:2], signed(heir, PHONE)], "ok")
     none = with_changes(revoke_body(later[:3]), {13: {**CUT, 2: 0, 3: bytes(32)}})
     says = "revoked before it had written anything"
     _case(write, "cut_at_0", says, [*later[:3], signed(none, LAPTOP)], "ok")
@@ -183,7 +189,15 @@ def _bad_shape(write: Cases) -> None:
     add_case("add_too_high", "a height over 1,023", _5=1024)
     add_case("no_previous", "an add without a previous", _4=None)
     add_case("add_with_epoch", "an add that begins an epoch", _11=epoch)
-    add_case("unknown_key", "a key that is not known", _15=0)
+    add_case("unknown_key", "a key that is not known", _17=0)
+    for case, says, changes in (
+        ("dormant_false", "dormant, said to be false", {"_15": False}),
+        ("dormant_number", "dormant as a number", {"_15": 1}),
+        ("succeeds_short", "a predecessor of 15 bytes", {"_16": LAPTOP.id[1:]}),
+        ("dormant_succeeds", "a kit succeeds", {"_15": True, "_16": LAPTOP.id}),
+    ):
+        add_case(case, says, **changes)
+    genesis_case("genesis_dormant", "a genesis that is dormant", _15=True)
     add_case("author_short", "an author id of 15 bytes", _6=bytes(15))
     add_case(
         "share_with_more", "a share with a third key", _12={1: 1, 2: bytes(1168), 3: 0}
@@ -336,6 +350,12 @@ def _lies(later: list[bytes]) -> Iterator[_Lie]:
     yield "rename_old_epoch", "a name of an epoch gone by", 5, old, LAPTOP, "rule"
     yield "rename_by_revoked", "a revoked one renames", 5, rename, TABLET, "author"
     share = {**back, 9: STRANGER.keys, 12: {1: 1, 2: bytes(1168)}}
+    heir = with_changes(add_body(TABLET, later[:2], LAPTOP), {16: PHONE.id})
+    says = "a successor of the phone, named by the laptop"
+    yield "successor_by_other", says, 2, heir, LAPTOP, "rule"
+    heir = with_changes(add_body(TABLET, later[:2], LAPTOP), {16: STRANGER.id})
+    says = "a successor of a stranger"
+    yield "successor_of_stranger", says, 2, heir, LAPTOP, "rule"
     yield "add_old_epoch", "an add with an epoch gone by", 4, share, PHONE, "rule"
 
 

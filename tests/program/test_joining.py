@@ -27,7 +27,7 @@ def test_a_relay_rolled_back_after_the_pairing_is_noticed(tmp_path: Path) -> Non
         clock=clock_ms,
     )
     joining = Joining(member.code.url(), "phone")
-    phone = joining._secrets.public  # what it would send in its hello
+    phone = joining._device.secrets.public  # what it would send in its hello
     record = add_record(founded, laptop, epoch, phone, "phone")
     newest = {laptop.public.id: (3, EnvelopeHash(bytes(32)))}
 

@@ -121,12 +121,12 @@ def device(home: Path) -> Iterator[Device]:
 
 
 @contextmanager
-def relay(home: Path) -> Iterator[str]:
+def relay(home: Path, port: str = "0") -> Iterator[str]:
     """Run `clisk relay` and give its address."""
     diary = home.parent / "relay.log"
     with diary.open("w") as log:
         running = subprocess.Popen(
-            Device(home).argv("relay", "--port", "0"),
+            Device(home).argv("relay", "--port", port),
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

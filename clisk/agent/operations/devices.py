@@ -37,6 +37,7 @@ class DeviceLine(Answer):
     added_by_name: str
     heard_ms: int | None
     this: bool
+    dormant: bool
 
 
 class RevokedLine(Answer):
@@ -200,6 +201,7 @@ def _line(driver: SyncDriver, member: Member) -> DeviceLine:
         added_by_name=driver.name_of(driver.membership.known(member.added_by)),
         heard_ms=_heard_ms(driver, member),
         this=member.id == driver.vault.device_id,
+        dormant=member.dormant,
     )
 
 

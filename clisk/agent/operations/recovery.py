@@ -20,9 +20,9 @@ from clisk.agent.settings import Settings, save_settings
 from clisk.agent.sync_driver import SyncDriver
 from clisk.errors import CliskError
 from clisk_sync.device_name import check_name
+from clisk_sync.record import parse_unverified_record
 from clisk_sync.recovery_kit import Kit, check_kit_relay, parse_kit
 from clisk_sync.recovery_words import parse_printed_vault_id, parse_words
-from clisk_sync.record import parse_unverified_record
 from clisk_vault.vault import Vault
 
 
@@ -55,7 +55,8 @@ class KitMemberAnswer(Answer):
 async def begin(agent: Agent, caller: Caller, params: KitParams) -> KitAnswer:
     """Draw a recovery kit, which whoever holds it can read all with; recorded first."""
     check_name(params.name)
-    await opening.check_passphrase(agent, params.passphrase)
+    _ = agent.driver  # locked: an open screen is asked for, and the passphrase too
+    await opening.unlock(agent, params.passphrase)
 
     async def work(driver: SyncDriver) -> DraftedKit:
         return await DraftedKit.draw(driver, params.name)
@@ -221,5 +222,3 @@ def _found(driver: SyncDriver, *, anchored: bool) -> UseAnswer:
         safety_code=driver.safety_code(),
         alerts=[],
     )
-
-
