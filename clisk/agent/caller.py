@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 
 from clisk import wire
 from clisk.agent.admission import Admission
-from clisk.agent.fill_session import FillSession
 from clisk.agent.drafted_kit import DraftedKit
+from clisk.agent.fill_session import FillSession
 from clisk.agent.joining import Joining
 from clisk.agent.konnector_session import KonnectorSession
 
