@@ -42,10 +42,8 @@ def draw_png(text: str, *, scale: int = _SCALE) -> bytes:
 
 
 def draw_svg(text: str) -> str:
-    """Return *text* as a QR picture in SVG."""
-    out = io.BytesIO()
-    _draw(text).save(out, kind="svg", scale=_SCALE, border=_BORDER)
-    return out.getvalue().decode()
+    """Return *text* as a QR picture in SVG, an element to stand in a page."""
+    return _draw(text).svg_inline(scale=_SCALE, border=_BORDER, light="#fff")
 
 
 def read_picture(path: Path) -> str:

@@ -126,6 +126,11 @@ class Storage:
         assert row is not None
         return row[0], self._undone
 
+    @property
+    def rows_written(self) -> int:
+        """How many rows were inserted, changed or deleted through this connection."""
+        return self._connection.total_changes
+
     def execute(self, sql: str, params: Sequence[Column] = ()) -> int:
         """Run one statement and return the row id it inserted, if any.
 

@@ -52,8 +52,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "rich": ("clisk/*",),
     "segno": ("clisk_sync/qr.py",),
     "sqlalchemy": ("clisk_sync/relay/store*.py",),
-    "starlette": ("clisk_sync/relay/*",),
-    "uvicorn": ("clisk_sync/relay/*",),
+    "jinja2": ("clisk/dashboard/render.py",),
+    "starlette": ("clisk/dashboard/*", "clisk_sync/relay/*"),
+    "uvicorn": ("clisk/dashboard/serve.py", "clisk_sync/relay/*"),
     "zxingcpp": ("clisk_sync/qr.py",),
 }
 _FOLDER_BESIDE_US = "shared"

@@ -25,6 +25,7 @@ class Caller:
 
     def __init__(self, send_event: SendEvent) -> None:
         self.send_event = send_event
+        self.quiet = False
         self.konnector: KonnectorSession | None = None
         self.fill: FillSession | None = None
         self.admission: Admission | None = None

@@ -91,7 +91,7 @@ class Conversation:
         return {"ok": answer.model_dump(mode="json")}
 
     async def _run(self, found: Operation, params: Params) -> Answer:
-        if not found.counts_as_use:
+        if not found.counts_as_use or self._caller.quiet:
             return await found.run(self._agent, self._caller, params)
         with self._agent.in_use():
             return await found.run(self._agent, self._caller, params)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from clisk.agent.idle import IdleTimer
 from clisk.agent.journal import log
+from clisk.agent.pulse import Pulse
 from clisk.agent.settings import load_settings
 from clisk.agent.sync_driver import SyncDriver
 from clisk.agent.worker import VaultThread
@@ -36,6 +37,8 @@ class Agent:
         self.stopped = asyncio.Event()
         # Held while a vault is made, joined or unlocked: one at a time.
         self.opening = asyncio.Lock()
+        self.pulse = Pulse()
+        self.times_opened = 0
         self._open: SyncDriver | None = None
         self._in_use = 0
 
@@ -58,7 +61,18 @@ class Agent:
     async def vault(self, work: Callable[[Vault], Result]) -> Result:
         """Return what *work* makes of the open vault; raises LockedError."""
         vault = self.driver.vault
-        return await self.thread.run(lambda: work(vault))
+        loop = asyncio.get_running_loop()
+
+        def watched() -> Result:
+            before = vault.storage.rows_written
+            try:
+                return work(vault)
+            finally:
+                # A read of a secret writes its record, so it is news as well.
+                if vault.storage.rows_written != before:
+                    loop.call_soon_threadsafe(self.pulse.strike)
+
+        return await self.thread.run(watched)
 
     async def change(self, work: Callable[[Vault], Result]) -> Result:
         """Do as vault(), and send to the other devices what *work* changed."""
@@ -91,16 +105,24 @@ class Agent:
         """Take *vault*, just unlocked, and begin to keep it in step."""
         relay_url = load_settings(self.folder).relay
 
+        loop = asyncio.get_running_loop()
+
+        def heard() -> None:
+            loop.call_soon_threadsafe(self.pulse.strike)
+
         async def begin() -> SyncDriver:
-            return SyncDriver(vault, relay_url)
+            return SyncDriver(vault, relay_url, on_news=heard)
 
         self._open = await self.thread.run_async(begin())
+        self.times_opened += 1
+        self.pulse.strike()
         log.info("unlocked")
 
     async def lock(self) -> None:
         """Stop syncing, close the vault and drop every key."""
         driver, self._open = self._open, None
         if driver is not None:
+            self.pulse.strike()
             await self.thread.run_async(driver.stop())
             # Queued behind what still runs, so nothing is cut in the middle.
             await self.thread.run(driver.vault.lock)

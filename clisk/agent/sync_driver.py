@@ -7,6 +7,7 @@ writes the vault between two waits for the network.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from clisk.agent.journal import describe_fault, log
@@ -39,8 +40,15 @@ class NoRelayError(CliskError):
 class SyncDriver:
     """One vault's membership, engine and background task."""
 
-    def __init__(self, vault: Vault, relay_url: str | None) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        relay_url: str | None,
+        *,
+        on_news: Callable[[], None] = lambda: None,
+    ) -> None:
         self.vault = vault
+        self._on_news = on_news
         self.relay_url = relay_url
         self.last_sync_ms: int | None = None
         self._kept = Journal(vault.storage).membership(vault.id)
@@ -73,6 +81,7 @@ class SyncDriver:
             log.error("sync stopped: %s", describe_fault(err))
 
     def _heard(self, what: SyncReport | SyncError) -> None:
+        self._on_news()
         if isinstance(what, SyncReport):
             self.last_sync_ms = clock_ms()
             for alert in what.alerts:

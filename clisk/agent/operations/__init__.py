@@ -6,6 +6,7 @@ import importlib
 
 _MODULES = (
     "life",
+    "watching",
     "items",
     "reading",
     "conflicts",

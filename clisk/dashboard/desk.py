@@ -1,0 +1,38 @@
+"""Where pages ask the agent. Knows the socket and no operation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clisk.client import AgentClient, OnEvent
+from clisk.home import Home
+
+
+class Desk:
+    """Asks the agent of one home folder, a connection a question."""
+
+    def __init__(self, home: Home, *, quiet: bool = False) -> None:
+        self._home = home
+        self._quiet = quiet
+
+    def quietly(self) -> Desk:
+        """Return a desk whose questions do not put off the automatic lock."""
+        return Desk(self._home, quiet=True)
+
+    @property
+    def home(self) -> Home:
+        """The folder whose agent is asked."""
+        return self._home
+
+    def ask(
+        self, operation: str, *, on_event: OnEvent | None = None, **params: object
+    ) -> dict[str, Any]:
+        """Return the agent's answer; raises what AgentClient.call raises."""
+        with AgentClient.connect(self._home) as agent:
+            if self._quiet:
+                agent.call("quiet")
+            return agent.call(operation, params, on_event=on_event)
+
+    def stay(self) -> AgentClient:
+        """Return a connection for what lasts longer than one question."""
+        return AgentClient.connect(self._home)

@@ -1,0 +1,95 @@
+"""What a request must be before a page sees it: protocol/dashboard.md §1, §3, §4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+COOKIE = "clisk_session"
+OPENING = "/open/"
+MAX_BODY = 1 << 20
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not no-referrer: a form would then be sent with `Origin: null`.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": (
+        "camera=(), microphone=(), geolocation=(), clipboard-read=(self),"
+        " clipboard-write=(self)"
+    ),
+}
+_METHODS = frozenset({"GET", "HEAD", "POST"})
+
+
+class Gate:
+    """Refuses what no page of ours would send, and marks every answer."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Iterable[str]) -> None:
+        self._app = app
+        self._hosts = frozenset(hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer with a refusal."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+            await send(message)
+
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await refusal(scope, receive, marked)
+            return
+        await self._app(scope, receive, marked)
+
+    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+        headers = Headers(scope=scope)
+        hosts = headers.getlist("host")
+        # A name that somebody's DNS points at this machine is none of ours.
+        if len(hosts) != 1 or hosts[0] not in self._hosts:
+            return _refuse(421, "this is not the address of a dashboard")
+        if scope["method"] not in _METHODS:
+            return _refuse(405, "a dashboard answers GET and POST")
+        site = headers.get("sec-fetch-site", "none")
+        opening = scope["path"].startswith(OPENING)
+        if not opening and site not in {"same-origin", "none"}:
+            return _refuse(403, "another site asked for this")
+        if scope["method"] == "POST":
+            if headers.getlist("origin") != [f"http://{hosts[0]}"]:
+                return _refuse(
+                    403, "this form was not sent by a page of this dashboard"
+                )
+            if _length(headers) > MAX_BODY:
+                return _refuse(413, f"a form is longer than {MAX_BODY} bytes")
+        return None
+
+
+def _length(headers: Headers) -> int:
+    # Without a length the body would have to be read to know: no browser sends that.
+    given = headers.get("content-length", "")
+    return int(given) if given.isascii() and given.isdigit() else MAX_BODY + 1
+
+
+def _refuse(status: int, what: str) -> PlainTextResponse:
+    return PlainTextResponse(
+        f"refused: {what}\nopen the link that `clisk dashboard` shows\n",
+        status_code=status,
+    )

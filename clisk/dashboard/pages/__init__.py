@@ -1,0 +1,1 @@
+"""One subject a module; each ends with its routes."""

@@ -1,0 +1,33 @@
+"""Secrets, each shown or copied by a click and recorded by the agent first."""
+
+from __future__ import annotations
+
+from starlette.responses import JSONResponse, Response
+
+from clisk.dashboard.page import act
+from clisk.dashboard.visit import Visit
+
+
+def reveal(visit: Visit) -> Response:
+    """Show one field in its place on the page."""
+    return visit.show("secret.html", value=_read(visit, "show")["value"])
+
+
+def copy(visit: Visit) -> Response:
+    """Give one field to the script that puts it on the clipboard."""
+    return JSONResponse({"value": _read(visit, "copy")["value"]})
+
+
+def _read(visit: Visit, purpose: str) -> dict[str, object]:
+    return visit.desk.ask(
+        "reveal",
+        item=visit.params["item"],
+        field=visit.form.get("field", ""),
+        purpose=purpose,
+    )
+
+
+ROUTES = (
+    act("/items/{item:str}/reveal", reveal),
+    act("/items/{item:str}/copy", copy),
+)

@@ -1,0 +1,89 @@
+// Small helpers of the pages; everything works without them but news and copying.
+"use strict";
+
+const HIDE_AFTER_MS = 30000;
+const SETTLE_MS = 150;
+const said = document.body.dataset;
+
+function notice(text, kind) {
+  const line = document.createElement("p");
+  line.className = kind;
+  line.textContent = text;
+  document.getElementById("notice").replaceChildren(line);
+}
+
+// News: fetch the live region of this page again. A secret that is shown, or a form
+// that is being filled in, stays until the person is done with it.
+function busy(region) {
+  return region.querySelector("[data-secret]") || region.contains(document.activeElement);
+}
+
+let settling = 0;
+function refresh() {
+  clearTimeout(settling);
+  settling = setTimeout(() => {
+    for (const region of document.querySelectorAll("[data-live]")) {
+      if (busy(region)) continue;
+      htmx.ajax("GET", location.pathname + location.search, {
+        target: region,
+        swap: "innerHTML",
+        headers: { "X-Clisk-Quiet": "1" },
+      });
+    }
+  }, SETTLE_MS);
+}
+
+const news = new EventSource("/live");
+news.addEventListener("news", refresh);
+news.addEventListener("locked", () => {
+  news.close();
+  location.assign("/locked");
+});
+
+// What a page asks by itself does not keep the vault open.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.target.matches("[data-quiet]")) event.detail.headers["X-Clisk-Quiet"] = "1";
+});
+
+// A shown secret goes away again.
+document.addEventListener("htmx:afterSwap", (event) => {
+  const shown = event.target.querySelector("[data-secret]");
+  if (shown) setTimeout(() => shown.replaceWith("••••••••"), HIDE_AFTER_MS);
+});
+
+async function copy(button) {
+  const answer = await fetch(button.dataset.copy, {
+    method: "POST",
+    body: new URLSearchParams(new FormData(button.form)),
+  });
+  if (!answer.ok) {
+    notice(said.failed, "refusal");
+    return;
+  }
+  const { value } = await answer.json();
+  try {
+    await navigator.clipboard.writeText(value);
+  } catch {
+    notice(said.failed, "refusal");
+    return;
+  }
+  notice(said.copied, "done");
+  setTimeout(() => clear(value), HIDE_AFTER_MS);
+}
+
+// Only what is still ours is cleared; where that cannot be read, the person is told.
+async function clear(value) {
+  try {
+    if ((await navigator.clipboard.readText()) === value) {
+      await navigator.clipboard.writeText("");
+      notice(said.cleared, "done");
+    }
+  } catch {
+    notice(said.kept, "done");
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button) copy(button);
+});

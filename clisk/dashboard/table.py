@@ -1,0 +1,30 @@
+"""Every route of the dashboard, by subject."""
+
+from __future__ import annotations
+
+from clisk.dashboard.page import Page
+from clisk.dashboard.pages import (
+    access,
+    conflicts,
+    devices,
+    door,
+    editing,
+    grants,
+    items,
+    pairing,
+    secrets,
+    syncing,
+)
+
+ROUTES: tuple[Page, ...] = (
+    *door.ROUTES,
+    *items.ROUTES,
+    *editing.ROUTES,
+    *secrets.ROUTES,
+    *conflicts.ROUTES,
+    *devices.ROUTES,
+    *pairing.ROUTES,
+    *grants.ROUTES,
+    *access.ROUTES,
+    *syncing.ROUTES,
+)
