@@ -3,7 +3,10 @@
     RunnerError
     ├── CallerError            fix the program
     ├── KonnectorError         the konnector cannot be used as it is
-    │   └── ManifestError      its manifest.konnector is not one
+    │   ├── ManifestError      its manifest.konnector is not one
+    │   ├── NotInstalledError  no konnector has that name
+    │   └── ArchiveError       the file that should hold it can not be trusted
+    ├── MockSiteError          the site for a test is not one
     ├── BrowserError           the browser; see the advice
     │   └── BrowserMissingError   install one
     ├── FormatError            a message that breaks the protocol
@@ -44,6 +47,27 @@ class ManifestError(KonnectorError):
     """The manifest breaks protocol/konnector-bridge.md §2."""
 
     default_advice = "see protocol/schemas/manifest.json for what a manifest holds"
+
+
+class NotInstalledError(KonnectorError):
+    """No konnector is installed by that name."""
+
+    default_advice = "clisk konnector list shows those that are"
+
+
+class ArchiveError(KonnectorError):
+    """A file that should hold a konnector, and holds something else or too much."""
+
+    default_advice = (
+        "a konnector's archive is a .zip, .tgz or .tar.gz with manifest.konnector and"
+        " main.js in it"
+    )
+
+
+class MockSiteError(RunnerError):
+    """A folder that should hold a site for a test, and does not."""
+
+    default_advice = "docs/konnectors.md says what a mock site is"
 
 
 class BrowserError(RunnerError):

@@ -22,6 +22,8 @@ class Konnector:
     bundle: str = field(repr=False)
     digest: bytes
     """Of both files: what grants are for."""
+    # As it was read: the digest is of bytes, and a manifest has many spellings.
+    manifest_bytes: bytes = field(default=b"", repr=False)
 
     @property
     def bundle_digest(self) -> bytes:
@@ -37,11 +39,20 @@ def load_konnector(path: Path) -> Konnector:
         ManifestError: its manifest is not one.
     """
     manifest = _read(path / MANIFEST_NAME, MAX_MANIFEST)
-    bundle = _read(path / BUNDLE_NAME, MAX_BUNDLE)
+    return make_konnector(manifest, _read(path / BUNDLE_NAME, MAX_BUNDLE))
+
+
+def make_konnector(manifest: bytes, bundle: bytes) -> Konnector:
+    """Return the konnector of the two files' content.
+
+    Raises:
+        KonnectorError: one is not text. ManifestError: the manifest is not one.
+    """
     return Konnector(
         manifest=parse_manifest(_text(manifest, MANIFEST_NAME)),
         bundle=_text(bundle, BUNDLE_NAME),
         digest=konnector_digest(manifest, bundle),
+        manifest_bytes=manifest,
     )
 
 

@@ -10,6 +10,8 @@ import click
 
 from clisk import output
 from clisk.client import AgentClient
+from clisk.commands import konnector_store
+from clisk.commands.konnector_store import installed_konnectors
 from clisk.commands.options import ask_agent, json_option, limit_options
 from clisk.errors import AgentRefusal, CliskError
 from clisk.home import Home
@@ -47,7 +49,7 @@ def access_command(home: Home, name: str, as_json: bool) -> None:
 
 
 @konnector_command.command("run")
-@click.argument("path", type=click.Path(exists=True, file_okay=False))
+@click.argument("path", metavar="KONNECTOR")
 @click.option("--item", required=True, metavar="ITEM", help="The login to use.")
 @click.option("--to", "folder", type=click.Path(file_okay=False), help="Save here.")
 @click.option("--account", help="Only for this account of the site.")
@@ -79,7 +81,9 @@ def run_command(
     verbose: bool,
     as_json: bool,
 ) -> None:
-    """Run the konnector in the folder PATH with the login ITEM.
+    """Run a konnector with the login ITEM.
+
+    KONNECTOR is the name of an installed one (clisk konnector list), or a folder.
 
     At the first run it tells what the konnector wants to read, and on which
     sites, and asks. --grant answers yes for the fields user name and password
@@ -89,10 +93,10 @@ def run_command(
 
     \b
     Examples:
-      clisk konnector run ./edf --item EDF
+      clisk konnector run edf --item EDF
       clisk konnector run ./shop --item Shop --grant --to ~/Bills
     """
-    konnector = _load(Path(path))
+    konnector = _load(home, path)
     from konnector_runner.safe_names import safe_name
 
     view = ask_agent(home, "view", {"item": item})
@@ -147,7 +151,7 @@ def run_command(
         )
 
 
-def _load(path: Path) -> Konnector:
+def _load(home: Home, name: str) -> Konnector:
     try:
         from konnector_runner import run as _run_module  # noqa: F401 - is it installed?
         from konnector_runner.konnector import load_konnector
@@ -156,7 +160,10 @@ def _load(path: Path) -> Konnector:
             "the runner's libraries are not installed",
             advice="pip install 'clisk-vault[runner]'",
         ) from err
-    return load_konnector(path)
+    # A name is an installed one, whatever folder lies where the command is given.
+    if Path(name).name == name and name in installed_konnectors(home).slugs():
+        return installed_konnectors(home).load(name).konnector
+    return load_konnector(Path(name))
 
 
 def _known_grants(home: Home, konnector: Konnector, item: str) -> list[Message]:
@@ -249,3 +256,13 @@ def _tell(report: RunReport, folder: Path, *, as_json: bool) -> None:
     for name in files:
         output.write_line(str(folder / name))
     output.say(f"{len(files)} new files, {report.already_there} were there already")
+
+
+for _command in (
+    konnector_store.install_command,
+    konnector_store.update_command,
+    konnector_store.list_command,
+    konnector_store.show_command,
+    konnector_store.remove_command,
+):
+    konnector_command.add_command(_command)

@@ -1,0 +1,240 @@
+"""A site that exists only in a folder: what a konnector is tested against, offline.
+
+The folder holds site.json (routes, the account, what is expected of a run) and the
+files that it names. The first route that fits a request answers it; what fits none
+is answered with 404 and remembered, so that a test can say what was missing.
+Nothing here opens a socket: whoever owns the browser asks for answers.
+
+Spec: docs/konnectors.md, "The mock site". The values in it are made up, and no secret.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from konnector_runner.errors import FormatError, MockSiteError
+from konnector_runner.origin import origin_of
+from konnector_runner.strict_json import parse_json
+
+MOCK_FOLDER = "mock"
+SITE_NAME = "site.json"
+_MAX_SITE = 1024 * 1024
+_MAX_FILE = 64 * 1024 * 1024
+_Text = Annotated[str, Field(max_length=65536)]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class Route(_Closed):
+    """One answer, and which requests it is for."""
+
+    url: Annotated[str, Field(min_length=8, max_length=2048)]
+    method: str = "GET"
+    # Fields of a form, or of a JSON object, that the request must carry.
+    form: dict[str, _Text] = Field(default_factory=dict)
+    # Cookies that it must carry, as "name=value"; "!name" must not be there.
+    cookies: list[_Text] = Field(default_factory=list)
+    status: Annotated[int, Field(ge=200, le=599)] = 200
+    headers: dict[str, _Text] = Field(default_factory=dict)
+    set_cookies: list[_Text] = Field(default_factory=list)
+    # Where to go instead: a redirect by 303.
+    location: str | None = None
+    body: str | None = None
+    file: str | None = None
+
+
+class Expectation(_Closed):
+    """What a run against the site comes to."""
+
+    outcome: str = "done"
+    error: str | None = None
+    account: str | None = None
+    # Names of files, without the account's folder, in any order.
+    saved: list[str] | None = None
+    bills: int | None = None
+
+
+class _Site(_Closed):
+    account: dict[str, _Text] = Field(default_factory=dict)
+    routes: Annotated[list[Route], Field(min_length=1, max_length=2000)]
+    expect: Expectation = Field(default_factory=Expectation)
+
+
+@dataclass(frozen=True, slots=True)
+class MockRequest:
+    """What a browser asks for."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class MockAnswer:
+    """What it gets; headers may repeat."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class MockSite:
+    """Answers requests from the routes of one folder."""
+
+    def __init__(self, folder: Path, site: _Site) -> None:
+        self._folder = folder
+        self._site = site
+        self.unknown: list[str] = []
+
+    @property
+    def account(self) -> Mapping[str, str]:
+        """The values of the account, by the names that the konnector uses."""
+        return self._site.account
+
+    @property
+    def expect(self) -> Expectation:
+        """What a run against this site comes to."""
+        return self._site.expect
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins of all routes: what a test grants."""
+        return tuple(sorted({origin_of(_plain(r.url)) for r in self._site.routes}))
+
+    def answer(self, request: MockRequest) -> MockAnswer:
+        """Return the answer of the first route that fits *request*, or 404."""
+        for route in self._site.routes:
+            if self._fits(route, request):
+                return self._answer(route)
+        place = f"{request.method} {request.url.partition('?')[0]}"
+        if place not in self.unknown:
+            self.unknown.append(place)
+        return MockAnswer(404, (("Content-Type", "text/plain"),), b"no route")
+
+    def _fits(self, route: Route, request: MockRequest) -> bool:
+        if route.method.upper() != request.method.upper():
+            return False
+        if not _same_place(route.url, request.url):
+            return False
+        sent = _sent(request)
+        if any(sent.get(name) != self._fill(v) for name, v in route.form.items()):
+            return False
+        cookies = _cookies(request)
+        return all(_has_cookie(cookies, each) for each in route.cookies)
+
+    def _fill(self, text: str) -> str:
+        """Put the account's values where {name} stands."""
+        for name, value in self._site.account.items():
+            text = text.replace("{" + name + "}", value)
+        return text
+
+    def _answer(self, route: Route) -> MockAnswer:
+        body = self._fill(route.body or "").encode()
+        kind = "text/html; charset=utf-8"
+        if route.file is not None:
+            body = _read(self._folder, route.file)
+            guess = mimetypes.guess_type(route.file)[0] or "application/octet-stream"
+            kind = f"{guess}; charset=utf-8" if guess.startswith("text/") else guess
+        # One document of many sites: a page may fetch from another origin of them.
+        headers = {"Content-Type": kind, "Access-Control-Allow-Origin": "*"}
+        headers |= route.headers
+        status = route.status
+        if route.location is not None:
+            headers["Location"], status = route.location, 303
+        pairs = [*headers.items(), *(("Set-Cookie", c) for c in route.set_cookies)]
+        return MockAnswer(status, tuple(pairs), body)
+
+
+def load_mock_site(folder: Path) -> MockSite:
+    """Return the site in *folder*.
+
+    Raises:
+        MockSiteError: no site.json, one that breaks the layout, or a file that it
+            names is missing or outside of the folder.
+    """
+    try:
+        data = (folder / SITE_NAME).read_bytes()
+        text = data.decode()
+    except (OSError, UnicodeDecodeError):
+        raise MockSiteError(f"mock site without a readable {SITE_NAME}") from None
+    try:
+        value = parse_json(text, max_characters=_MAX_SITE, what=SITE_NAME)
+        site = _Site.model_validate(value)
+        for route in site.routes:
+            origin_of(_plain(route.url))
+    except FormatError as err:
+        raise MockSiteError(f"{SITE_NAME}: {err}") from None
+    except ValidationError as err:
+        fault = err.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise MockSiteError(f"{SITE_NAME}: {where}: {fault['msg'].lower()}") from None
+    for route in site.routes:
+        if route.file is not None:
+            _read(folder, route.file)
+    return MockSite(folder, site)
+
+
+def _read(folder: Path, name: str) -> bytes:
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise MockSiteError("a route's file lies outside of the mock site's folder")
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise MockSiteError(f"a route's file can not be read: {name}") from None
+    if len(data) > _MAX_FILE:
+        raise MockSiteError(f"a route's file is too large: {name}")
+    return data
+
+
+def _plain(url: str) -> str:
+    return url.removesuffix("*").partition("?")[0]
+
+
+def _same_place(pattern: str, url: str) -> bool:
+    """A * at the end takes every continuation; a query counts where one is named."""
+    url = url.partition("#")[0]
+    if pattern.endswith("*"):
+        return url.startswith(pattern[:-1])
+    if "?" not in pattern:
+        url = url.partition("?")[0]
+    return url.rstrip("/") == pattern.rstrip("/")
+
+
+def _sent(request: MockRequest) -> dict[str, str]:
+    text = request.body.decode(errors="replace")
+    if text.lstrip().startswith("{"):
+        try:
+            value = parse_json(text, max_characters=_MAX_SITE, what="a request")
+        except FormatError:
+            return {}
+        assert isinstance(value, dict)
+        return {k: v if isinstance(v, str) else str(v) for k, v in value.items()}
+    return dict(parse_qsl(text or urlsplit(request.url).query, keep_blank_values=True))
+
+
+def _cookies(request: MockRequest) -> dict[str, str]:
+    lower = {name.lower(): value for name, value in request.headers.items()}
+    try:
+        jar: SimpleCookie = SimpleCookie(lower.get("cookie", ""))
+    except CookieError:
+        return {}
+    return {name: morsel.value for name, morsel in jar.items()}
+
+
+def _has_cookie(cookies: Mapping[str, str], wanted: str) -> bool:
+    if wanted.startswith("!"):
+        return wanted[1:] not in cookies
+    name, _, value = wanted.partition("=")
+    return cookies.get(name) == value
