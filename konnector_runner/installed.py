@@ -32,7 +32,9 @@ _MAX_PIN = 64 * 1024
 
 
 class _Pin(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     installed: Annotated[str, Field(max_length=64)]

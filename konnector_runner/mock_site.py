@@ -32,7 +32,9 @@ _Text = Annotated[str, Field(max_length=65536)]
 
 
 class _Closed(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
 
 class Route(_Closed):
