@@ -54,8 +54,10 @@ class PassphraseError(VaultError):
 
     default_advice = "check the keyboard layout and caps lock, then try again"
 
-    def __init__(self, message: str = "wrong passphrase") -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str = "wrong passphrase", *, advice: str | None = None
+    ) -> None:
+        super().__init__(message, advice=advice)
 
 
 class ReadRefused(VaultError):

@@ -8,18 +8,14 @@ since, leaving what was changed here (transfer/imported.py).
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
 from clisk_vault.draft import FieldValue
 from clisk_vault.item import TRUE
-from clisk_vault.item_types import URI_MATCHES, element_field
+from clisk_vault.item_types import URI_MATCHES
 from clisk_vault.keys import SecretText
-from clisk_vault.primitives import sha256
 from clisk_vault.transfer.bitwarden_json import (
     CustomField,
     EarlierPassword,
@@ -30,19 +26,24 @@ from clisk_vault.transfer.bitwarden_json import (
     Uri,
     parse_export,
 )
+from clisk_vault.transfer.foreign import (
+    Fields,
+    Leftovers,
+    element_rows,
+    extra_fields,
+    history_fields,
+)
 from clisk_vault.transfer.imported import (
+    ForeignFile,
     ForeignItem,
     ImportPlan,
     ImportReport,
-    plan_items,
+    plan_file,
     run_plan,
 )
 from clisk_vault.vault import Vault
 
 SOURCE = "bitwarden"
-
-Fields: TypeAlias = dict[str, FieldValue]
-Rest: TypeAlias = dict[str, Any]
 
 _TYPES = {1: "login", 2: "note", 3: "card", 4: "identity", 5: "ssh-key"}
 _CUSTOM_KINDS = {0: "text", 1: "hidden", 2: "boolean", 3: "linked"}
@@ -69,13 +70,16 @@ def plan_import(vault: Vault, data: bytes) -> ImportPlan:
         UnsupportedError: an encrypted export.
         FormatError: not an export, or one whose values no vault can hold.
     """
-    export = parse_export(data)
+    return plan_file(vault, read_export(parse_export(data)))
+
+
+def read_export(export: Export) -> ForeignFile:
+    """Return what *export* holds, in our terms."""
     folders = {folder.id: folder.name for folder in export.folders}
-    return plan_items(
-        vault,
+    return ForeignFile(
         SOURCE,
-        [*_foreign_items(export, folders), *_outside(export)],
-        folders=sorted(set(folders.values())),
+        (*_foreign_items(export, folders), *_outside(export)),
+        tuple(sorted(set(folders.values()))),
     )
 
 
@@ -87,7 +91,11 @@ def import_bitwarden(vault: Vault, data: bytes) -> ImportReport:
 def _foreign_items(export: Export, folders: Mapping[str, str]) -> Iterator[ForeignItem]:
     for number, item in enumerate(export.items):
         rest = _leftovers(item, folders)
-        fields = {**_common(item, folders), **_sections(item), **_extra(rest)}
+        fields = {
+            **_common(item, folders),
+            **_sections(item),
+            **extra_fields(SOURCE, rest),
+        }
         yield ForeignItem(
             key=item.id,
             place=f"Bitwarden export: item {number}",
@@ -109,7 +117,7 @@ def _outside(export: Export) -> Iterator[ForeignItem]:
             fields={
                 "type": "note",
                 "title": "Bitwarden: what had no place of its own",
-                **_extra(rest),
+                **extra_fields(SOURCE, rest),
             },
             kept_aside=tuple(sorted(rest)),
         )
@@ -141,7 +149,7 @@ def _sections(item: Item) -> Fields:
         section: BaseModel | None = getattr(item, name)
         if section is not None:
             fields |= _section(section, prefix)
-    fields |= _elements("custom", map(_custom, item.fields_ or ()))
+    fields |= element_rows("custom", map(_custom, item.fields_ or ()))
     fields |= _history(item.history or ())
     return fields
 
@@ -161,8 +169,8 @@ def _login(login: Login) -> Fields:
                 "totp": _secret(login.totp),
             }
         ),
-        **_elements("uri", map(_uri, login.uris or ())),
-        **_elements("passkey", map(_passkey, login.passkeys or ())),
+        **element_rows("uri", map(_uri, login.uris or ())),
+        **element_rows("passkey", map(_passkey, login.passkeys or ())),
     }
 
 
@@ -191,50 +199,16 @@ def _custom(field: CustomField) -> Fields:
 
 
 def _history(earlier: Iterable[EarlierPassword]) -> Fields:
-    """Return the earlier passwords, each under an id of its own date.
-
-    So a newer export, whose list has moved on, adds what is new and leaves the rest.
-    """
-    fields: Fields = {}
-    times: Counter[str] = Counter()
-    for each in earlier:
-        used = each.last_used or ""
-        times[used] += 1
-        element = sha256(f"{used} {times[used]}".encode())[:4].hex()
-        row = {"password": _secret(each.password or ""), "used": each.last_used}
-        for part, value in _present(row).items():
-            fields[element_field("history", element, part)] = value
-    return fields
-
-
-def _elements(kind: str, rows: Iterable[Fields]) -> Fields:
-    # Ids are places in the list: the same in every import of the same item.
-    return {
-        element_field(kind, f"{number:08x}", part): value
-        for number, row in enumerate(rows)
-        for part, value in row.items()
-    }
-
-
-def _extra(rest: Rest) -> Fields:
-    if not rest:
-        return {}
-    text = json.dumps(rest, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    # In parts, because a single value has a limit.
-    parts = [text[at : at + _EXTRA_CHARS] for at in range(0, len(text), _EXTRA_CHARS)]
-    return _elements(
-        "extra", ({"source": SOURCE, "data": SecretText(part)} for part in parts)
+    return history_fields(
+        _present({"password": _secret(each.password or ""), "used": each.last_used})
+        for each in earlier
     )
-
-
-# At four bytes a character still within the limit of a value.
-_EXTRA_CHARS = 10_000
 
 
 # --- what has no place of its own
 
 
-def _leftovers(item: Item, folders: Mapping[str, str]) -> Rest:
+def _leftovers(item: Item, folders: Mapping[str, str]) -> Leftovers:
     """Return every value of *item* that no field above takes, by its own keys."""
     rest = _unknown(item)
     if item.type not in _TYPES:
@@ -260,21 +234,21 @@ def _leftovers(item: Item, folders: Mapping[str, str]) -> Rest:
     return rest
 
 
-def _login_leftovers(login: Login) -> Rest:
+def _login_leftovers(login: Login) -> Leftovers:
     rest = _unknown(login)
     _keep(rest, {"uris": _numbered(map(_uri_leftovers, login.uris or ()))})
     _keep(rest, {"fido2Credentials": _numbered(map(_unknown, login.passkeys or ()))})
     return rest
 
 
-def _uri_leftovers(uri: Uri) -> Rest:
+def _uri_leftovers(uri: Uri) -> Leftovers:
     rest = _unknown(uri)
     if uri.match is not None and uri.match not in range(len(URI_MATCHES)):
         rest["match"] = uri.match
     return rest
 
 
-def _custom_leftovers(field: CustomField) -> Rest:
+def _custom_leftovers(field: CustomField) -> Leftovers:
     rest = _unknown(field)
     kind = _CUSTOM_KINDS.get(field.type)
     if kind is None:
@@ -287,17 +261,17 @@ def _custom_leftovers(field: CustomField) -> Rest:
     return rest
 
 
-def _unknown(model: BaseModel) -> Rest:
+def _unknown(model: BaseModel) -> Leftovers:
     """Return the keys that the model does not name; null says nothing."""
     extra = model.model_extra or {}
     return {key: value for key, value in extra.items() if value is not None}
 
 
-def _keep(rest: Rest, parts: Mapping[str, Rest]) -> None:
+def _keep(rest: Leftovers, parts: Mapping[str, Leftovers]) -> None:
     rest.update({key: part for key, part in parts.items() if part})
 
 
-def _numbered(parts: Iterable[Rest]) -> Rest:
+def _numbered(parts: Iterable[Leftovers]) -> Leftovers:
     return {str(number): part for number, part in enumerate(parts) if part}
 
 

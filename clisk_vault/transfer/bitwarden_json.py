@@ -6,16 +6,13 @@ that the models do not name are kept beside them, never dropped.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import Annotated, Any, NoReturn, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clisk_vault.errors import FormatError, UnsupportedError
-
-MAX_BYTES = 256 * 1024 * 1024
-MAX_ITEMS = 200_000
+from clisk_vault.transfer.bounded import MAX_ITEMS, load_object
 
 Text: TypeAlias = Annotated[str, Field(max_length=1_000_000)]
 Id: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
@@ -155,14 +152,17 @@ def parse_export(data: bytes) -> Export:
         UnsupportedError: an encrypted export.
         FormatError: not JSON, or not the JSON of an export; names the place,
             never the value.
+        CostLimitError: too large to be read within bounds.
     """
-    document = _load(data)
-    if not isinstance(document, dict):
-        raise FormatError("Bitwarden export: not a JSON object")
+    return parse_document(load_object(data, "Bitwarden export"))
+
+
+def parse_document(document: Mapping[str, object]) -> Export:
+    """Return the export that *document*, read from JSON, is; raises as above."""
     if document.get("encrypted") is True:
         raise UnsupportedError(
             "Bitwarden export: it is encrypted",
-            advice="export again from Bitwarden with the format .json (not encrypted)",
+            advice="give its password: clisk import FILE --file-password-fd N",
         )
     try:
         export = Export.model_validate(document)
@@ -170,40 +170,6 @@ def parse_export(data: bytes) -> Export:
         raise FormatError(_where(err)) from None
     _check_ids(export)
     return export
-
-
-def _load(data: bytes) -> object:
-    if len(data) > MAX_BYTES:
-        raise FormatError(
-            f"Bitwarden export: {len(data)} bytes, at most {MAX_BYTES} allowed"
-        )
-    try:
-        document: object = json.loads(
-            data.decode("utf-8-sig"),
-            object_pairs_hook=_object,
-            parse_constant=_no_constant,
-        )
-    except UnicodeDecodeError as err:
-        raise FormatError("Bitwarden export: not UTF-8", at=err.start) from None
-    except json.JSONDecodeError as err:
-        raise FormatError("Bitwarden export: not JSON", at=err.pos) from None
-    except RecursionError:
-        raise FormatError("Bitwarden export: nested too deep") from None
-    except ValueError:
-        # An integer of thousands of digits.
-        raise FormatError("Bitwarden export: a number out of range") from None
-    return document
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise FormatError("Bitwarden export: a JSON object repeats a key")
-    return members
-
-
-def _no_constant(_: str) -> NoReturn:
-    raise FormatError("Bitwarden export: a number that JSON does not have")
 
 
 def _where(err: ValidationError) -> str:

@@ -8,7 +8,7 @@ changed at its source since; no secret is read for it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -39,6 +39,14 @@ class Action(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that belongs to an item."""
+
+    name: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignItem:
     """An item of an export, in our fields."""
 
@@ -47,6 +55,16 @@ class ForeignItem:
     place: str
     fields: Mapping[str, FieldValue] = field(repr=False)
     kept_aside: tuple[str, ...] = ()
+    attached: tuple[Attached, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignFile:
+    """All that a file holds, in our terms."""
+
+    source: str
+    items: tuple[ForeignItem, ...]
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +108,16 @@ class ImportReport:
     """Titles of items with something that had no field of its own, and its names."""
 
 
-def plan_items(
-    vault: Vault, source: str, items: Iterable[ForeignItem], *, folders: Sequence[str]
-) -> ImportPlan:
-    """Return what importing *items* from *source* into *vault* would do.
+def plan_file(vault: Vault, file: ForeignFile) -> ImportPlan:
+    """Return what importing *file* into *vault* would do.
 
     Raises:
         FormatError: an item that no vault can hold; names its place.
     """
-    memory = _Memory(vault, source)
+    memory = _Memory(vault, file.source)
     known = vault.ids()
-    planned = tuple(memory.plan(each, known) for each in items)
-    return ImportPlan(source, planned, tuple(folders))
+    planned = tuple(memory.plan(each, known) for each in file.items)
+    return ImportPlan(file.source, planned, file.folders)
 
 
 def run_plan(

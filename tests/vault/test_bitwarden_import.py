@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from clisk_vault.draft import ItemDraft
-from clisk_vault.errors import CallerError, FormatError, UnsupportedError, VaultError
+from clisk_vault.errors import CallerError, CostLimitError, FormatError, UnsupportedError, VaultError
 from clisk_vault.ids import ItemId
 from clisk_vault.item import ElementView, ItemView
 from clisk_vault.item_types import URI_MATCHES
@@ -440,9 +440,9 @@ def test_the_models_own_errors_show_no_value() -> None:
 
 def test_an_enormous_export_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reader's limit comes before the parser."""
-    monkeypatch.setattr("clisk_vault.transfer.bitwarden_json.MAX_BYTES", 10)
+    monkeypatch.setattr("clisk_vault.transfer.bounded.MAX_BYTES", 10)
 
-    with pytest.raises(FormatError):
+    with pytest.raises(CostLimitError):
         parse_export(_export())
 
 
