@@ -26,6 +26,7 @@ _NOTE_KINDS = {"note", "securenote", "secure note"}
 _LASTPASS_NOTE = "http://sn"
 _MOMENTS = {
     "created_ms": ("created", 1000), "changed_ms": ("changed", 1000),
+    "used_ms": ("used", 1000),
     "created_s": ("created", 1), "changed_s": ("changed", 1),
 }  # fmt: skip
 

@@ -45,7 +45,7 @@ LAYOUTS = (
         {
             "url": "uri", "username": "username", "password": "password",
             "guid": "drop", "timecreated": "created_ms",
-            "timepasswordchanged": "changed_ms",
+            "timelastused": "used_ms", "timepasswordchanged": "changed_ms",
         },
         ("url", "username", "password", "httprealm", "formactionorigin", "guid"),
         key="guid",

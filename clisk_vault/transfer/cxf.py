@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from urllib.parse import quote, urlencode
 
 from clisk_vault.errors import FormatError, UnsupportedError
-from clisk_vault.transfer.bounded import load_object
 from clisk_vault.transfer.foreign import ItemBuilder, Taken
 from clisk_vault.transfer.imported import ForeignFile, ForeignItem
 
@@ -59,9 +58,9 @@ def is_cxf(document: Mapping[str, object]) -> bool:
     return "accounts" in document and "exporterRpId" in document
 
 
-def read_cxf(data: bytes) -> ForeignFile:
-    """Return what the file holds; raises FormatError, UnsupportedError."""
-    header = Taken(load_object(data, WHAT))
+def read_cxf(document: Mapping[str, object]) -> ForeignFile:
+    """Return what *document* holds; raises FormatError, UnsupportedError."""
+    header = Taken(document)
     version = header.object("version")
     if version.number("major") != MAJOR:
         raise UnsupportedError(f"{WHAT}: not of version {MAJOR}")

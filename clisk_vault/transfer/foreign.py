@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, TypeAlias
 
 from clisk_vault.draft import FieldValue
 from clisk_vault.entry import MAX_VALUE_BYTES
 from clisk_vault.item import TRUE
-from clisk_vault.item_types import Secrecy, element_field, secrecy
+from clisk_vault.item_types import Secrecy, element_field, secrecy, split_element
 from clisk_vault.keys import SecretText
 from clisk_vault.primitives import sha256
 from clisk_vault.transfer.imported import Attached, ForeignItem
@@ -37,9 +38,11 @@ class Taken:
 
     def text(self, key: str) -> str | None:
         """Take the text at *key*, or None where there is none."""
-        if isinstance(self._rest.get(key), str):
-            return str(self._rest.pop(key))
-        return None
+        value = self._rest.get(key)
+        if not isinstance(value, str):
+            return None
+        del self._rest[key]
+        return value
 
     def number(self, key: str) -> int | None:
         """Take the whole number at *key*."""
@@ -60,11 +63,13 @@ class Taken:
 
     def object(self, key: str) -> Taken:
         """Take the object at *key*, an empty one where there is none."""
-        if isinstance(self._rest.get(key), dict):
-            inner = Taken(dict(self._rest.pop(key)))  # type: ignore[call-overload]  # a dict, as asked
-            self._inner[key] = inner
-            return inner
-        return Taken({})
+        value = self._rest.get(key)
+        if not isinstance(value, dict):
+            return Taken({})
+        del self._rest[key]
+        inner = Taken(value)
+        self._inner[key] = inner
+        return inner
 
     def objects(self, key: str) -> list[Taken]:
         """Take the list of objects at *key*; one that holds anything else stays."""
@@ -105,6 +110,7 @@ class ItemBuilder:
         self._place = place
         self._fields: Fields = {"type": kind, "title": title, "origin": source}
         self._rows: dict[str, list[dict[str, FieldValue]]] = {}
+        self._ours: dict[tuple[str, str], dict[str, FieldValue]] = {}
         self._aside: Leftovers = {}
         self._attached: list[Attached] = []
         self.key: str | None = None
@@ -133,7 +139,7 @@ class ItemBuilder:
     def row(self, element: str, /, **parts: str | None) -> None:
         """Add one of the things that an item has several of."""
         row = {
-            part: _valued(element_field(element, "00000000", part), value)
+            part: SecretText(value) if _is_secret(element, part) else value
             for part, value in parts.items()
             if value is not None
         }
@@ -150,19 +156,42 @@ class ItemBuilder:
         if name:
             self.row("tag", name=name)
 
-    def custom(self, name: str, value: str | None, *, hidden: bool = False) -> None:
+    def custom(
+        self,
+        name: str,
+        value: str | None,
+        *,
+        hidden: bool = False,
+        section: str | None = None,
+        spelling: str | None = None,
+    ) -> None:
         """Keep a value that has no field of ours as a custom field of that name."""
         if value is None:
             return
+        more = {"section": section or None, "format": spelling}
         if hidden:
-            self.row("custom", name=name, kind="hidden", hidden=value)
+            self.row("custom", name=name, kind="hidden", hidden=value, **more)
         else:
-            self.row("custom", name=name, kind="text", value=value)
+            self.row("custom", name=name, kind="text", value=value, **more)
 
-    def earlier(self, password: str | None, used: str | None) -> None:
-        """Keep an earlier password."""
-        if password:
-            self.row("history", password=password, used=used)
+    def earlier(
+        self, value: str | None, used: str | None, *, field: str | None = None
+    ) -> None:
+        """Keep an earlier password, or an earlier value of another *field*."""
+        if value:
+            self.row("history", password=value, used=used, field=field)
+
+    def ours(self, field: str, value: str) -> bool:
+        """Take a field of ours that an export of ours wrote; False where it is none."""
+        parts = split_element(field)
+        if parts is None:
+            if secrecy(field) is Secrecy.UNKNOWN:
+                return False
+            self._fields[field] = _valued(field, value)
+            return True
+        kind, element, part = parts
+        self._ours.setdefault((kind, element), {})[part] = _valued(field, value)
+        return True
 
     def attach(self, name: str, data: bytes) -> None:
         """Keep a file."""
@@ -177,6 +206,8 @@ class ItemBuilder:
         rest = dict(self._aside)
         for name in [n for n, v in self._fields.items() if _too_long(v)]:
             rest[name] = _exposed(self._fields.pop(name))
+        for (kind, _), row in sorted(self._ours.items(), key=lambda pair: pair[0]):
+            self._rows.setdefault(kind, []).append(row)
         fields = dict(self._fields)
         if "title" not in fields:
             fields["title"] = _exposed(rest["title"])[:200]
@@ -258,6 +289,11 @@ def pairs(value: Mapping[str, object]) -> Iterator[tuple[str, str]]:
                 key,
                 each if isinstance(each, str) else json.dumps(each, ensure_ascii=False),
             )
+
+
+@cache
+def _is_secret(element: str, part: str) -> bool:
+    return secrecy(element_field(element, "00000000", part)) is Secrecy.SECRET
 
 
 def _valued(name: str, value: str) -> FieldValue:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clisk_vault.errors import FormatError, UnsupportedError
-from clisk_vault.transfer.bounded import BoundedZip, load_object
+from clisk_vault.transfer.bounded import BoundedZip
 from clisk_vault.transfer.foreign import ItemBuilder, Leftovers, Taken, pairs
 from clisk_vault.transfer.imported import ForeignFile, ForeignItem
 
@@ -74,9 +74,8 @@ def is_proton(document: Mapping[str, object]) -> bool:
     return isinstance(document.get("vaults"), dict) and "version" in document
 
 
-def read_proton(data: bytes) -> ForeignFile:
-    """Return what the export *data* holds; raises FormatError, UnsupportedError."""
-    document = load_object(data, _WHAT)
+def read_proton(document: Mapping[str, object]) -> ForeignFile:
+    """Return what *document* holds; raises FormatError, UnsupportedError."""
     vaults = document.get("vaults")
     if not isinstance(vaults, dict):
         raise FormatError(f"{_WHAT}: without vaults")

@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from clisk_vault.draft import ItemDraft
-from clisk_vault.errors import CallerError, CostLimitError, FormatError, UnsupportedError, VaultError
+from clisk_vault.errors import (
+    CallerError,
+    CostLimitError,
+    FormatError,
+    UnsupportedError,
+    VaultError,
+)
 from clisk_vault.ids import ItemId
 from clisk_vault.item import ElementView, ItemView
 from clisk_vault.item_types import URI_MATCHES

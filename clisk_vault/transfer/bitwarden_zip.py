@@ -1,0 +1,59 @@
+"""Bitwarden's export with attachments: a zip of data.json and attachments/."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+from clisk_vault.transfer.bitwarden import read_export
+from clisk_vault.transfer.bitwarden_json import parse_export
+from clisk_vault.transfer.bounded import BoundedZip
+from clisk_vault.transfer.imported import Attached, ForeignFile, ForeignItem
+
+_DATA = "data.json"
+_FOLDER = "attachments/"
+
+
+def is_bitwarden_zip(archive: BoundedZip) -> bool:
+    """Return whether *archive* is such an export."""
+    return _DATA in archive.names()
+
+
+def read_bitwarden_zip(archive: BoundedZip) -> ForeignFile:
+    """Return what the export holds; raises as parse_export() and BoundedZip.
+
+    A file whose item cannot be told, because two have one name, becomes an item
+    of its own rather than a guess.
+    """
+    file = read_export(parse_export(archive.read(_DATA)))
+    by_place: dict[str, list[Attached]] = defaultdict(list)
+    for name in archive.names():
+        place, slash, own = name.removeprefix(_FOLDER).partition("/")
+        if name.startswith(_FOLDER) and slash:
+            by_place[place].append(Attached(own, archive.read(name)))
+    items = [_with_files(each, by_place, file.items) for each in file.items]
+    return replace(file, items=(*items, *map(_homeless, sorted(by_place.items()))))
+
+
+def _with_files(
+    item: ForeignItem,
+    by_place: dict[str, list[Attached]],
+    everything: tuple[ForeignItem, ...],
+) -> ForeignItem:
+    title = str(item.fields.get("title", ""))
+    attached = list(by_place.pop(item.key or "", []))
+    if title in by_place:
+        twins = [each for each in everything if each.fields.get("title") == title]
+        if len(twins) == 1:
+            attached += by_place.pop(title)
+    return replace(item, attached=tuple(attached)) if attached else item
+
+
+def _homeless(pair: tuple[str, list[Attached]]) -> ForeignItem:
+    place, attached = pair
+    return ForeignItem(
+        key=f"attachments:{place}",
+        place="Bitwarden zip: an attachment",
+        fields={"type": "note", "title": f"Attachments of {place}"},
+        attached=tuple(attached),
+    )
