@@ -58,7 +58,6 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "konnector_runner/*",
     ),
     "pykeepass": ("clisk_vault/transfer/keepass.py",),
-    "pyrage": ("clisk_vault/transfer/age.py",),
     "rich": ("clisk/*",),
     "segno": ("clisk_sync/qr.py",),
     "sqlalchemy": ("clisk_sync/relay/store*.py",),
