@@ -17,7 +17,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from playwright.async_api import CDPSession, async_playwright
@@ -29,13 +30,22 @@ from konnector_runner.autofill.fill import fill as fill_tab
 from konnector_runner.autofill.matching import MatchMode, Site
 from konnector_runner.autofill.plan import Role
 from konnector_runner.credentials import CredentialField
-from konnector_runner.window import our_errors
+from konnector_runner.devtools_pipe import refusal
 
 _FIELDS = {
     Role.USERNAME: "username",
     Role.CURRENT_PASSWORD: "password",
     Role.ONE_TIME_CODE: "otp",
 }
+
+
+@contextmanager
+def our_errors() -> Iterator[None]:
+    """Turn the driver's errors into the ones that the engine knows."""
+    try:
+        yield
+    except PlaywrightError as err:
+        raise refusal(err.message) from None
 
 
 class Tab:

@@ -5,6 +5,7 @@ Spec: protocol/konnector-bridge.md §7.4.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,6 +39,11 @@ class Bill:
     def key(self) -> tuple[str, float, str, str | None]:
         """What makes two bills the same one."""
         return (self.date, self.amount, self.vendor, self.contract)
+
+    @property
+    def id(self) -> str:
+        """The id that the konnector is shown."""
+        return hashlib.sha256(repr(self.key).encode()).hexdigest()[:32]
 
 
 def parse_bill(entry: dict[str, Json], *, file: str) -> Bill:
@@ -109,6 +115,10 @@ class BillBook:
         self._path = folder / BOOK_NAME
         self._bills = {bill.key: bill for bill in _load(self._path)}
 
+    def all(self) -> list[Bill]:
+        """Return every bill, oldest first."""
+        return sorted(self._bills.values(), key=lambda bill: bill.date)
+
     def add(self, bills: list[Bill]) -> list[Bill]:
         """Take in what is new of *bills*, on disk too, and return it."""
         new = {bill.key: bill for bill in bills if bill.key not in self._bills}
@@ -123,7 +133,7 @@ class BillBook:
                     file=bill.file,
                     contract=bill.contract,
                 )
-                for bill in sorted(self._bills.values(), key=lambda bill: bill.date)
+                for bill in self.all()
             ]
             book = _Book(version=1, bills=rows)
             replace(self._path, book.model_dump_json(indent=1).encode())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 
 from konnector_runner.errors import BrowserMissingError
@@ -20,12 +22,21 @@ _NAMES = (
 )
 
 
+class Screen(Enum):
+    """Who sees a page that the konnector makes visible."""
+
+    NONE = auto()  # nobody: the run needs a person and says so
+    REAL = auto()  # the person at this screen
+    STAND_IN = auto()  # a test's own script, which needs no window
+
+
 @dataclass(frozen=True, slots=True)
 class BrowserChoice:
     """Which browser, and as what it appears to sites."""
 
     executable: Path | None = None
     headless: bool = True
+    screen: Screen = Screen.NONE
     # Kept from run to run it holds cookies: a credential store. None: nothing is.
     profile: Path | None = None
     # Konnectors are written for the web view of a phone.
@@ -34,10 +45,18 @@ class BrowserChoice:
     locale: str = "fr-FR"
 
 
+def find_screen(environ: Mapping[str, str] = os.environ) -> Screen:
+    """Return whether windows can be opened here."""
+    if sys.platform in {"darwin", "win32"}:
+        return Screen.REAL
+    shown = environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")
+    return Screen.REAL if shown else Screen.NONE
+
+
 def find_browser(environ: Mapping[str, str] = os.environ) -> Path | None:
     """Return the browser that CLISK_BROWSER names, or one on the PATH, or None.
 
-    None leaves the choice to Playwright, which may have installed its own.
+    None: look at what Playwright may have installed (playwrights_browser).
 
     Raises:
         BrowserMissingError: CLISK_BROWSER is set and names no program. Taking
@@ -56,3 +75,17 @@ def find_browser(environ: Mapping[str, str] = os.environ) -> Path | None:
         if found := shutil.which(name, path=path):
             return Path(found)
     return None
+
+
+def playwrights_browser(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the Chromium that `playwright install chromium` put here, or None."""
+    home = Path(environ.get("HOME", "/"))
+    places = {"linux": ".cache", "darwin": "Library/Caches"}
+    base = home / places.get(sys.platform, ".cache") / "ms-playwright"
+    folder = Path(environ.get("PLAYWRIGHT_BROWSERS_PATH") or base)
+    programs = (
+        "chromium-*/chrome-linux*/chrome",
+        "chromium-*/chrome-mac*/Chromium.app/Contents/MacOS/Chromium",
+    )
+    found = [path for pattern in programs for path in folder.glob(pattern)]
+    return max(found, default=None)

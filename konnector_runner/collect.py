@@ -22,10 +22,11 @@ from konnector_runner.errors import CollectError, FormatError
 from konnector_runner.file_index import FileIndex, SavedFile
 from konnector_runner.limits import RunLimits
 from konnector_runner.safe_names import numbered, safe_name, safe_parts
-from konnector_runner.strict_json import Json
+from konnector_runner.strict_json import Json, encode_json
 
 Download = Callable[[dict[str, Json]], Awaitable[str]]
 Warn = Callable[[str], None]
+_MAX_METADATA = 16 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 # What only matters on the way in, and may be long.
 _DROPPED = ("requestOptions", "filestream", "dataUri", "shouldReplaceFile")
@@ -72,6 +73,28 @@ class Collector:
     def existing(self) -> dict[str, Json]:
         """Return what fetch() is told of the files that are there already."""
         return {saved.key: self._document(saved) for saved in self._index.all()}
+
+    def documents(self) -> list[dict[str, Json]]:
+        """Return the io.cozy.files document of each file that is there."""
+        return [self._document(saved) for saved in self._index.all()]
+
+    def bill_documents(self) -> list[dict[str, Json]]:
+        """Return the io.cozy.bills document of each bill."""
+        ids = {saved.path: saved.id for saved in self._index.all()}
+        return [
+            {
+                "_id": bill.id,
+                "_type": "io.cozy.bills",
+                "date": bill.date,
+                "amount": bill.amount,
+                "currency": bill.currency,
+                "vendor": bill.vendor,
+                "contractId": bill.contract,
+                "invoice": f"io.cozy.files:{ids.get(bill.file, '')}",
+                "cozyMetadata": {"sourceAccountIdentifier": self._account},
+            }
+            for bill in self._book.all()
+        ]
 
     async def save_files(
         self, entries: list[Json], options: dict[str, Json], download: Download
@@ -136,7 +159,12 @@ class Collector:
             raise CollectError("a collected file could not be written") from err
         digest = hashlib.sha256(data).hexdigest()
         saved = SavedFile(
-            key, path, len(data), digest, options.media_type or media_type
+            key,
+            path,
+            len(data),
+            digest,
+            options.media_type or media_type,
+            _metadata(entry),
         )
         self._index.add(saved)
         self.saved.append(saved)
@@ -197,7 +225,7 @@ class Collector:
             result["fileDocument"] = self._document(saved)
         return result
 
-    def _document(self, saved: SavedFile) -> Json:
+    def _document(self, saved: SavedFile) -> dict[str, Json]:
         """Return the io.cozy.files document that konnectors expect to see."""
         name = saved.path.rpartition("/")[2]
         return {
@@ -208,7 +236,7 @@ class Collector:
             "name": name,
             "size": str(saved.size),
             "mime": saved.media_type,
-            "metadata": {"fileIdAttributes": saved.key},
+            "metadata": {**saved.metadata, "fileIdAttributes": saved.key},
             "cozyMetadata": {
                 "createdByApp": self._konnector,
                 "sourceAccountIdentifier": self._account,
@@ -240,6 +268,15 @@ def _entry_parts(entry: dict[str, Json]) -> tuple[str, ...]:
     name = contract.get("name") if isinstance(contract, dict) else None
     chosen = name or entry.get("subPath")
     return safe_parts(chosen) if isinstance(chosen, str) else ()
+
+
+def _metadata(entry: dict[str, Json]) -> dict[str, Json]:
+    """Return what the konnector says of the file, for its own later look at it."""
+    attributes = entry.get("fileAttributes")
+    metadata = attributes.get("metadata") if isinstance(attributes, dict) else None
+    if not isinstance(metadata, dict) or len(encode_json(metadata)) > _MAX_METADATA:
+        return {}
+    return metadata
 
 
 def _document_id(entry: Json) -> str:

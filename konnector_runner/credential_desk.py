@@ -13,12 +13,14 @@ from collections.abc import Callable
 
 from clisk_vault.errors import ReadRefused
 from clisk_vault.keys import SecretText
-from konnector_runner.credentials import CredentialSource, Release
+from konnector_runner.credentials import KonnectorSource, Release
 from konnector_runner.handles import Handles
 from konnector_runner.redaction import Redactor
 from konnector_runner.strict_json import Json, encode_json
 
 TO_KONNECTOR = "handed to the konnector's code"
+# A secret, by a grant that says so: the log is to show that it was this one.
+IN_PLAIN = "handed to the konnector's code as plain text"
 # The name that an origin-less page has in JavaScript; no grant names it.
 NO_ORIGIN = "null"
 # Konnectors call the same thing by either name.
@@ -32,7 +34,7 @@ class CredentialDesk:
 
     def __init__(
         self,
-        source: CredentialSource,
+        source: KonnectorSource,
         handles: Handles,
         redactor: Redactor,
         *,
@@ -55,10 +57,11 @@ class CredentialDesk:
             return None
         given: dict[str, Json] = {}
         for field in fields:
-            if field.secret:
+            if field.secret and not field.plaintext:
                 given[field.name] = self._handles.issue(field.name)
                 continue
-            value = await self._release(field.name, None, TO_KONNECTOR)
+            purpose = IN_PLAIN if field.secret else TO_KONNECTOR
+            value = await self._release(field.name, None, purpose)
             self._given[field.name] = value
             given[field.name] = value.expose()
         for name, alias in _ALIASES.items():
@@ -87,6 +90,25 @@ class CredentialDesk:
             released[field] = value
         return [self._handles.fill(arg, released) for arg in args]
 
+    async def keep(self, name: str, text: str) -> None:
+        """Keep *text*, a secret of the konnector's own making, for later runs."""
+        value = SecretText(text)
+        self._redactor.add(value)
+        await self._source.keep(name, value)
+
+    async def kept(self, name: str) -> str | None:
+        """Return what keep() was given for *name*, in this run or an earlier one.
+
+        Raises:
+            ReadRefused: the source does not give it.
+        """
+        value = await self._source.kept(name, purpose=TO_KONNECTOR)
+        if value is None:
+            return None
+        self._redactor.add(value)
+        self._note(Release(name, None, TO_KONNECTOR, granted=True))
+        return value.expose()
+
     async def propose(self, values: dict[str, Json]) -> bool:
         """Pass on what the konnector wants saved; say whether anything was new."""
         if len(values) > _MAX_FIELDS:
@@ -94,7 +116,7 @@ class CredentialDesk:
         proposed = {
             name: SecretText(text)
             for name, value in values.items()
-            if value is not None and not self._handles.is_handle(value)
+            if value is not None and not self._handles.fields_in(value)
             for text in [value if isinstance(value, str) else encode_json(value)]
             if 0 < len(text) <= _MAX_VALUE
         }

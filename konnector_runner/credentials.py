@@ -1,6 +1,6 @@
 """Where a run's credentials come from: an interface, never a vault.
 
-The program gives the runner something with these three verbs. What is granted,
+The program gives the runner something with these few verbs. What is granted,
 and the record of each read, are the source's: the runner asks and obeys.
 
 Spec: protocol/konnector-bridge.md §5.
@@ -21,6 +21,8 @@ class CredentialField:
 
     name: str
     secret: bool
+    # Granted by name to the konnector's code itself: it gets no handle for it.
+    plaintext: bool = False
 
 
 class CredentialSource(Protocol):
@@ -37,7 +39,7 @@ class CredentialSource(Protocol):
 
         *origin* is the page that will get it (konnector_runner.origin), or None:
         the value is handed to the konnector's code, which is only ever asked for
-        a field that is not secret.
+        a field that is not secret, or is marked ``plaintext``.
 
         Raises:
             clisk_vault.errors.ReadRefused: not granted; that is recorded too.
@@ -48,6 +50,26 @@ class CredentialSource(Protocol):
         """Take note of what the konnector would like to have saved.
 
         Only a proposal: a person confirms it, and nothing is overwritten.
+        """
+        ...
+
+
+class KonnectorSource(CredentialSource, Protocol):
+    """What a whole run needs: also a place for what the konnector makes itself."""
+
+    async def keep(self, name: str, value: SecretText) -> None:
+        """Keep a value that the konnector itself made: a cookie, its account's data.
+
+        It is kept beside the account, for this konnector alone; an earlier value
+        under the same name stays in its history.
+        """
+        ...
+
+    async def kept(self, name: str, *, purpose: str) -> SecretText | None:
+        """Return what keep() was given, recorded before it returns, or None.
+
+        Raises:
+            clisk_vault.errors.ReadRefused: not granted; that is recorded too.
         """
         ...
 

@@ -12,6 +12,7 @@
     ├── FormatError            a message that breaks the protocol
     ├── DocumentGone           the page moved on; whatever was to be sent was not
     ├── RunFailed              the run ended without success; ``code`` says why
+    │   └── NeedsScreen           a person has to see the page
     └── CollectError           what was collected could not be written
 
 Messages say what was refused and where, never a value that came out of a page,
@@ -109,6 +110,13 @@ class RunFailed(RunnerError):
     def __init__(self, code: str, message: str, *, advice: str = "") -> None:
         super().__init__(message, advice=advice)
         self.code = code
+
+
+class NeedsScreen(RunFailed):
+    """The konnector wants the person to see the page, and it is not on a screen."""
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__("USER_ACTION_NEEDED", message, advice=advice)
 
 
 class CollectError(RunnerError):

@@ -21,6 +21,7 @@ class EventKind(Enum):
     STEP = "step"
     LOG = "log"
     VISIT = "visit"
+    ATTENTION = "attention"
     RELEASED = "released"
     REFUSED = "refused"
     PROPOSED = "proposed"

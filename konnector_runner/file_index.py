@@ -6,9 +6,9 @@ Spec: protocol/konnector-bridge.md §7.3.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,6 +29,8 @@ class SavedFile:
     size: int
     sha256: str
     media_type: str
+    # What the konnector said of it, for its own later look (shouldReplaceFile).
+    metadata: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def id(self) -> str:
@@ -45,6 +47,7 @@ class _Entry(BaseModel):
     size: int = Field(gt=0)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     media_type: str
+    metadata: dict[str, Any] = Field(default_factory=dict)
 
 
 class _Index(BaseModel):
@@ -84,6 +87,7 @@ class FileIndex:
                 size=file.size,
                 sha256=file.sha256,
                 media_type=file.media_type,
+                metadata=file.metadata,
             )
             for file in self._files.values()
         ]
@@ -110,7 +114,12 @@ def _load(path: Path) -> dict[str, SavedFile]:
         ) from None
     return {
         entry.key: SavedFile(
-            entry.key, entry.path, entry.size, entry.sha256, entry.media_type
+            entry.key,
+            entry.path,
+            entry.size,
+            entry.sha256,
+            entry.media_type,
+            entry.metadata,
         )
         for entry in index.files
     }

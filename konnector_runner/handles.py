@@ -12,12 +12,15 @@ Spec: protocol/konnector-bridge.md §5.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 
 from clisk_vault.keys import SecretText
+from konnector_runner.spelling import spell, spellings
 from konnector_runner.strict_json import Json
 
 _PREFIX = "clisk-handle-"
+_HANDLE = re.compile(rf"{_PREFIX}[0-9a-f]{{32}}")
 # A value of fewer characters is taken back only where it is a whole string:
 # inside longer text it could be anything.
 _MIN_INSIDE = 8
@@ -47,26 +50,37 @@ class Handles:
     def fields_in(self, value: Json) -> set[str]:
         """Return the fields whose handles stand in *value*, however deep.
 
-        Only a whole string is a handle: inside a longer one, in the source of a
-        function say, it stays what it is. Keys are never handles.
+        Inside a longer text too: konnectors build addresses, JSON and the source
+        of functions around what they were given.
         """
         return {
-            self._field_by_handle[text]
+            self._field_by_handle[found]
             for text in _strings(value)
-            if text in self._field_by_handle
+            for found in _HANDLE.findall(text)
+            if found in self._field_by_handle
         }
 
     def fill(self, value: Json, released: dict[str, SecretText]) -> Json:
         """Return *value* with the handles of the *released* fields filled in."""
         if isinstance(value, str):
-            field = self._field_by_handle.get(value)
-            secret = None if field is None else released.get(field)
-            return value if secret is None else secret.expose()
+            return self._fill_text(value, released)
         if isinstance(value, list):
             return [self.fill(member, released) for member in value]
         if isinstance(value, dict):
-            return {key: self.fill(member, released) for key, member in value.items()}
+            return {
+                self._fill_text(key, released): self.fill(member, released)
+                for key, member in value.items()
+            }
         return value
+
+    def _fill_text(self, text: str, released: dict[str, SecretText]) -> str:
+        def value(found: re.Match[str]) -> str:
+            secret = released.get(self._field_by_handle.get(found[0], ""))
+            if secret is None:
+                return found[0]
+            return spell(text, found, secret.expose())
+
+        return _HANDLE.sub(value, text)
 
     def remember(self, field: str, value: SecretText) -> None:
         """Take *value* back as its handle from now on (see hide)."""
@@ -95,6 +109,8 @@ class Handles:
                 return handle
             if len(plain) >= _MIN_INSIDE:
                 text = text.replace(plain, handle)
+                for spelling in spellings(plain):
+                    text = text.replace(spelling, handle)
         return text
 
 
@@ -105,5 +121,6 @@ def _strings(value: Json) -> Iterator[str]:
         for member in value:
             yield from _strings(member)
     elif isinstance(value, dict):
+        yield from value
         for member in value.values():
             yield from _strings(member)

@@ -30,6 +30,10 @@ class Journal:
         """Tell what the run does now."""
         self._emit(EventKind.STEP, text)
 
+    def attention(self, text: str) -> None:
+        """Tell the person that something waits for them."""
+        self._emit(EventKind.ATTENTION, text)
+
     def log(self, level: str, text: str) -> None:
         """Keep one line; beyond the limit of lines none is kept or told."""
         if len(self.lines) >= self._limits.log_lines:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum, auto
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from konnector_runner.bridge import (
     NOTHING,
@@ -22,7 +22,6 @@ from konnector_runner.bridge import (
     encode_message,
     parse_message,
 )
-from konnector_runner.browser import Document, Page, PageListener
 from konnector_runner.errors import (
     BrowserError,
     DocumentGone,
@@ -31,6 +30,7 @@ from konnector_runner.errors import (
     RunnerError,
 )
 from konnector_runner.limits import RunLimits
+from konnector_runner.page import Document, Page, PageListener, Thrown
 from konnector_runner.session import (
     SET_TYPE_REQUEST,
     Answered,
@@ -84,12 +84,13 @@ class Link(PageListener):
         role: str,
         owner: LinkOwner,
         *,
-        methods: frozenset[str],
+        methods: frozenset[str] = frozenset(),
         limits: RunLimits,
     ) -> None:
+        """*methods* is all that this side may call; the rest does not exist."""
         self.role = role
         self._owner = owner
-        self._methods = methods
+        self.methods = methods
         self._limits = limits
         self._document: Document | None = None
         self._lost: Document | None = None
@@ -168,6 +169,49 @@ class Link(PageListener):
             if future in self._stale:
                 self._stale.remove(future)
 
+    async def evaluate(
+        self, function: str, args: list[Json], *, document: Document | None = None
+    ) -> Outcome:
+        """Call *function*, JavaScript text, in the current document, or RELOADED.
+
+        *document* as with call().
+
+        Raises:
+            CallFailed: it threw, or is no function.
+        """
+        if document is None:
+            await self.ready()
+            document = self._document
+        if document is None or document is not self._document:
+            await self.ready()
+            return RELOADED
+        work = asyncio.ensure_future(self.page.evaluate(document, function, args))
+        end: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        # Under a number that no message has: a new document ends it as any call.
+        key = -1 - len(self._waiting)
+        self._waiting[key] = end
+        try:
+            either: set[asyncio.Future[Any]] = {work, end}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                return await end
+            try:
+                value: Json = work.result()
+            except Thrown as thrown:
+                raise CallFailed(str(thrown)) from None
+            except (DocumentGone, BrowserError):
+                # The next document is on its way, or the page is closed.
+                return await asyncio.wait_for(end, self._limits.handshake_seconds)
+            return value
+        except TimeoutError:
+            raise CallFailed("UNKNOWN_ERROR.HANDSHAKE_FAILED") from None
+        finally:
+            work.cancel()
+            if self._waiting.get(key) is end:
+                del self._waiting[key]
+            if end in self._stale:
+                self._stale.remove(end)
+
     def answer(self, asked: Asked, result: Json | Nothing = NOTHING) -> None:
         """Answer a call of the konnector's; no matter if its page has gone."""
         if self._session is not None:
@@ -217,7 +261,7 @@ class Link(PageListener):
         if isinstance(message, Note) or document is not self._document:
             return
         if isinstance(message, HandshakeResponse) and self._session is None:
-            self._session = Session(message.session, methods=self._methods)
+            self._session = Session(message.session, methods=self.methods)
         elif self._session is not None:
             for effect in self._session.receive(message):
                 self._do(effect)

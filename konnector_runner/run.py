@@ -6,23 +6,27 @@ Spec: protocol/konnector-bridge.md §8.
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import contextlib
 import os
 import re
+import shutil
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from clisk_vault.errors import ReadRefused
 from konnector_runner.browser import open_browser
-from konnector_runner.browser_choice import BrowserChoice
+from konnector_runner.browser_choice import BrowserChoice, Screen
 from konnector_runner.collect import Collector
 from konnector_runner.credential_desk import CredentialDesk
-from konnector_runner.credentials import CredentialSource
+from konnector_runner.credentials import KonnectorSource
 from konnector_runner.errors import (
     BrowserMissingError,
     CollectError,
     KonnectorError,
+    NeedsScreen,
     RunFailed,
     RunnerError,
 )
@@ -37,17 +41,14 @@ from konnector_runner.handles import Handles
 from konnector_runner.journal import Journal
 from konnector_runner.konnector import Konnector
 from konnector_runner.launcher import Launcher
+from konnector_runner.lifecycle import Lifecycle, Past
 from konnector_runner.limits import RunLimits
 from konnector_runner.link import CallFailed
+from konnector_runner.method_error import MethodError
 from konnector_runner.redaction import Redactor
-from konnector_runner.strict_json import Json
+from konnector_runner.saving import ACCOUNT_DATA
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z0-9_]+)*")
-_MAX_ACCOUNT = 256
-_NO_ACCOUNT = (
-    "getUserDataFromWebsite did not return any sourceAccountIdentifier."
-    " Cannot continue the execution."
-)
 
 
 def _silent(_event: RunEvent) -> None:
@@ -56,11 +57,12 @@ def _silent(_event: RunEvent) -> None:
 
 async def run_konnector(
     konnector: Konnector,
-    source: CredentialSource,
+    source: KonnectorSource,
     *,
     folder: Path,
     browser: BrowserChoice | None = None,
     account: str | None = None,
+    past: Past | None = None,
     on_event: OnEvent = _silent,
     limits: RunLimits | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -73,63 +75,85 @@ async def run_konnector(
     the first. A run that fails is a report too; only what keeps it from
     beginning is raised. Cancel it at any time: no half file stays behind.
 
+    It starts without a window. Where the konnector wants the person to see the
+    site, and there is a screen, it begins once more with one, and with the same
+    profile.
+
     Raises:
         BrowserMissingError: install a browser; the advice says how.
         KonnectorError: main.js is not a script.
         VaultError: whatever *source* raised, but for ReadRefused, which the
             konnector is told of.
     """
+    limits = limits or RunLimits()
+    redactor = Redactor()
     run = _Run(
         konnector,
         source,
         folder=folder,
-        choice=browser or BrowserChoice(),
         account=account,
-        on_event=on_event,
-        limits=limits or RunLimits(),
+        past=past or Past(),
+        journal=Journal(redactor, on_event=on_event, limits=limits),
+        redactor=redactor,
+        limits=limits,
         random=random,
     )
     started = clock()
-    error = await run.attempt()
+    with _with_profile(browser or BrowserChoice()) as choice:
+        error = await run.attempt(choice)
     return run.report(error, duration_seconds=clock() - started)
+
+
+@contextlib.contextmanager
+def _with_profile(choice: BrowserChoice) -> Iterator[BrowserChoice]:
+    """Give a run without a profile one that ends with it: both attempts share it."""
+    if choice.profile is not None:
+        yield choice
+        return
+    folder = Path(tempfile.mkdtemp(prefix="clisk-run-"))
+    try:
+        yield replace(choice, profile=folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Run:
     def __init__(
         self,
         konnector: Konnector,
-        source: CredentialSource,
+        source: KonnectorSource,
         *,
         folder: Path,
-        choice: BrowserChoice,
         account: str | None,
-        on_event: OnEvent,
+        past: Past,
+        journal: Journal,
+        redactor: Redactor,
         limits: RunLimits,
         random: Callable[[int], bytes],
     ) -> None:
         self._konnector = konnector
         self._folder = folder
-        self._choice = choice
         self._known_account = account
         self._account: str | None = None
+        self._past = past
         self._limits = limits
-        redactor = Redactor()
-        self._journal = Journal(redactor, on_event=on_event, limits=limits)
-        handles = Handles(random)
-        self._launcher = Launcher(
-            konnector,
-            desk=CredentialDesk(source, handles, redactor, note=self._journal.release),
-            handles=handles,
-            journal=self._journal,
-            limits=limits,
-            headless=choice.headless,
+        self._journal = journal
+        self._handles = Handles(random)
+        self._desk = CredentialDesk(
+            source, self._handles, redactor, note=journal.release
         )
+        self._launchers: list[Launcher] = []
 
-    async def attempt(self) -> RunError | None:
+    async def attempt(self, choice: BrowserChoice) -> RunError | None:
         """Run to the end; return why it failed, or None."""
         try:
             async with asyncio.timeout(self._limits.run_seconds):
-                await self._run()
+                try:
+                    await self._run(choice)
+                except NeedsScreen:
+                    if not choice.headless or choice.screen is not Screen.REAL:
+                        raise
+                    await self._run(replace(choice, headless=False))
         except (BrowserMissingError, KonnectorError):
             raise
         except TimeoutError:
@@ -150,99 +174,85 @@ class _Run:
         """Return the report, and tell that the run is over."""
         outcome = RunOutcome.DONE if error is None else RunOutcome.FAILED
         self._journal.finished(outcome.value if error is None else error.code)
-        collector = self._launcher.collector
+        saving = [launcher.saving for launcher in self._launchers]
+        collectors = [each.collector for each in saving if each.collector is not None]
         return RunReport(
             konnector=self._konnector.manifest.slug,
             digest=self._konnector.digest,
             outcome=outcome,
             error=error,
             account=self._account,
-            saved=tuple(collector.saved) if collector else (),
-            already_there=collector.already_there if collector else 0,
-            bills=tuple(collector.bills) if collector else (),
+            saved=tuple(file for each in collectors for file in each.saved),
+            already_there=collectors[-1].already_there if collectors else 0,
+            bills=tuple(bill for each in collectors for bill in each.bills),
             releases=tuple(self._journal.releases),
             log=tuple(self._journal.lines),
             duration_seconds=duration_seconds,
-            identity=self._launcher.identity,
+            identity=saving[-1].identity if saving else None,
         )
 
-    async def _run(self) -> None:
+    async def _run(self, choice: BrowserChoice) -> None:
+        launcher = Launcher(
+            self._konnector,
+            desk=self._desk,
+            handles=self._handles,
+            journal=self._journal,
+            limits=self._limits,
+            on_visible=lambda: self._on_visible(choice),
+        )
+        self._launchers.append(launcher)
         self._journal.step("starting the browser")
-        async with open_browser(self._choice) as browser:
+        async with open_browser(choice) as browser:
             try:
-                await self._launcher.start(browser)
-                await self._lifecycle()
+                await launcher.start(browser)
+                await self._lifecycle(launcher)
             finally:
-                self._launcher.close()
+                launcher.close()
 
-    async def _lifecycle(self) -> None:
-        user = await self._log_in()
-        if self._known_account not in {None, self._account}:
-            # Somebody else is logged in on the site: out, and once again.
-            self._journal.step("another account is logged in; logging out")
-            await self._launcher.ask_pilot("ensureNotAuthenticated")
-            user = await self._log_in()
-            if self._account != self._known_account:
-                raise RunFailed(
-                    "WRONG_ACCOUNT_IDENTIFIER",
-                    "the site is logged in to another account than this one",
-                    advice="log out on the site, or run for that account",
-                )
-        self._journal.step("collecting")
-        await self._launcher.ask_pilot("fetch", self._context(user))
-
-    async def _log_in(self) -> dict[str, Json]:
-        self._journal.step("logging in")
-        ask = self._launcher.ask_pilot
-        await ask(
-            "ensureAuthenticated",
-            {"account": self._account_document(self._known_account), "trigger": {}},
+    async def _lifecycle(self, launcher: Launcher) -> None:
+        lifecycle = Lifecycle(
+            self._konnector,
+            launcher,
+            self._journal,
+            account=self._known_account,
+            account_data=await self._account_data(),
+            past=self._past,
         )
-        user = await ask("getUserDataFromWebsite")
-        found = user.get("sourceAccountIdentifier") if isinstance(user, dict) else None
-        if not isinstance(user, dict) or not isinstance(found, str) or not found:
-            raise CallFailed(_NO_ACCOUNT)
-        if len(found) > _MAX_ACCOUNT:
-            raise CallFailed("sourceAccountIdentifier is too long")
-        self._account = found
-        return user
-
-    def _context(self, user: dict[str, Json]) -> dict[str, Json]:
-        """Return what fetch() is given; konnectors hand it back in options."""
-        account = user["sourceAccountIdentifier"]
-        assert isinstance(account, str)
-        slug = self._konnector.manifest.slug
+        login = await lifecycle.log_in()
+        self._account = login.account
         collector = Collector(
             self._folder,
-            account,
-            konnector=slug,
+            login.account,
+            konnector=self._konnector.manifest.slug,
             limits=self._limits,
             warn=lambda text: self._journal.log("warn", text),
         )
-        self._launcher.collector = collector
-        context: dict[str, Json] = {
-            "manifest": self._konnector.manifest.raw,
-            "account": self._account_document(account),
-            # shouldFullSync reads current_state and flags, and throws without.
-            "trigger": {"current_state": {}},
-            "job": {},
-            "flags": {},
-            "sourceAccountIdentifier": account,
-        }
-        if "io.cozy.files" in self._konnector.manifest.permissions:
-            context["existingFilesIndex"] = collector.existing()
-        return context
+        launcher.saving.collector = collector
+        self._journal.step("collecting")
+        await lifecycle.fetch(login, collector.existing())
 
-    def _account_document(self, account: str | None) -> Json:
-        if account is None:
+    async def _account_data(self) -> str | None:
+        if self._known_account is None:
             return None
-        slug = self._konnector.manifest.slug
-        return {
-            "_id": hashlib.sha256(f"{slug}\n{account}".encode()).hexdigest()[:32],
-            "_type": "io.cozy.accounts",
-            "account_type": slug,
-            "auth": {"accountName": account},
-        }
+        return await self._desk.kept(ACCOUNT_DATA)
+
+    def _on_visible(self, choice: BrowserChoice) -> None:
+        if choice.screen is Screen.STAND_IN:
+            return
+        if not choice.headless:
+            self._journal.attention(
+                "the site needs you: go on in the browser's window"
+                " (a code, a captcha); close it to stop the run"
+            )
+        elif choice.screen is Screen.REAL:
+            self._journal.attention("the site needs you: opening a window")
+            raise NeedsScreen("the konnector wants you to see the site")
+        else:
+            self._journal.attention(
+                "the site needs you (a code, a captcha), and there is no screen"
+                " here: run it where there is one"
+            )
+            raise MethodError("USER_ACTION_NEEDED")
 
     def _error(self, text: str, *, advice: str = "") -> RunError:
         """A run's error is the text that was thrown; most are not a code."""

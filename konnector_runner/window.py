@@ -7,40 +7,38 @@ pop-ups stay open. It can be steered at the level of the DevTools protocol.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
-from playwright.async_api import CDPSession
-from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Page as _Tab
+from konnector_runner.devtools_pipe import DevToolsPipe
+from konnector_runner.errors import BrowserError
 
-from konnector_runner.errors import BrowserError, DocumentGone
-
-_GONE = (
-    "uniqueContextId not found",
-    "Cannot find context",
-    "context was destroyed",
-    "navigated or closed",
-    "has been closed",
-)
 _LOAD_SECONDS = 30
 
 
 class Window:
     """One tab, from its opening until the person closes it."""
 
-    def __init__(self, tab: _Tab, cdp: CDPSession) -> None:
-        self._tab = tab
-        self._cdp = cdp
+    def __init__(self, pipe: DevToolsPipe, session: str, target: str) -> None:
+        self._pipe = pipe
+        self._session = session
+        self._target = target
+        self._read = asyncio.Event()
+        self.url = "about:blank"
         self.closed = asyncio.Event()
-        for sign in ("close", "crash"):
-            tab.on(sign, lambda _: self.closed.set())
+        pipe.listen(session, self._on_event)
+        pipe.at_end(self.closed.set)
 
-    @property
-    def url(self) -> str:
-        """The address that the page has now."""
-        return self._tab.url
+    async def start(self, *, user_agent: str, locale: str) -> None:
+        """Let the tab begin."""
+        await asyncio.gather(
+            self.command("Page.enable"),
+            self.command(
+                "Emulation.setUserAgentOverride",
+                userAgent=user_agent,
+                acceptLanguage=f"{locale},{locale.partition('-')[0]}",
+            ),
+            self.command("Runtime.runIfWaitingForDebugger"),
+        )
 
     async def visit(self, url: str) -> None:
         """Go to *url* and return when its document has been read.
@@ -48,35 +46,35 @@ class Window:
         Raises:
             BrowserError: there is nothing at that address.
         """
+        self._read.clear()
         try:
-            await self._tab.goto(
-                url, wait_until="domcontentloaded", timeout=_LOAD_SECONDS * 1000
-            )
-        except PlaywrightError:
-            raise BrowserError(
-                "the page could not be opened",
-                advice="look at the address, and whether the site can be reached",
-            ) from None
+            async with asyncio.timeout(_LOAD_SECONDS):
+                answer = await self.command("Page.navigate", url=url)
+                if not answer.get("errorText"):
+                    await self._read.wait()
+                    return
+        except (BrowserError, TimeoutError):
+            pass
+        raise BrowserError(
+            "the page could not be opened",
+            advice="look at the address, and whether the site can be reached",
+        )
 
     async def command(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send one command of the DevTools protocol; see autofill.devtools."""
-        with our_errors():
-            answer: dict[str, Any] = await self._cdp.send(method, parameters)
-        return answer
+        return await self._pipe.send(method, parameters, session=self._session)
 
     async def show(self) -> None:
         """Bring the tab before the person."""
-        with our_errors():
-            await self._tab.bring_to_front()
+        await self.command("Page.bringToFront")
 
-
-@contextlib.contextmanager
-def our_errors() -> Iterator[None]:
-    """Turn the driver's errors into ours, without their text."""
-    try:
-        yield
-    except PlaywrightError as err:
-        # "from None": Playwright's text quotes what was sent, secrets too.
-        if any(sign in err.message for sign in _GONE):
-            raise DocumentGone("the page has moved on") from None
-        raise BrowserError("the browser refused a command") from None
+    def _on_event(self, method: str, event: dict[str, Any]) -> None:
+        match method:
+            case "Page.frameNavigated" if event["frame"]["id"] == self._target:
+                self.url = event["frame"]["url"] + event["frame"].get("urlFragment", "")
+            case "Page.navigatedWithinDocument" if event["frameId"] == self._target:
+                self.url = event["url"]
+            case "Page.domContentEventFired":
+                self._read.set()
+            case "Inspector.targetCrashed" | "Inspector.detached":
+                self.closed.set()

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from konnector_runner.browser import Arrival
+from konnector_runner.arguments import object_argument
+from konnector_runner.bridge import NOTHING, Nothing
 from konnector_runner.errors import FormatError, RunFailed
 from konnector_runner.link import Link
 from konnector_runner.method_error import MethodError
 from konnector_runner.origin import origin_of
+from konnector_runner.page import Arrival
 from konnector_runner.strict_json import Json
 
 _MAX_MS = 10 * 60 * 1000
@@ -25,25 +27,36 @@ class WorkerState:
         self,
         link: Link,
         *,
-        headless: bool,
+        on_visible: Callable[[], None],
         timeout_seconds: float,
         visit: Callable[[str], None],
     ) -> None:
         self._link = link
-        self._headless = headless
+        self._on_visible = on_visible
         self._timeout_seconds = timeout_seconds
         self._visit = visit
         self._url: str | None = None
         self._moving = asyncio.Lock()
+        self.visible = False
+
+    async def set_worker_state(self, args: list[Json]) -> Nothing:
+        """Answer the pilot's call of that name."""
+        await self.apply(object_argument(args, 0, "setWorkerState"))
+        return NOTHING
 
     async def apply(self, state: dict[str, Json]) -> None:
         """Do what setWorkerState's argument asks for.
 
         Raises:
             MethodError: not a page that a konnector may open, or it did not load.
+            NeedsScreen: it is to be seen, and has to be opened on a screen first.
         """
-        if state.get("visible") is True:
-            await self._show()
+        visible = state.get("visible")
+        if isinstance(visible, bool) and visible is not self.visible:
+            if visible:
+                self._on_visible()
+            self.visible = visible
+            await self._link.page.show(visible=visible)
         url = state.get("url")
         if url is None:
             return
@@ -89,11 +102,6 @@ class WorkerState:
             self._link.reload_averted()
             return
         await self._link.ready()
-
-    async def _show(self) -> None:
-        if self._headless:
-            raise MethodError("USER_ACTION_NEEDED")
-        await self._link.page.show()
 
     def _patience(self, asked: Json) -> float:
         if isinstance(asked, bool) or not isinstance(asked, int | float):

@@ -47,7 +47,6 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "lxml": ("clisk_vault/transfer/keepass.py",),
     "nacl": ("clisk_vault/primitives.py", "clisk_vault/wrapping.py"),
     "platformdirs": ("clisk/home.py",),
-    "playwright": ("konnector_runner/browser.py", "konnector_runner/window.py"),
     "publicsuffixlist": ("konnector_runner/autofill/suffixes.py",),
     "prometheus_client": ("clisk_sync/relay/metrics.py",),
     "pydantic": (

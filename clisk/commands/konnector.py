@@ -152,14 +152,8 @@ def run_command(
 
 
 def _load(home: Home, name: str) -> Konnector:
-    try:
-        from konnector_runner import run as _run_module  # noqa: F401 - is it installed?
-        from konnector_runner.konnector import load_konnector
-    except ModuleNotFoundError as err:
-        raise CliskError(
-            "the runner's libraries are not installed",
-            advice="pip install 'clisk-vault[runner]'",
-        ) from err
+    from konnector_runner.konnector import load_konnector
+
     # A name is an installed one, whatever folder lies where the command is given.
     if Path(name).name == name and name in installed_konnectors(home).slugs():
         return installed_konnectors(home).load(name).konnector

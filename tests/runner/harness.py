@@ -50,6 +50,7 @@ class MemorySource:
         self._values = values
         self.asked: list[tuple[str, str | None]] = []
         self.proposed: list[dict[str, str]] = []
+        self.own: dict[str, str] = {}
 
     async def fields(self) -> Sequence[CredentialField]:
         return [
@@ -65,6 +66,13 @@ class MemorySource:
         if field == "password" and origin not in self._origins:
             raise ReadRefused("password is not granted there")
         return SecretText(self._values[field])
+
+    async def keep(self, name: str, value: SecretText) -> None:
+        self.own[name] = value.expose()
+
+    async def kept(self, name: str, *, purpose: str) -> SecretText | None:
+        assert purpose
+        return SecretText(self.own[name]) if name in self.own else None
 
     async def propose(self, values: Mapping[str, SecretText]) -> None:
         self.proposed.append({name: text.expose() for name, text in values.items()})

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from urllib.parse import quote, quote_plus
+import re
+from collections.abc import Callable
+from urllib.parse import parse_qs, parse_qsl, quote, quote_plus, urlsplit
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,13 +44,62 @@ def test_a_handle_is_filled_in_however_deep_it_stands() -> None:
     assert handles.fill(args, secret) == ["#p", {"deep": [_SECRET, 1]}, _SECRET]
 
 
-def test_a_handle_inside_code_or_a_name_stays_a_handle() -> None:
-    """A value never lands in the source of a function, where a quote would end."""
-    handles, handle = _handles()
-    code: Json = [f"() => login('{handle}')", {handle: 1}]
+_AWKWARD = "a'b\"c\\d `e ${f} & g=h/é"
 
-    assert handles.fields_in(code) == set()
-    assert handles.fill(code, {"password": SecretText(_SECRET)}) == code
+
+@pytest.mark.parametrize("name", ["JSON", "JSON in JSON", "code", "form", "address"])
+def test_a_value_is_spelt_for_where_its_handle_stands(name: str) -> None:
+    """As the konnector's own code would have quoted it, had it had the value."""
+    handles, handle = _handles()
+    cases: dict[str, tuple[str, Callable[[str], object]]] = {
+        "JSON": (json.dumps({"a": [handle]}), lambda t: json.loads(t)["a"][0]),
+        "JSON in JSON": (
+            json.dumps({"a": json.dumps({"b": handle})}),
+            lambda t: json.loads(json.loads(t)["a"])["b"],
+        ),
+        "code": (f'() => login("{handle}")', lambda t: json.loads(t[12:-1])),
+        "form": (
+            f"user=me&password={handle}&x=1",
+            lambda t: dict(parse_qsl(t))["password"],
+        ),
+        "address": (
+            f"https://a.test/?p={handle}#x",
+            lambda t: parse_qs(urlsplit(t).query)["p"][0],
+        ),
+    }
+    text, read = cases[name]
+
+    assert handles.fields_in([text]) == {"password"}
+    filled = handles.fill([text], {"password": SecretText(_AWKWARD)})
+
+    assert isinstance(filled, list)
+    assert read(str(filled[0])) == _AWKWARD
+    assert handle not in str(filled[0])
+
+
+@pytest.mark.parametrize("mark", ["'", "`"])
+def test_a_value_cannot_end_the_quotes_it_is_put_into(mark: str) -> None:
+    """Only a backslash stands before the same quote, and before a template's ${."""
+    handles, handle = _handles()
+
+    filled = handles.fill(
+        f"f({mark}{handle}{mark})", {"password": SecretText(_AWKWARD)}
+    )
+
+    inside = str(filled)[3:-2]
+    bare = re.sub(r"\\.", "", inside)
+    assert mark not in bare
+    assert mark == "'" or "${" not in bare
+
+
+def test_a_handle_in_a_members_name_and_within_words_is_filled() -> None:
+    """Wherever it stands in an argument."""
+    handles, handle = _handles()
+    args: Json = [{handle: f"pw: {handle}!"}]
+
+    filled = handles.fill(args, {"password": SecretText(_SECRET)})
+
+    assert filled == [{_SECRET: f"pw: {_SECRET}!"}]
 
 
 def test_an_unknown_handle_is_text() -> None:

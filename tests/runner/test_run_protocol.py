@@ -34,7 +34,7 @@ _TOUR = """
             try { said[name] = await ask() ?? 'void' }
             catch (err) { said[name] = err.message ?? 'plain ' + err }
         }
-        await attempt('unknown', () => this.bridge.call('queryAll', {}))
+        await attempt('unknown', () => this.bridge.call('queryEverything', {}))
         await attempt('visible', () => this.setWorkerState({ visible: true }))
         await attempt('early', () => this.saveFiles([], { fileIdAttributes: ['a'] }))
         for (let i = 0; i < 3; i++) await this.goto(BANK + '/?' + i)
@@ -106,7 +106,7 @@ def test_an_unknown_method_is_refused_in_the_protocols_own_words(
     tour: dict[str, Json],
 ) -> None:
     """The same on both sides of the bridge."""
-    assert tour["unknown"] == 'The method "queryAll" has not been implemented.'
+    assert tour["unknown"] == 'The method "queryEverything" has not been implemented.'
     assert tour["nobody"] == 'The method "noSuchMethod" has not been implemented.'
 
 
