@@ -19,7 +19,7 @@ from konnector_runner.credentials import CredentialField
 
 
 class AgentSource:
-    """Implements CredentialSource on a connection that `konnector.open` confined."""
+    """Implements KonnectorSource on a connection that `konnector.open` confined."""
 
     def __init__(self, agent: AgentClient) -> None:
         self._agent = agent
@@ -30,7 +30,10 @@ class AgentSource:
         """Return what was granted and has a value."""
         answer = await self._ask("konnector.fields", {})
         rows = cast(list[dict[str, Any]], answer["fields"])
-        return [CredentialField(row["name"], row["secret"]) for row in rows]
+        return [
+            CredentialField(row["name"], row["secret"], row["plaintext"])
+            for row in rows
+        ]
 
     async def release(
         self, field: str, *, origin: str | None, purpose: str
@@ -41,13 +44,22 @@ class AgentSource:
             ReadRefused: the agent refused it, and recorded that.
         """
         params: Message = {"field": field, "origin": origin, "purpose": purpose}
-        try:
-            answer = await self._ask("konnector.release", params)
-        except AgentRefusal as err:
-            if err.name != ReadRefused.__name__:
-                raise
-            raise ReadRefused(str(err), advice=err.advice) from None
+        answer = await self._ask("konnector.release", params)
         return SecretText(str(answer["value"]))
+
+    async def keep(self, name: str, value: SecretText) -> None:
+        """Keep a value of the konnector's own making with the item."""
+        await self._ask("konnector.keep", {"name": name, "value": value.expose()})
+
+    async def kept(self, name: str, *, purpose: str) -> SecretText | None:
+        """Return what was kept; the agent has recorded the read by then.
+
+        Raises:
+            ReadRefused: the agent refused it.
+        """
+        answer = await self._ask("konnector.kept", {"name": name, "purpose": purpose})
+        value = answer["value"]
+        return None if value is None else SecretText(str(value))
 
     async def propose(self, values: Mapping[str, SecretText]) -> None:
         """Keep what the konnector would like saved, for the person to decide."""
@@ -56,4 +68,9 @@ class AgentSource:
     async def _ask(self, operation: str, params: Message) -> Message:
         # One question at a time: answers come in the order of the questions.
         async with self._turn:
-            return await asyncio.to_thread(self._agent.call, operation, params)
+            try:
+                return await asyncio.to_thread(self._agent.call, operation, params)
+            except AgentRefusal as err:
+                if err.name != ReadRefused.__name__:
+                    raise
+                raise ReadRefused(str(err), advice=err.advice) from None

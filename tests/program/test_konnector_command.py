@@ -122,7 +122,9 @@ def test_the_runner_gets_values_through_the_agent() -> None:
     assert released == SecretText("planted")
     params = {"field": "login", "origin": None, "purpose": "why"}
     assert agent.asked == [("konnector.release", params)]
-    fields, _ = _source({"fields": [{"name": "password", "secret": True}]})
+    fields, _ = _source(
+        {"fields": [{"name": "password", "secret": True, "plaintext": False}]}
+    )
     assert asyncio.run(fields.fields()) == [CredentialField("password", secret=True)]
 
 

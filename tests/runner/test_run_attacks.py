@@ -147,7 +147,10 @@ addEventListener('message', ({ data }) => {
       call(904, 'saveFiles', [[], {}])
       call(905, 'sendToPilot', [{ forged: 'data' }])
     }, 0)
-  } else if (data.action === 'response') tell('answer ' + JSON.stringify(data))
+  } else if (data.action === 'response') {
+    tell('answer ' + JSON.stringify(data))
+    if (data.requestId === 905) document.getElementById('here').id = 'answered'
+  }
 })
 """
 
@@ -160,6 +163,7 @@ def test_a_site_that_forges_calls_gets_no_method_but_its_own(tmp_path: Path) -> 
         for (let i = 0; i < 200 && !this.store.forged; i++) {
             await this.runInWorker('checkForElement', '#here')
         }
+        await this.runInWorker('waitForElementNoReload', '#answered')
         await this.saveIdentity(this.store)
     }
     """

@@ -12,18 +12,24 @@ from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.konnector_session import (
     KonnectorSession,
+    kept_field,
     konnector_field,
     vault_field,
 )
 from clisk.agent.operations.items import ItemAnswer
-from clisk.agent.registry import Answer, NoParams, Params, operation
+from clisk.agent.registry import Answer, Done, NoParams, Params, Secret, operation
 from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
+from clisk_vault.access_record import Requester, RequesterKind, Use
+from clisk_vault.errors import ReadRefused
 from clisk_vault.grant_record import DIGEST_BYTES, Grant
 from clisk_vault.grants import Standing
 from clisk_vault.ids import parse_hex
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.vault import Vault
+
+_MAX_KEPT = 64 * 1024
+_MAX_KEPT_FIELDS = 64
 
 
 class OpenParams(Params):
@@ -110,6 +116,80 @@ async def release(agent: Agent, caller: Caller, params: ReleaseParams) -> Releas
     )
     value = await agent.vault(lambda vault: vault.reveal(request))
     return ReleaseAnswer(value=value.expose())
+
+
+class KeepParams(Params):
+    """A value of the konnector's own making, and its name."""
+
+    name: str = Field(min_length=1, max_length=256)
+    value: Secret
+
+
+@operation("konnector.keep", KeepParams, Done)
+async def keep(agent: Agent, caller: Caller, params: KeepParams) -> Done:
+    """Keep a secret that the konnector made, for itself and this item alone.
+
+    A session cookie, the account's data, the identity that the site shows. What
+    was kept under the same name before stays in the field's history.
+    """
+    session = _session(caller)
+    if len(params.value.expose()) > _MAX_KEPT:
+        raise CliskError(f"a konnector keeps at most {_MAX_KEPT} characters a value")
+    field = kept_field(session.name, params.name)
+
+    def work(vault: Vault) -> None:
+        _need_grant(vault, session)
+        view = vault.view(session.item)
+        if not view.has(field) and sum(f.startswith("kept.") for f in view.fields) >= (
+            _MAX_KEPT_FIELDS
+        ):
+            raise CliskError(f"an item keeps at most {_MAX_KEPT_FIELDS} such values")
+        vault.edit(session.item, {field: params.value})
+
+    await agent.change(work)
+    return Done()
+
+
+class KeptParams(Params):
+    """The name that a value was kept under."""
+
+    name: str = Field(min_length=1, max_length=256)
+    purpose: str = Field(min_length=1, max_length=200)
+
+
+class KeptAnswer(Answer):
+    """The value, if there is one."""
+
+    value: str | None
+
+
+@operation("konnector.kept", KeptParams, KeptAnswer)
+async def kept(agent: Agent, caller: Caller, params: KeptParams) -> KeptAnswer:
+    """Give back what the konnector kept itself; recorded before."""
+    session = _session(caller)
+    field = kept_field(session.name, params.name)
+    # The program asks, and names the konnector: no grant speaks of a field that the
+    # konnector makes up, and it can only reach its own.
+    request = ReadRequest(
+        session.item,
+        field,
+        Requester(RequesterKind.PROGRAM, session.name, session.digest),
+        params.purpose,
+        use=Use.HAND_OVER,
+    )
+
+    def work(vault: Vault) -> str | None:
+        _need_grant(vault, session)
+        if not vault.view(session.item).has(field):
+            return None
+        return vault.reveal(request).expose()
+
+    return KeptAnswer(value=await agent.vault(work))
+
+
+def _need_grant(vault: Vault, session: KonnectorSession) -> None:
+    if not _granted(vault, session):
+        raise ReadRefused("there is no grant for this konnector and item")
 
 
 def _session(caller: Caller) -> KonnectorSession:
