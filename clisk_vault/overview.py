@@ -72,17 +72,27 @@ class Overview:
         """Return the id of every item."""
         return {ItemId(item) for page in self._current().values() for item in page}
 
-    def find(self, query: str) -> list[ItemOverview]:
-        """Return the items that match *query*, best first (search.py)."""
+    def find(
+        self, query: str, *, near: bool = False, limit: int | None = None
+    ) -> list[ItemOverview]:
+        """Return the items that match *query*, best first (search.py).
+
+        *near*: where none does, those that a slip of the fingers kept away.
+        """
         pages = self._current()
+        index = self._search_index()
+        find = index.near if near else index.find
+        return [
+            _from_value(item, pages[item[0]][item]) for item in find(query, limit=limit)
+        ]
+
+    def _search_index(self) -> SearchIndex[bytes]:
         if self._index is None:
             self._index = SearchIndex()
-            for page in pages.values():
+            for page in self._pages.values():
                 for item, value in page.items():
                     self._index.put(item, *_texts(value))
-        return [
-            _from_value(item, pages[item[0]][item]) for item in self._index.find(query)
-        ]
+        return self._index
 
     def remove(self, items: Iterable[ItemId]) -> None:
         """Drop *items*, each page once; call it within a transaction."""

@@ -281,9 +281,16 @@ class Vault:
         """Return a line for every item, trashed ones too, by title."""
         return self._overview.by_title()
 
-    def find(self, query: str) -> list[ItemOverview]:
-        """Return the items not in the trash that match *query*, best first."""
-        return [each for each in self._overview.find(query) if not each.trashed]
+    def find(
+        self, query: str, *, near: bool = False, limit: int | None = None
+    ) -> list[ItemOverview]:
+        """Return the items not in the trash that match *query*, best first.
+
+        *near*: where none does, those that a slip of the fingers kept away. With a
+        *limit* it is at most so many, for showing results as a person types.
+        """
+        found = self._overview.find(query, near=near, limit=limit)
+        return [each for each in found if not each.trashed]
 
     def view(self, item: ItemId) -> ItemView:
         """Return all that is not secret of *item*, with its history.

@@ -57,6 +57,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "konnector_runner/*",
     ),
     "pykeepass": ("clisk_vault/transfer/keepass.py",),
+    "rapidfuzz": ("clisk_vault/search.py",),
     "rich": ("clisk/*",),
     "segno": ("clisk_sync/qr.py",),
     "sqlalchemy": ("clisk_sync/relay/store*.py",),

@@ -224,6 +224,49 @@ def test_nothing_typed_finds_everything_by_title() -> None:
     assert _index("b", "A", "c").find("  ") == ["A", "b", "c"]
 
 
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("gihtub", ["GitHub"]),
+        ("githb", ["GitHub"]),
+        ("githhub", ["GitHub"]),
+        ("gitgub", ["GitHub"]),
+        ("gihtu", ["GitHub"]),
+        ("deustche bnak", ["Deutsche Bank"]),
+        ("github", ["GitHub"]),
+        ("ghub", []),
+        ("xyzzy", []),
+        ("gub", []),
+        ("", ["Deutsche Bank", "GitHub"]),
+    ],
+)
+def test_a_slip_of_the_fingers_finds_what_was_meant(
+    typed: str, found: list[str]
+) -> None:
+    """Letters exchanged, left out, doubled, mistyped, also while still typing."""
+    index = _index("GitHub", "Deutsche Bank")
+
+    assert index.near(typed) == found
+
+
+def test_a_slip_finds_nothing_where_words_are_exact() -> None:
+    """`find` never guesses: it chooses what is read, edited and thrown away."""
+    assert _index("GitHub").find("gihtub") == []
+
+
+@given(st.lists(st.text("ab c", max_size=4)), st.text("ab ", max_size=3))
+def test_a_limit_gives_the_beginning_of_the_whole(
+    titles: list[str], query: str
+) -> None:
+    """The short way for a person who types shows the same as the long way."""
+    index = _index(*titles)
+    whole = [normalise(title) for title in index.find(query)]
+
+    for limit in (1, 2, 5):
+        found = [normalise(title) for title in index.find(query, limit=limit)]
+        assert found == whole[:limit]
+
+
 def test_a_search_follows_an_edit(vault: Vault) -> None:
     """The old title is found no more, the new one at once."""
     item = add_login(vault)
