@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import datetime
+
+from clisk.errors import UsageError
+
+_UNIT_MS = {"h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
 
 
 def date_and_time(time_ms: object) -> str:
@@ -25,3 +30,21 @@ def ago(time_ms: object, *, now_ms: int | None = None) -> str:
             count = seconds // size
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "just now"
+
+
+def moment_ms(text: str, *, now_ms: int | None = None) -> int:
+    """Return the milliseconds that a person means by `12h`, `30d`, `8w` or a date.
+
+    Raises:
+        UsageError: none of these.
+    """
+    span = re.fullmatch(r"([0-9]{1,6})([hdw])", text)
+    if span is not None:
+        now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+        return now - int(span[1]) * _UNIT_MS[span[2]]
+    try:
+        return round(datetime.fromisoformat(text).astimezone().timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(
+            "not a time", advice="say 12h, 30d, 8w, or a date such as 2026-03-01"
+        ) from None

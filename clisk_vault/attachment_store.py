@@ -6,8 +6,9 @@ Spec: protocol/item.md §8.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from clisk_vault.access_record import Use
 from clisk_vault.attachment import (
     BLOB_BYTES,
     BlobPlace,
@@ -127,7 +128,8 @@ class Attachments:
         for each in self.of(request.item):
             if each.element == parts[1]:
                 _check_here(each.missing_chunks)
-        content = parse_content(self._reader.reveal(request))
+        asked = replace(request, use=request.use or Use.ATTACHMENT)
+        content = parse_content(self._reader.reveal(asked))
         view = self._items.load(request.item).view
         blob = parse_blob(view.text(element_field(KIND, parts[1], "blob")))
         place = BlobPlace(self._session.vault_id, request.item, blob)

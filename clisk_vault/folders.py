@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from clisk_vault.entry import REMOVED
 from clisk_vault.item_store import ItemStore
 from clisk_vault.primitives import sha256
 
@@ -34,6 +35,18 @@ class Folders:
         new = {_field(name): name for name in names if name and name not in known}
         if new:
             self._items.write_settings(new)
+
+    def rename(self, old: str, new: str) -> None:
+        """Keep *new* where *old* was kept, and so those within it."""
+        kept = [n for n in set(self.kept()) if n == old or n.startswith(old + "/")]
+        if kept:
+            self._items.write_settings(
+                {_field(name): REMOVED for name in kept}
+                | {
+                    _field(new + name[len(old) :]): new + name[len(old) :]
+                    for name in kept
+                }
+            )
 
 
 def _field(name: str) -> str:

@@ -330,6 +330,10 @@ class Vault:
         """Keep folders that may be empty; one that is there stays as it is."""
         self._folders.add(names)
 
+    def rename_folder(self, old: str, new: str) -> None:
+        """Keep a folder that may be empty by another name; items are not moved."""
+        self._folders.rename(old, new)
+
     # -- secrets and grants
 
     def export_log(

@@ -15,7 +15,7 @@ from clisk.agent.settings import load_settings
 from clisk.agent.sync_driver import SyncDriver
 from clisk.agent.worker import VaultThread
 from clisk.home import Home
-from clisk_vault.errors import LockedError
+from clisk_vault.errors import LockedError, VaultError
 from clisk_vault.vault import Vault
 
 Result = TypeVar("Result")
@@ -117,6 +117,12 @@ class Agent:
         self.times_opened += 1
         self.pulse.strike()
         log.info("unlocked")
+        try:
+            if await self.thread.run(vault.purging.purge_expired):
+                log.info("emptied the trash of what was due")
+        except VaultError as err:
+            # Tidying up can wait; a person who unlocks wants to read.
+            log.info("trash not emptied: %s", type(err).__name__)
 
     async def lock(self) -> None:
         """Stop syncing, close the vault and drop every key."""

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from pydantic import Field
 
+from clisk.agent.labels import find_field
 from clisk.agent.registry import Params, Secret
 from clisk.errors import CliskError
 from clisk_vault.draft import FieldValue, ItemDraft, elements
 from clisk_vault.generator import generate_password
-from clisk_vault.item_types import Secrecy, secrecy
+from clisk_vault.item import ItemView
+from clisk_vault.item_types import (
+    URI_MATCHES,
+    Secrecy,
+    element_field,
+    secrecy,
+    split_element,
+)
 
 # An item has these from its birth, or by an operation of their own.
 _NOT_EDITED = {"type", "trashed", "created", "changed", "origin"}
@@ -22,7 +31,7 @@ class CustomField(Params):
 
     name: str
     value: Secret
-    hidden: bool
+    kind: Literal["text", "hidden", "boolean", "linked"] = "text"
 
 
 class Changes(Params):
@@ -32,6 +41,7 @@ class Changes(Params):
     generate: list[str] = Field(default_factory=list)
     remove: list[str] = Field(default_factory=list)
     uris: list[str] = Field(default_factory=list)
+    match: str | None = None
     tags: list[str] = Field(default_factory=list)
     custom: list[CustomField] = Field(default_factory=list)
 
@@ -41,14 +51,17 @@ def draft(kind: str, title: str, changes: Changes) -> ItemDraft:
     return ItemDraft(
         type=kind,
         title=title,
-        fields={**_fields(changes), **_custom(changes.custom)},
-        uris=tuple(changes.uris),
+        fields={
+            **_fields(changes),
+            **_uris(changes),
+            **_custom(changes.custom),
+        },
         tags=tuple(changes.tags),
     )
 
 
-def edit(changes: Changes) -> dict[str, FieldValue | None]:
-    """Return an edit of an item that is there.
+def edit(changes: Changes, view: ItemView) -> dict[str, FieldValue | None]:
+    """Return an edit of the item that *view* shows.
 
     Raises:
         CliskError: it would leave the item without a title, or change what is
@@ -60,10 +73,10 @@ def edit(changes: Changes) -> dict[str, FieldValue | None]:
     if "title" in changes.remove or (title is not None and not title.expose().strip()):
         raise CliskError("an item needs a title", advice="give it another one")
     return {
-        **dict.fromkeys(changes.remove),
+        **dict.fromkeys(_removed(changes.remove, view)),
         **_fields(changes),
         **_custom(changes.custom),
-        **elements("uri", ({"value": uri} for uri in changes.uris), os.urandom),
+        **_uris(changes),
         **elements("tag", ({"name": tag} for tag in changes.tags), os.urandom),
     }
 
@@ -93,11 +106,40 @@ def _check_name(name: str) -> None:
         )
 
 
+def _uris(changes: Changes) -> dict[str, FieldValue]:
+    if changes.match is not None and changes.match not in URI_MATCHES:
+        raise CliskError(
+            "no such way to match an address",
+            advice=f"one of: {', '.join(URI_MATCHES)}",
+        )
+    match = {"match": changes.match} if changes.match else {}
+    return elements(
+        "uri", ({"value": uri, **match} for uri in changes.uris), os.urandom
+    )
+
+
+def _removed(names: Iterable[str], view: ItemView) -> Iterator[str]:
+    """Yield the fields that *names* mean: of an address, say, all of its parts."""
+    for meant in names:
+        name = find_field(view, meant).name
+        parts = split_element(name)
+        if parts is None:
+            yield name
+            continue
+        same = element_field(parts[0], parts[1], "")
+        yield from (each for each in view.fields if each.startswith(same))
+
+
 def _custom(fields: Iterable[CustomField]) -> dict[str, FieldValue]:
-    rows: list[dict[str, FieldValue]] = [
-        {"name": each.name, "kind": "hidden", "hidden": each.value}
-        if each.hidden
-        else {"name": each.name, "kind": "text", "value": each.value.expose()}
-        for each in fields
-    ]
-    return elements("custom", rows, os.urandom)
+    return elements("custom", map(_custom_row, fields), os.urandom)
+
+
+def _custom_row(each: CustomField) -> dict[str, FieldValue]:
+    if each.kind == "hidden":
+        return {"name": each.name, "kind": "hidden", "hidden": each.value}
+    value = each.value.expose()
+    if each.kind == "boolean" and value not in ("true", "false"):
+        raise CliskError(
+            "a field of the kind boolean is true or false", advice="NAME=true"
+        )
+    return {"name": each.name, "kind": each.kind, "value": value}

@@ -17,8 +17,22 @@ from clisk_vault.versions import FieldView
 _BOOKKEEPING = "imported."  # what an importer remembers
 _ELSEWHERE = frozenset({"type", "title", "trashed", "created", "changed", "origin"})
 # The part of an element that says what the element is called.
-_NAMING = {"custom": "name", "passkey": "rp_id", "extra": "source"}
-_SILENT = frozenset({("custom", "kind")})
+_NAMING = {
+    "custom": "name",
+    "passkey": "rp_id",
+    "extra": "source",
+    "attachment": "name",
+}
+_SILENT = frozenset(
+    {
+        ("custom", "kind"),
+        ("custom", "format"),
+        ("custom", "section"),
+        ("custom", "key"),
+        ("attachment", "blob"),
+        ("attachment", "content"),  # a file is read by `clisk attach get`
+    }
+)
 # Parts that are what their element is about, and need no name beside its own.
 _WHOLE = frozenset(
     {
@@ -27,6 +41,7 @@ _WHOLE = frozenset(
         ("custom", "value"),
         ("custom", "hidden"),
         ("extra", "data"),
+        ("attachment", "size"),
     }
 )
 
@@ -61,14 +76,14 @@ def labelled_fields(view: ItemView) -> list[LabelledField]:
     return [*plain, *_unique(list(_elements(view)))]
 
 
-def find_field(view: ItemView, meant: str) -> FieldView:
+def find_field(view: ItemView, meant: str, *, removed: bool = False) -> FieldView:
     """Return the field that *meant* names: by its document's name or its label.
 
     Raises:
-        NoSuchFieldError: none, or one that was emptied.
+        NoSuchFieldError: none, or one that was emptied, unless *removed*.
     """
     exact = view.fields.get(meant)
-    if exact is not None and not exact.current.removed:
+    if exact is not None and (removed or not exact.current.removed):
         return exact
     for each in labelled_fields(view):
         if each.label.casefold() == meant.casefold():

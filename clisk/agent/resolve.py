@@ -23,11 +23,14 @@ class AmbiguousItemError(CliskError):
     default_advice = "use more words, or the id that clisk list shows"
 
 
-def resolve_item(vault: Vault, meant: str, *, trashed: bool = False) -> ItemId:
+def resolve_item(
+    vault: Vault, meant: str, *, trashed: bool = False, everywhere: bool = False
+) -> ItemId:
     """Return the one item that *meant* names.
 
     An id comes first, then a title as it is, then search: among the items in
-    the trash if *trashed*, or else among the others.
+    the trash if *trashed*, or else among the others. *everywhere*: in the trash
+    where nothing else matches.
 
     Raises:
         NoSuchItemError, AmbiguousItemError: none, or several.
@@ -36,19 +39,31 @@ def resolve_item(vault: Vault, meant: str, *, trashed: bool = False) -> ItemId:
     if by_id:
         return _only(by_id)
     found = search(vault, meant, trashed=trashed)
+    if everywhere and not found:
+        found = search(vault, meant, trashed=True)
     titled = [each for each in found if each.title.casefold() == meant.casefold()]
     return _only(titled or found)
 
 
-def search(vault: Vault, query: str, *, trashed: bool) -> list[ItemOverview]:
-    """Return the items that match *query*, in the trash or outside it."""
+def search(
+    vault: Vault,
+    query: str,
+    *,
+    trashed: bool,
+    near: bool = False,
+    limit: int | None = None,
+) -> list[ItemOverview]:
+    """Return the items that match *query*, in the trash or outside it.
+
+    *near* and *limit* as Vault.find() has them.
+    """
     if not trashed:
-        return vault.find(query)
+        return vault.find(query, near=near, limit=limit)
     index: SearchIndex[ItemOverview] = SearchIndex()
     for entry in vault.overviews():
         if entry.trashed:
             index.put(entry, entry.title, (entry.username, *entry.uris, *entry.tags))
-    return index.find(query)
+    return index.near(query, limit=limit) if near else index.find(query, limit=limit)
 
 
 def _by_id(vault: Vault, meant: str) -> list[ItemOverview]:

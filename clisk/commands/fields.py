@@ -9,13 +9,25 @@ import click
 
 from clisk.errors import UsageError
 from clisk.wire import Message
-from clisk_vault.item_types import COMMON_FIELDS, ITEM_TYPES, Secrecy, secrecy
+from clisk_vault.item_types import (
+    COMMON_FIELDS,
+    ITEM_TYPES,
+    URI_MATCHES,
+    Secrecy,
+    secrecy,
+)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.option("-u", "--username", metavar="NAME", help="User name of a login."),
     click.option("--uri", "uris", multiple=True, metavar="URL", help="Add an address."),
+    click.option(
+        "--match",
+        type=click.Choice(URI_MATCHES),
+        metavar="HOW",
+        help=f"How these addresses are matched: {', '.join(URI_MATCHES)}.",
+    ),
     click.option("--tag", "tags", multiple=True, metavar="TAG", help="Add a tag."),
     click.option("--folder", metavar="NAME", help="Folder to show it in."),
     click.option("--favourite/--no-favourite", default=None, help="Mark it."),
@@ -33,6 +45,20 @@ _OPTIONS = (
         multiple=True,
         metavar="NAME=VALUE",
         help="Add a field of your own, in clear text.",
+    ),
+    click.option(
+        "--checkbox",
+        "checkboxes",
+        multiple=True,
+        metavar="NAME=true|false",
+        help="Add a field of your own that is true or false.",
+    ),
+    click.option(
+        "--linked",
+        "links",
+        multiple=True,
+        metavar="NAME=FIELD",
+        help="Add a field of your own that shows another field.",
     ),
     click.option(
         "--ask",
@@ -76,11 +102,14 @@ def changes_from(
     *,
     username: str | None,
     uris: tuple[str, ...],
+    match: str | None,
     tags: tuple[str, ...],
     folder: str | None,
     favourite: bool | None,
     assignments: tuple[str, ...],
     customs: tuple[str, ...],
+    checkboxes: tuple[str, ...],
+    links: tuple[str, ...],
     asked: tuple[str, ...],
     reads: tuple[str, ...],
     generated: tuple[str, ...],
@@ -100,14 +129,20 @@ def changes_from(
         fields["favourite"] = "true" if favourite else "false"
     fields.update(_secrets(asked, reads))
     custom = [
-        {"name": name, "value": value, "hidden": False}
-        for name, value in (_split(pair, "--custom") for pair in customs)
+        {"name": name, "value": value, "kind": kind}
+        for kind, option, pairs in (
+            ("text", "--custom", customs),
+            ("boolean", "--checkbox", checkboxes),
+            ("linked", "--linked", links),
+        )
+        for name, value in (_split(pair, option) for pair in pairs)
     ]
-    custom += [{"name": name, "value": _ask(name), "hidden": True} for name in hidden]
+    custom += [{"name": name, "value": _ask(name), "kind": "hidden"} for name in hidden]
     return {
         "fields": fields,
         "generate": list(generated),
         "uris": list(uris),
+        **({"match": match} if match else {}),
         "tags": list(tags),
         "custom": custom,
     }

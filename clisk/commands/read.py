@@ -11,7 +11,7 @@ from clisk.client import AgentClient
 from clisk.commands.options import ask_agent, json_option
 from clisk.errors import UsageError
 from clisk.home import Home
-from clisk.times import date_and_time
+from clisk.times import date_and_time, moment_ms
 from clisk.wire import Message
 from clisk_vault.item_types import ITEM_TYPES
 
@@ -81,6 +81,16 @@ def _show_item(answer: Message, *, as_json: bool) -> None:
     help="Only items of this type.",
 )
 @click.option("--tag", metavar="TAG", help="Only items with this tag.")
+@click.option("--folder", metavar="NAME", help="Only items in this folder.")
+@click.option("--favourite", is_flag=True, help="Only favourites.")
+@click.option("--archived", is_flag=True, help="What is archived, instead.")
+@click.option("--url", metavar="URL", help="Only logins for this page.")
+@click.option(
+    "--since",
+    metavar="WHEN",
+    help="Only what was changed since: 2026-03-01, 12h, 30d.",
+)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many.")
 @json_option
 @click.pass_obj
 def list_command(
@@ -89,9 +99,18 @@ def list_command(
     trash: bool,
     kind: str | None,
     tag: str | None,
+    folder: str | None,
+    favourite: bool,
+    archived: bool,
+    url: str | None,
+    since: str | None,
+    limit: int | None,
     as_json: bool,
 ) -> None:
     """List items, all or those that match every word of QUERY. No secret is read.
+
+    What is archived or in the trash is left out. Where nothing matches, words that
+    are a slip of the fingers away count too.
 
     In a pipe each line is: id, title, user name, address, separated by tabs.
 
@@ -100,12 +119,22 @@ def list_command(
       clisk list
       clisk list git alice
       clisk list --type card --json
+      clisk list --url https://github.com/login --since 30d
     """
-    answer = ask_agent(
-        home,
-        "list",
-        {"query": " ".join(query), "trash": trash, "type": kind, "tag": tag},
-    )
+    wanted: Message = {
+        "query": " ".join(query),
+        "trash": trash or None,
+        "type": kind,
+        "tag": tag,
+        "folder": folder,
+        "favourite": favourite or None,
+        "archived": archived or None,
+        "url": url,
+        "since_ms": None if since is None else moment_ms(since),
+        "limit": limit,
+    }
+    params = {name: value for name, value in wanted.items() if value is not None}
+    answer = ask_agent(home, "list", params)
     if as_json:
         output.write_json(answer)
         return

@@ -55,7 +55,7 @@ async def edit(agent: Agent, _caller: Caller, params: EditParams) -> ItemAnswer:
 
     def work(vault: Vault) -> ItemId:
         item = resolve_item(vault, params.item)
-        vault.edit(item, drafting.edit(params.changes))
+        vault.edit(item, drafting.edit(params.changes, vault.view(item)))
         return item
 
     item = await agent.change(work)
@@ -93,8 +93,14 @@ class ListParams(Params):
 
     query: str = ""
     trash: bool = False
+    archived: bool = False
     type: str | None = None
     tag: str | None = None
+    folder: str | None = None
+    favourite: bool | None = None
+    url: str | None = Field(default=None, max_length=8192)
+    since_ms: int | None = None
+    limit: int | None = Field(default=None, ge=1)
 
 
 class ItemLine(Answer):
@@ -109,7 +115,11 @@ class ItemLine(Answer):
     folder: str
     favourite: bool
     trashed: bool
+    archived: bool
     conflict: bool
+    has_totp: bool
+    has_passkey: bool
+    has_attachment: bool
     changed_ms: int
 
 
@@ -121,17 +131,46 @@ class ListAnswer(Answer):
 
 @operation("list", ListParams, ListAnswer)
 async def list_items(agent: Agent, _caller: Caller, params: ListParams) -> ListAnswer:
-    """List items, without opening any of them."""
+    """List items, without opening any of them; a slip in a word is forgiven."""
 
-    def wanted(entry: ItemOverview) -> bool:
-        return params.type in (None, entry.type) and (
-            params.tag is None or params.tag in entry.tags
+    def work(vault: Vault) -> list[ItemOverview]:
+        # Where there are other filters, those that pass are not the first so many.
+        narrow = params.model_fields_set <= {"query", "limit"}
+        found = search(
+            vault,
+            params.query,
+            trashed=params.trash,
+            near=True,
+            limit=2 * params.limit if narrow and params.limit else None,
         )
+        found = [each for each in found if _wanted(each, params)]
+        if params.url is not None:
+            fitting = _for_page(vault, params.url)
+            found = [each for each in found if each.item in fitting]
+        return found[: params.limit]
 
-    found = await agent.vault(
-        lambda vault: search(vault, params.query, trashed=params.trash)
+    found = await agent.vault(work)
+    return ListAnswer(items=[_line(entry) for entry in found])
+
+
+def _wanted(entry: ItemOverview, params: ListParams) -> bool:
+    folder = params.folder
+    return (
+        (params.trash or entry.archived is params.archived)
+        and params.type in (None, entry.type)
+        and params.favourite in (None, entry.favourite)
+        and (params.tag is None or params.tag in entry.tags)
+        and (folder is None or f"{entry.folder}/".startswith(f"{folder}/"))
+        and (params.since_ms is None or entry.changed_ms >= params.since_ms)
     )
-    return ListAnswer(items=[_line(entry) for entry in found if wanted(entry)])
+
+
+def _for_page(vault: Vault, url: str) -> set[ItemId]:
+    # Late: the matcher is large, and most lists are not for a page.
+    from clisk.agent.fill_candidates import find_candidates
+
+    found = find_candidates(vault, url, siblings=False).candidates
+    return {each.overview.item for each in found}
 
 
 def _line(entry: ItemOverview) -> ItemLine:
@@ -145,7 +184,11 @@ def _line(entry: ItemOverview) -> ItemLine:
         folder=entry.folder,
         favourite=entry.favourite,
         trashed=entry.trashed,
+        archived=entry.archived,
         conflict=entry.conflict,
+        has_totp=entry.has_totp,
+        has_passkey=entry.has_passkey,
+        has_attachment=entry.has_attachment,
         changed_ms=entry.changed_ms,
     )
 

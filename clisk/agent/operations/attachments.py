@@ -1,0 +1,169 @@
+"""attach.*: files that belong to items. Each one read is recorded before."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import UTC, datetime
+
+from pydantic import Field
+
+from clisk.agent.caller import Caller
+from clisk.agent.core import Agent
+from clisk.agent.operations.items import ItemParams
+from clisk.agent.operations.reading import PERSON
+from clisk.agent.registry import Answer, Done, Secret, operation
+from clisk.agent.resolve import resolve_item
+from clisk.errors import CliskError
+from clisk_vault.attachment_store import Attachment
+from clisk_vault.ids import ItemId
+from clisk_vault.reveal import ReadRequest
+from clisk_vault.vault import Vault
+
+
+class AttachParams(ItemParams):
+    """A file for an item: its bytes in base64."""
+
+    name: str = Field(min_length=1, max_length=255)
+    data: Secret
+    media_type: str = ""
+
+
+class AttachmentLine(Answer):
+    """One attachment; nothing of what is in it."""
+
+    id: str
+    name: str
+    size: int
+    media_type: str
+    created: str
+    here: bool
+
+
+class AttachmentsAnswer(Answer):
+    """The attachments of an item, in the order they were added."""
+
+    item: str
+    attachments: list[AttachmentLine]
+
+
+class AttachmentParams(ItemParams):
+    """An attachment of an item, by name or id."""
+
+    name: str = Field(min_length=1)
+
+
+class FileAnswer(Answer):
+    """The bytes of an attachment, in base64."""
+
+    name: str
+    media_type: str
+    data: str
+
+
+@operation("attach.add", AttachParams, AttachmentsAnswer)
+async def attach(
+    agent: Agent, _caller: Caller, params: AttachParams
+) -> AttachmentsAnswer:
+    """Attach a file to an item."""
+    try:
+        data = base64.b64decode(params.data.expose(), validate=True)
+    except (binascii.Error, ValueError):
+        raise CliskError("the file did not arrive in base64") from None
+
+    def work(vault: Vault) -> AttachmentsAnswer:
+        item = resolve_item(vault, params.item)
+        if any(each.name == params.name for each in vault.attachments.of(item)):
+            raise CliskError(
+                "the item has an attachment of this name",
+                advice="give it another with --name, or remove that one first",
+            )
+        now = datetime.fromtimestamp(vault.session.clock() // 1000, UTC)
+        vault.attachments.add(
+            item,
+            params.name,
+            data,
+            media_type=params.media_type,
+            created=now.isoformat(),
+        )
+        return _answer(vault, item)
+
+    return await agent.change(work)
+
+
+@operation("attach.list", ItemParams, AttachmentsAnswer)
+async def list_attachments(
+    agent: Agent, _caller: Caller, params: ItemParams
+) -> AttachmentsAnswer:
+    """List the attachments of an item; opens none."""
+    return await agent.vault(
+        lambda vault: _answer(vault, resolve_item(vault, params.item, everywhere=True))
+    )
+
+
+@operation("attach.get", AttachmentParams, FileAnswer)
+async def read_attachment(
+    agent: Agent, _caller: Caller, params: AttachmentParams
+) -> FileAnswer:
+    """Give the bytes of an attachment; the read is recorded first."""
+
+    def work(vault: Vault) -> FileAnswer:
+        item = resolve_item(vault, params.item, everywhere=True)
+        found = _find(vault, item, params.name)
+        data = vault.attachments.read(
+            ReadRequest(item, found.field, PERSON, "clisk attach get")
+        )
+        return FileAnswer(
+            name=found.name,
+            media_type=found.media_type,
+            data=base64.b64encode(data).decode(),
+        )
+
+    return await agent.vault(work)
+
+
+@operation("attach.remove", AttachmentParams, Done)
+async def remove_attachment(
+    agent: Agent, _caller: Caller, params: AttachmentParams
+) -> Done:
+    """Take an attachment off an item; it stays in the item's history."""
+
+    def work(vault: Vault) -> None:
+        item = resolve_item(vault, params.item)
+        vault.attachments.remove(item, _find(vault, item, params.name).element)
+
+    await agent.change(work)
+    return Done()
+
+
+def _find(vault: Vault, item: ItemId, meant: str) -> Attachment:
+    found = [
+        each
+        for each in vault.attachments.of(item)
+        if meant in (each.name, each.element)
+    ]
+    if len(found) != 1:
+        raise CliskError(
+            "the item has no such attachment"
+            if not found
+            else f"{len(found)} attachments have this name",
+            advice="clisk attach list ITEM shows names and ids",
+        )
+    return found[0]
+
+
+def _answer(vault: Vault, item: ItemId) -> AttachmentsAnswer:
+    return AttachmentsAnswer(
+        item=item.hex(),
+        attachments=[
+            AttachmentLine(
+                id=each.element,
+                name=each.name,
+                size=each.size,
+                media_type=each.media_type,
+                created=each.created,
+                here=not each.missing_chunks,
+            )
+            for each in vault.attachments.of(item)
+        ],
+    )

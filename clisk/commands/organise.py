@@ -1,0 +1,247 @@
+"""favourite, archive, tag, folder, history: what keeps a vault in order."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import click
+
+from clisk import output
+from clisk.commands.options import ask_agent, json_option
+from clisk.errors import UsageError
+from clisk.home import Home
+from clisk.times import date_and_time
+from clisk.wire import Message
+
+_MASK = "••••••••"
+
+
+@click.command("favourite")
+@click.argument("items", nargs=-1, required=True)
+@click.option("--off", is_flag=True, help="No favourite any longer.")
+@json_option
+@click.pass_obj
+def favourite_command(
+    home: Home, items: tuple[str, ...], off: bool, as_json: bool
+) -> None:
+    """Mark items as favourites; `clisk list --favourite` shows them.
+
+    \b
+    Examples:
+      clisk favourite GitHub Bank
+      clisk favourite --off Bank
+    """
+    _arrange(home, items, {"favourite": not off}, as_json=as_json)
+
+
+@click.command("archive")
+@click.argument("items", nargs=-1, required=True)
+@click.option("--undo", is_flag=True, help="Bring them back into lists.")
+@json_option
+@click.pass_obj
+def archive_command(
+    home: Home, items: tuple[str, ...], undo: bool, as_json: bool
+) -> None:
+    """Keep items, and leave them out of lists; nothing is lost.
+
+    `clisk list --archived` shows them, `clisk get` still gives them.
+
+    \b
+    Examples:
+      clisk archive "Old bank"
+      clisk archive --undo "Old bank"
+    """
+    _arrange(home, items, {"archived": not undo}, as_json=as_json)
+
+
+@click.group("tag")
+def tag_command() -> None:
+    """Put tags on items, take them off, list them.
+
+    \b
+    Examples:
+      clisk tag add work GitHub Jira
+      clisk tag rm work Jira
+      clisk tag list
+    """
+
+
+@tag_command.command("add")
+@click.argument("tag")
+@click.argument("items", nargs=-1, required=True)
+@json_option
+@click.pass_obj
+def tag_add(home: Home, tag: str, items: tuple[str, ...], as_json: bool) -> None:
+    """Put TAG on items."""
+    _arrange(home, items, {"add_tags": [tag]}, as_json=as_json)
+
+
+@tag_command.command("rm")
+@click.argument("tag")
+@click.argument("items", nargs=-1, required=True)
+@json_option
+@click.pass_obj
+def tag_rm(home: Home, tag: str, items: tuple[str, ...], as_json: bool) -> None:
+    """Take TAG off items."""
+    _arrange(home, items, {"remove_tags": [tag]}, as_json=as_json)
+
+
+@tag_command.command("list")
+@json_option
+@click.pass_obj
+def tag_list(home: Home, as_json: bool) -> None:
+    """List the tags in use, with how many items have each."""
+    _names(ask_agent(home, "tags"), "TAG", as_json=as_json)
+
+
+@click.group("folder")
+def folder_command() -> None:
+    """Make, fill, rename and list folders; `/` nests them.
+
+    \b
+    Examples:
+      clisk folder move Work/Servers db1 db2
+      clisk folder move "" db2
+      clisk folder rename Work Job
+    """
+
+
+@folder_command.command("list")
+@json_option
+@click.pass_obj
+def folder_list(home: Home, as_json: bool) -> None:
+    """List the folders, empty ones too."""
+    _names(ask_agent(home, "folders"), "FOLDER", as_json=as_json)
+
+
+@folder_command.command("add")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def folder_add(home: Home, name: str, as_json: bool) -> None:
+    """Make a folder that stays although nothing is in it."""
+    answer = ask_agent(home, "folders.add", {"name": name})
+    _say(answer, "made", as_json=as_json)
+
+
+@folder_command.command("move")
+@click.argument("folder")
+@click.argument("items", nargs=-1, required=True)
+@json_option
+@click.pass_obj
+def folder_move(home: Home, folder: str, items: tuple[str, ...], as_json: bool) -> None:
+    """Move items into FOLDER; an empty name takes them out of any."""
+    _arrange(home, items, {"folder": folder}, as_json=as_json)
+
+
+@folder_command.command("rename")
+@click.argument("name")
+@click.argument("to")
+@json_option
+@click.pass_obj
+def folder_rename(home: Home, name: str, to: str, as_json: bool) -> None:
+    """Call a folder by another name, with all that is in it."""
+    answer = ask_agent(home, "folders.rename", {"name": name, "to": to})
+    moved = len(cast(list[str], answer["items"]))
+    _say(answer, f"renamed; {output.count(moved, 'item')} moved", as_json=as_json)
+
+
+@click.command("history")
+@click.argument("item")
+@click.option("-f", "--field", metavar="FIELD", help="Only this field.")
+@click.option(
+    "--show", type=click.IntRange(1), metavar="N", help="Write version N; recorded."
+)
+@click.option(
+    "--restore", type=click.IntRange(1), metavar="N", help="Bring version N back."
+)
+@json_option
+@click.pass_obj
+def history_command(
+    home: Home,
+    item: str,
+    field: str | None,
+    show: int | None,
+    restore: int | None,
+    as_json: bool,
+) -> None:
+    """List every value that the fields of an item ever had.
+
+    The newest is number 1. A secret shows when it was there, and what it was only
+    with --show, which the access log records. Bringing a version back makes it the
+    newest; nothing is ever overwritten.
+
+    \b
+    Examples:
+      clisk history GitHub
+      clisk history GitHub --field password --show 2
+      clisk history GitHub --field password --restore 2
+    """
+    if show is None and restore is None:
+        params: Message = {"item": item, **({"field": field} if field else {})}
+        _show_history(ask_agent(home, "history", params), as_json=as_json)
+        return
+    if field is None or (show is not None and restore is not None):
+        raise UsageError(
+            "--show and --restore each need --field, and not each other",
+            advice="clisk history ITEM lists the fields",
+        )
+    if restore is not None:
+        params = {"item": item, "field": field, "number": restore}
+        _say(ask_agent(home, "history.restore", params), "restored", as_json=as_json)
+        return
+    from clisk.terminal import write_value
+
+    params = {"item": item, "field": field, "number": show}
+    answer = ask_agent(home, "history.reveal", params)
+    if as_json:
+        output.write_json(answer)
+    else:
+        write_value(str(answer["value"]))
+
+
+def _show_history(answer: Message, *, as_json: bool) -> None:
+    if as_json:
+        output.write_json(answer)
+        return
+    rows = []
+    for field in cast(list[dict[str, Any]], answer["fields"]):
+        for version in field["versions"]:
+            value = _MASK if version["secret"] else version["value"]
+            if version["removed"]:
+                value = "(emptied)"
+            rows.append(
+                (
+                    field["name"],
+                    version["number"],
+                    date_and_time(version["time_ms"]),
+                    version["device_name"],
+                    value,
+                )
+            )
+    output.write_table(("FIELD", "N", "WRITTEN", "BY", "VALUE"), rows)
+
+
+def _arrange(
+    home: Home, items: tuple[str, ...], change: Message, *, as_json: bool
+) -> None:
+    answer = ask_agent(home, "arrange", {"items": list(items), **change})
+    changed = output.count(len(items), "item")
+    _say(answer, f"done: {changed}", as_json=as_json)
+
+
+def _names(answer: Message, heading: str, *, as_json: bool) -> None:
+    if as_json:
+        output.write_json(answer)
+        return
+    rows = cast(list[dict[str, Any]], answer["names"])
+    output.write_table(
+        (heading, "ITEMS"), ((each["name"], each["items"]) for each in rows)
+    )
+
+
+def _say(answer: Message, text: str, *, as_json: bool) -> None:
+    if as_json:
+        output.write_json(answer)
+    else:
+        output.say(text)

@@ -1,0 +1,216 @@
+"""Items that may be one and the same, and making one of them.
+
+Found by what is not secret: type, user name and site, or title. Merging reads the
+secrets of what is merged, each read recorded first, and loses none: what cannot
+stand beside the kept value becomes an earlier one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from clisk_vault.access_record import Requester, Use
+from clisk_vault.attachment_store import KIND as ATTACHMENT
+from clisk_vault.draft import FieldValue, ItemDraft
+from clisk_vault.errors import CallerError, VaultError
+from clisk_vault.ids import ItemId
+from clisk_vault.item import TRUE, ItemView
+from clisk_vault.item_types import element_field, new_element_ids, split_element
+from clisk_vault.keys import SecretText
+from clisk_vault.overview import ItemOverview
+from clisk_vault.reveal import ReadRequest
+from clisk_vault.search import normalise
+from clisk_vault.vault import Vault
+
+Values = dict[str, FieldValue]
+# Said once of an item, and of no use to another.
+_OF_ITS_OWN = frozenset(
+    {"type", "title", "trashed", "archived", "favourite", "created", "changed",
+     "origin", "category", "used", "reprompt", "folder", "password_changed"}
+)  # fmt: skip
+_HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:www\.)?([^/:?#]+)", re.IGNORECASE)
+
+
+def find_duplicates(overviews: Iterable[ItemOverview]) -> list[list[ItemOverview]]:
+    """Return groups of items that may be the same, each by title.
+
+    Of one type; logins of one user name and one site; others of one title and user
+    name. What is in the trash does not count.
+    """
+    groups: dict[tuple[str, str, str], list[ItemOverview]] = {}
+    for each in overviews:
+        if not each.trashed:
+            for key in _keys(each):
+                groups.setdefault(key, []).append(each)
+    found = {
+        tuple(each.item for each in group): group
+        for group in groups.values()
+        if len(group) > 1
+    }
+    return sorted(
+        (sorted(group, key=lambda e: (e.title, e.item)) for group in found.values()),
+        key=lambda group: normalise(group[0].title),
+    )
+
+
+def _keys(each: ItemOverview) -> set[tuple[str, str, str]]:
+    name = normalise(each.username)
+    hosts = {_host(uri) for uri in each.uris} - {""}
+    if each.type == "login" and hosts:
+        return {(each.type, name, host) for host in hosts}
+    return {(each.type, name, "title " + normalise(each.title))}
+
+
+def _host(uri: str) -> str:
+    match = _HOST.match(uri)
+    return match[1].lower() if match else ""
+
+
+def merge_items(
+    vault: Vault, keep: ItemId, others: Sequence[ItemId], who: Requester
+) -> None:
+    """Bring all that *others* have into *keep*, and put them into the trash.
+
+    Where both have a field, that of *keep* stands, and the other's is kept among
+    its earlier values. Either all of it happens or nothing.
+
+    Raises:
+        CallerError: an item that is not there, or merged with itself.
+        ReadRefused, TamperedError: a secret could not be read.
+    """
+    if keep in others or len(set(others)) < len(others) or not others:
+        raise CallerError(
+            "merge: name two different items or more", advice="clisk duplicates"
+        )
+    random = vault.session.random
+    kept, kept_values = vault.view(keep), read_values(vault, keep, who, "merge")
+    edit: Values = {}
+    files: list[tuple[str, bytes]] = []
+    for item in others:
+        values = read_values(vault, item, who, "merge")
+        edit |= _brought(vault.view(item), values, kept, kept_values | edit, random)
+        files += read_files(vault, item, who, "merge")
+    with vault.storage.transaction():
+        for name, data in files:
+            vault.attachments.add(keep, name, data)
+        if edit:
+            vault.edit(keep, edit)
+        vault.edit_many((item, {"trashed": TRUE}) for item in others)
+
+
+def revive(vault: Vault, item: ItemId, who: Requester) -> ItemId:
+    """Make a new item of one that another device purged, and return its id.
+
+    Raises:
+        CallerError: it is not one of vault.purging.leftovers().
+        ReadRefused, TamperedError: a secret could not be read.
+    """
+    if item not in vault.purging.leftovers():
+        raise CallerError("the item was not purged by another device")
+    values = read_values(vault, item, who, "bring back")
+    files = read_files(vault, item, who, "bring back")
+    fields = {k: v for k, v in values.items() if k not in ("type", "title", "trashed")}
+    view = vault.view(item)
+    with vault.storage.transaction():
+        made = vault.add(ItemDraft(view.type, view.title, fields))
+        for name, data in files:
+            vault.attachments.add(made, name, data)
+        vault.purging.forget_leftover(item)
+    return made
+
+
+def read_values(vault: Vault, item: ItemId, who: Requester, why: str) -> Values:
+    """Return every current value of *item*, attachments left out; reads are recorded.
+
+    Raises:
+        CallerError: there is no such item.
+        ReadRefused, TamperedError, FormatError: a value could not be read.
+    """
+    fields = {
+        name: field
+        for name, field in vault.view(item).fields.items()
+        if not field.current.removed and not name.startswith((ATTACHMENT, "imported."))
+    }
+    secret = [name for name, field in fields.items() if field.secret]
+    requests = (
+        ReadRequest(item, name, who, why, use=Use.DUPLICATES) for name in secret
+    )
+    values: Values = {
+        name: field.current.text or ""
+        for name, field in fields.items()
+        if not field.secret
+    }
+    for name, answer in zip(secret, vault.reveal_many(requests), strict=True):
+        if isinstance(answer, VaultError):
+            raise answer
+        values[name] = answer
+    return values
+
+
+def read_files(
+    vault: Vault, item: ItemId, who: Requester, why: str
+) -> list[tuple[str, bytes]]:
+    """Return names and bytes of the attachments of *item*; each read is recorded."""
+    return [
+        (each.name, vault.attachments.read(ReadRequest(item, each.field, who, why)))
+        for each in vault.attachments.of(item)
+    ]
+
+
+def _brought(
+    view: ItemView,
+    values: Mapping[str, FieldValue],
+    kept: ItemView,
+    there: Mapping[str, FieldValue],
+    random: Callable[[int], bytes],
+) -> Values:
+    """Return what an item adds to the one that is kept."""
+    edit: Values = {}
+    for name, value in values.items():
+        if name in _OF_ITS_OWN or split_element(name) is not None:
+            continue
+        if name not in there:
+            edit[name] = value
+        elif _text(there[name]) != _text(value):
+            edit |= _earlier(name, value, random)
+    title = view.title
+    if title and title != kept.title:
+        edit |= _earlier("title", title, random)
+    rows = _rows(there)
+    for (kind, _), row in _rows_by_element(values).items():
+        if _spell(kind, row) not in rows:
+            (element,) = new_element_ids(1, random)
+            edit |= {element_field(kind, element, part): v for part, v in row.items()}
+    return edit
+
+
+def _earlier(name: str, value: FieldValue, random: Callable[[int], bytes]) -> Values:
+    (element,) = new_element_ids(1, random)
+    row: Values = {"password": SecretText(_text(value))}
+    if name != "password":
+        row["field"] = name
+    return {element_field("history", element, part): v for part, v in row.items()}
+
+
+def _rows_by_element(
+    values: Mapping[str, FieldValue],
+) -> dict[tuple[str, str], Values]:
+    rows: dict[tuple[str, str], Values] = {}
+    for name, value in values.items():
+        parts = split_element(name)
+        if parts is not None:
+            rows.setdefault(parts[:2], {})[parts[2]] = value
+    return rows
+
+
+def _rows(values: Mapping[str, FieldValue]) -> set[tuple[str, ...]]:
+    return {_spell(kind, row) for (kind, _), row in _rows_by_element(values).items()}
+
+
+def _spell(kind: str, row: Mapping[str, FieldValue]) -> tuple[str, ...]:
+    return (kind, *(f"{part}={_text(row[part])}" for part in sorted(row)))
+
+
+def _text(value: FieldValue) -> str:
+    return value if isinstance(value, str) else value.expose()

@@ -1,0 +1,181 @@
+"""Keeping order from the command line: trash, history, tags, files, duplicates."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.program.world import Device, device
+
+
+@pytest.fixture(scope="module", name="laptop")
+def _laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
+    with device(tmp_path_factory.mktemp("laptop")) as laptop:
+        laptop.init("--name", "laptop")
+        yield laptop
+
+
+def _titles(laptop: Device, *words: str) -> list[str]:
+    return [each["title"] for each in laptop.ask("list", *words)["items"]]
+
+
+def test_items_are_favoured_archived_tagged_and_moved(laptop: Device) -> None:
+    """And lists show just what was asked for."""
+    laptop.add_login("Red", "1", "--uri", "https://red.example/in", "--match", "host")
+    laptop.add_login("Blue", "2", "--uri", "https://blue.example")
+
+    assert laptop.run("favourite", "Red").err == "done: 1 item\n"
+    laptop.ok("tag", "add", "work", "Red", "Blue")
+    laptop.ok("tag", "add", "work", "Red")
+    laptop.ok("tag", "rm", "work", "Blue")
+    laptop.ok("folder", "move", "Home/Paint", "Red", "Blue")
+    laptop.ok("folder", "add", "Empty")
+    laptop.ok("archive", "Blue")
+
+    assert _titles(laptop, "--favourite") == ["Red"]
+    assert _titles(laptop, "--tag", "work") == ["Red"]
+    assert _titles(laptop, "--folder", "Home") == ["Red"]
+    assert _titles(laptop, "--archived") == ["Blue"]
+    assert _titles(laptop, "--url", "https://red.example/other") == ["Red"]
+    assert _titles(laptop, "--url", "https://www.red.example/") == []
+    assert _titles(laptop, "--since", "1h") == ["Red"]
+    assert _titles(laptop, "--since", "2999-01-01") == []
+    assert _titles(laptop, "rde") == []
+    assert _titles(laptop, "exmaple") == ["Red"]
+    assert laptop.ok("get", "Blue", "-f", "password") == "2\n"
+    assert laptop.ok("tag", "list") == "work\t1\n"
+    assert laptop.ok("folder", "list") == "Empty\t0\nHome/Paint\t2\n"
+    laptop.ok("folder", "rename", "Home", "House")
+    laptop.ok("folder", "rename", "Empty", "Full")
+    assert laptop.ok("folder", "list") == "Full\t0\nHouse/Paint\t2\n"
+    laptop.ok("archive", "--undo", "Blue")
+    laptop.ok("favourite", "--off", "Red")
+    assert sorted(_titles(laptop, "--folder", "House/Paint")) == ["Blue", "Red"]
+
+
+def test_earlier_values_are_listed_shown_and_brought_back(laptop: Device) -> None:
+    """Numbers count from the newest; secrets are masked until they are asked for."""
+    laptop.add_login("Site", "planted-one", "-u", "alice")
+    laptop.run("edit", "Site", "--read", "password=0", given="planted-two")
+
+    listed = laptop.ok("history", "Site", "--field", "password")
+
+    assert [line.split("\t")[:2] for line in listed.splitlines()] == [
+        ["password", "1"], ["password", "2"],
+    ]  # fmt: skip
+    assert "planted" not in laptop.ok("history", "Site")
+    words = ("history", "Site", "--field", "password")
+    assert laptop.ok(*words, "--show", "2") == "planted-one\n"
+    laptop.ok(*words, "--restore", "2")
+    assert laptop.ok("get", "Site", "-f", "password") == "planted-one\n"
+    newest = laptop.ask("log", "list")["records"]
+    assert "history" in str(newest)
+    refused = laptop.run(*words, "--restore", "9")
+    assert refused.code == 1
+    assert refused.err.splitlines() == [
+        "error: the field has 3 versions",
+        "hint: clisk history ITEM --field FIELD lists them",
+    ]
+
+
+def test_the_trash_is_listed_restored_and_emptied(laptop: Device) -> None:
+    """Emptying asks first, and takes only what is in the trash."""
+    for title in ("Gone", "Back"):
+        laptop.add_login(title, "x")
+        laptop.ok("rm", title)
+
+    assert len(laptop.ok("trash", "list").splitlines()) == 2
+    laptop.ok("trash", "restore", "Back")
+    unasked = laptop.run("trash", "empty", "Gone")
+    assert unasked.code == 130
+    refused = laptop.run("trash", "empty", "Back", "--yes")
+    assert refused.code == 1
+    assert "hint: " in refused.err
+    assert laptop.run("trash", "empty", "Gone", "--yes").err == "forgotten: 1 item\n"
+    assert laptop.run("trash", "list").err == "the trash is empty\n"
+    assert laptop.run("trash", "empty").code == 2
+    laptop.ok("trash", "keep", "0")
+    assert laptop.ask("trash", "list")["days"] == 0
+
+
+def test_a_file_goes_in_and_comes_out(laptop: Device, tmp_path: Path) -> None:
+    """Byte for byte, readable by nobody else, and over nothing that is there."""
+    data = bytes(range(256)) * 300
+    source, target = tmp_path / "scan.pdf", tmp_path / "out.pdf"
+    source.write_bytes(data)
+    laptop.add_login("Passport", "x")
+
+    said = laptop.run("attach", "add", "Passport", str(source))
+    assert (said.code, said.err) == (0, "attached scan.pdf: 76800 bytes\n")
+    listed = laptop.ok("attach", "list", "Passport")
+    assert listed.split("\t")[1:] == ["scan.pdf", "76800", "application/pdf", "yes\n"]
+    assert "scan.pdf\t76800\n" in laptop.ok("get", "Passport")
+    laptop.ok("attach", "get", "Passport", "scan.pdf", "-o", str(target))
+    assert target.read_bytes() == data
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    again = laptop.run("attach", "get", "Passport", "scan.pdf", "-o", str(target))
+    assert again.code == 1
+    assert "--force" in again.err
+    twice = laptop.run("attach", "add", "Passport", str(source))
+    assert twice.code == 1
+    assert "--name" in twice.err
+    laptop.ok("attach", "rm", "Passport", "scan.pdf")
+    assert laptop.ok("attach", "list", "Passport") == ""
+    records = laptop.ask("log", "list")["records"]
+    assert sum("attachment" in str(each) for each in records) == 1
+
+
+def test_a_file_that_is_too_large_is_refused(laptop: Device, tmp_path: Path) -> None:
+    """Before anything is sent, with the limit and what to do."""
+    source = tmp_path / "big"
+    with source.open("wb") as file:
+        file.truncate(10 * 1024 * 1024 + 1)
+    laptop.add_login("Big", "x")
+
+    refused = laptop.run("attach", "add", "Big", str(source))
+
+    assert refused.code == 1
+    assert "error: the file is larger than 10,485,760 bytes" in refused.err
+    assert "hint: " in refused.err
+
+
+def test_what_is_there_twice_becomes_one(laptop: Device) -> None:
+    """The other's password is kept as an earlier one."""
+    for password in ("kept", "other"):
+        laptop.add_login("Twin", password, "-u", "bob", "--uri", "https://twin.example")
+    (group,) = laptop.ask("duplicates")["groups"]
+    passwords = {
+        laptop.ok("get", each["item"], "-f", "password").strip(): each["item"]
+        for each in group
+    }
+
+    laptop.ok("merge", passwords["kept"], passwords["other"])
+
+    assert _titles(laptop, "Twin") == ["Twin"]
+    assert laptop.ok("get", "Twin", "-f", "password") == "kept\n"
+    assert laptop.ok("get", "Twin", "-f", "history password") == "other\n"
+    assert laptop.run("duplicates").err == "no two items look alike\n"
+    assert laptop.run("merge", passwords["kept"], passwords["kept"]).code == 1
+
+
+def test_fields_of_each_kind_are_added_and_taken_off(laptop: Device) -> None:
+    """Also by the name that a person sees; an address goes with all of its parts."""
+    laptop.add_login(
+        "Kinds", "x",
+        "--uri", "https://a.example", "--uri", "https://b.example", "--match", "exact",
+        "--checkbox", "Terms=true", "--linked", "Who=username", "--custom", "Pet=cat",
+    )  # fmt: skip
+
+    laptop.ok("edit", "Kinds", "--clear", "uri 2", "--clear", "Pet")
+
+    shown = laptop.ok("get", "Kinds")
+    assert "Terms\ttrue\n" in shown
+    assert "Who\tusername\n" in shown
+    assert "Pet" not in shown
+    assert shown.count("https://") == 1
+    wrong = laptop.run("edit", "Kinds", "--checkbox", "Terms=maybe")
+    assert wrong.code == 1
+    assert "hint: NAME=true" in wrong.err
