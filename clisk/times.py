@@ -8,7 +8,7 @@ from datetime import datetime
 
 from clisk.errors import UsageError
 
-_UNIT_MS = {"h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
+_UNIT_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
 
 
 def date_and_time(time_ms: object) -> str:
@@ -32,19 +32,24 @@ def ago(time_ms: object, *, now_ms: int | None = None) -> str:
     return "just now"
 
 
-def moment_ms(text: str, *, now_ms: int | None = None) -> int:
+def moment_ms(text: str, *, option: str = "", now_ms: int | None = None) -> int:
     """Return the milliseconds that a person means by `12h`, `30d`, `8w` or a date.
+
+    A date, or date and time, is local unless it says otherwise (ISO 8601). *option*
+    stands in the error. Nothing is before 1970.
 
     Raises:
         UsageError: none of these.
     """
-    span = re.fullmatch(r"([0-9]{1,6})([hdw])", text)
+    span = re.fullmatch(r"([0-9]{1,6})([mhdw])", text, re.ASCII)
     if span is not None:
         now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-        return now - int(span[1]) * _UNIT_MS[span[2]]
+        return max(0, now - int(span[1]) * _UNIT_MS[span[2]])
     try:
-        return round(datetime.fromisoformat(text).astimezone().timestamp() * 1000)
+        moment = datetime.fromisoformat(text).astimezone()
+        return max(0, round(moment.timestamp() * 1000))
     except (ValueError, OverflowError, OSError):
         raise UsageError(
-            "not a time", advice="say 12h, 30d, 8w, or a date such as 2026-03-01"
+            f"{option}: not a time" if option else "not a time",
+            advice="say 12h, 30d, 8w, or a date such as 2026-03-01",
         ) from None

@@ -18,6 +18,7 @@ _MODULES = (
     "grants",
     "access",
     "log",
+    "log_list",
     "log_export",
     "sync",
     "devices",

@@ -1,0 +1,136 @@
+"""log list, log show: who read what."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import click
+
+from clisk import output
+from clisk.commands.options import ask_agent, json_option
+from clisk.home import Home
+from clisk.times import date_and_time, moment_ms
+
+
+@click.command("list")
+@click.option(
+    *("-n", "--limit", "--last"),
+    type=click.IntRange(1, 100_000),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="So many, newest last.",
+)
+@click.option(
+    "--before", type=click.IntRange(0), metavar="N", help="Only before entry N."
+)
+@click.option("--item", metavar="ITEM", help="Only reads of this item.")
+@click.option("--konnector", metavar="NAME", help="Only by this konnector.")
+@click.option("--device", metavar="ID", help="Only on this device, by its id.")
+@click.option("--origin", metavar="ORIGIN", help="Only for this site.")
+@click.option("--grant", metavar="ID", help="Only those that rested on this grant.")
+@click.option("--since", metavar="TIME", help="Not before: 7d, 12h, or a date.")
+@click.option("--until", metavar="TIME", help="Before: 7d, 12h, or a date.")
+@click.option("--outcome", metavar="WORD", help="granted, refused or failed.")
+@click.option("--who", "kind", metavar="KIND", help="person, program, konnector, …")
+@click.option("--use", metavar="WORD", help="show, copy, fill, totp, export, health, …")
+@click.option("--purpose", metavar="WORDS", help="Only with these words in the reason.")
+@json_option
+@click.pass_obj
+def list_command(
+    home: Home,
+    /,
+    limit: int,
+    since: str | None,
+    until: str | None,
+    as_json: bool,
+    **filters: object,
+) -> None:
+    """List reads: when, what came of it, who, which field, what for, which site, why.
+
+    All filters have to match. The numbers in front are those of `clisk log show`.
+
+    \b
+    Examples:
+      clisk log list --item GitHub --since 7d
+      clisk log list --outcome refused
+      clisk log list --konnector edf --limit 20 --before 1200
+    """
+    moments = {
+        f"{name}_ms": moment_ms(text, option=f"--{name}")
+        for name, text in (("since", since), ("until", until))
+        if text is not None
+    }
+    answer = ask_agent(home, "log.list", {"last": limit, **filters, **moments})
+    if as_json:
+        output.write_json(answer)
+        return
+    rows = cast(list[dict[str, Any]], answer["records"])
+    output.write_table(
+        ("N", "WHEN", "OUTCOME", "WHO", "ITEM", "FIELD", "USE", "SITE", "WHY"),
+        (
+            (
+                row["index"],
+                date_and_time(row["time_ms"]),
+                row["outcome"],
+                f"{row['kind']} {row['name']}",
+                row["title"] or row["item"] or "",
+                row["field"] or "",
+                row["use"],
+                row["origin"] or "",
+                row["purpose"],
+            )
+            for row in rows
+        ),
+    )
+    if answer["before"] is not None:
+        output.say(f"there are more: --before {answer['before']}")
+
+
+@click.command("show")
+@click.argument("number", metavar="N", type=click.IntRange(0))
+@json_option
+@click.pass_obj
+def show_command(home: Home, number: int, as_json: bool) -> None:
+    """Show entry N, what the log commits to for it, and how it is proved.
+
+    Numbers are those of `clisk log list` and `clisk log verify`.
+    """
+    answer = ask_agent(home, "log.show", {"index": number})
+    if as_json:
+        output.write_json(answer)
+        return
+    record = cast(dict[str, Any] | None, answer["record"]) or {}
+    proof = cast(dict[str, Any], answer["proof"])
+    facts = [
+        ("entry", answer["index"]),
+        ("type", answer["type"]),
+        ("when", date_and_time(answer["time_ms"])),
+        ("outcome", record.get("outcome")),
+        ("who", f"{record['kind']} {record['name']}" if record else None),
+        ("code", record.get("digest")),
+        ("item", record.get("title") or record.get("item")),
+        ("field", record.get("field")),
+        ("used to", record.get("use")),
+        ("site", record.get("origin")),
+        ("why", record.get("purpose")),
+        ("grant", record.get("grant")),
+        ("device", answer["device"]),
+        ("leaf hash", answer["leaf_hash"]),
+        ("commitment", answer["commitment"]),
+        ("ciphertext hash", answer["ciphertext_hash"]),
+        ("proof", _proof_in_words(proof)),
+    ]
+    output.write_facts((name, value) for name, value in facts if value is not None)
+
+
+def _proof_in_words(proof: dict[str, Any]) -> str:
+    newest = proof["newest_head"]
+    if proof["head"] is None:
+        return "NO HEAD CLOSES IT: see clisk log verify"
+    if not proof["included"]:
+        return f"NOT IN THE TREE of the newest head ({newest}): see clisk log verify"
+    words = f"closed by head {proof['head']}, in the tree of the newest ({newest})"
+    if proof["witnesses"]:
+        return f"{words}, countersigned by {', '.join(proof['witnesses'])}"
+    return f"{words}, countersigned by nobody"
