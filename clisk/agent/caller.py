@@ -11,6 +11,7 @@ from clisk.agent.drafted_kit import DraftedKit
 from clisk.agent.fill_session import FillSession
 from clisk.agent.joining import Joining
 from clisk.agent.konnector_session import KonnectorSession
+from clisk.agent.staged_import import StagedImport
 
 SendEvent = Callable[[str, wire.Message], Awaitable[None]]
 
@@ -31,4 +32,5 @@ class Caller:
         self.admission: Admission | None = None
         self.joining: Joining | None = None
         self.kit: DraftedKit | None = None
+        self.staged: StagedImport | None = None
         self.at_hang_up = AsyncExitStack()

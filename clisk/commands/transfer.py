@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any, BinaryIO, cast
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, json_option
-from clisk.errors import InputError
+from clisk.client import AgentClient
+from clisk.commands.options import json_option
+from clisk.errors import InputError, UsageError
 from clisk.home import Home
 from clisk.wire import Message
 
-MAX_FILE_BYTES = 24 * 1024 * 1024
+if TYPE_CHECKING:
+    from clisk_vault.transfer.file_secrets import FileSecrets
+    from clisk_vault.transfer.imported import ForeignFile
+
+MAX_FILE_BYTES = 1024 * 1024 * 1024
+_FORMATS = (
+    "auto", "bitwarden", "keepass", "1password", "proton", "cxf", "csv", "firefox",
+    "lastpass", "keepassxc", "safari", "chrome",
+)  # fmt: skip
 
 
 @click.command("import")
@@ -21,57 +32,170 @@ MAX_FILE_BYTES = 24 * 1024 * 1024
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["bitwarden"]),
-    default="bitwarden",
+    type=click.Choice(_FORMATS),
+    default="auto",
     show_default=True,
-    help="What wrote the file.",
+    help="What wrote the file. auto: told by what is in it.",
 )
 @click.option("--dry-run", is_flag=True, help="Only report what would happen.")
+@click.option(
+    "--file-password-fd",
+    type=int,
+    metavar="N",
+    help="Read the file's own password from this descriptor.",
+)
+@click.option(
+    "--key-file",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The key file of a KeePass database.",
+)
+@click.option(
+    "--account-key-fd",
+    type=int,
+    metavar="N",
+    help="Read a Bitwarden account's key (base64) from this descriptor.",
+)
+@click.option(
+    "--map",
+    "mapping",
+    multiple=True,
+    metavar="COLUMN=FIELD",
+    help="What a column of a CSV file is: title, username, password, uri, totp, ...",
+)
+@click.option(
+    "--without-large-files",
+    is_flag=True,
+    help="Leave out files that are too large for a vault, and say which.",
+)
 @json_option
 @click.pass_obj
 def import_command(
-    home: Home, file: BinaryIO, kind: str, dry_run: bool, as_json: bool
+    home: Home,
+    file: BinaryIO,
+    kind: str,
+    dry_run: bool,
+    file_password_fd: int | None,
+    key_file: str | None,
+    account_key_fd: int | None,
+    mapping: tuple[str, ...],
+    without_large_files: bool,
+    as_json: bool,
 ) -> None:
     """Bring items from another password manager; FILE may be - for a pipe.
 
-    Everything is kept: what has no field of its own stays word for word in a
-    hidden one, and the report names it. An import happens whole or not at all;
-    a second one adds only what has changed at its source since. Through a pipe
-    no file with your passwords is left lying on the disk.
+    Reads exports of Bitwarden (JSON, encrypted, CSV, zip), KeePass databases
+    (KDBX 3.1 and 4), 1Password (1PUX), Proton Pass, Chrome, Firefox, Safari,
+    LastPass, KeePassXC (CSV), and CXF. Everything is kept: what has no field of
+    its own becomes a custom field, or stays word for word in a hidden one, and
+    the report names it. An import happens whole or not at all; a second one adds
+    only what has changed at its source since. Through a pipe no file with your
+    passwords is left lying on the disk.
 
     \b
     Examples:
       clisk import export.json --dry-run
       bw export --format json --raw | clisk import -
+      clisk import Passwords.kdbx                  # asks for the file's password
+      clisk import old.csv --map Site=title --map Login=username --map Pw=password
     """
-    params: Message = {"format": kind, "text": _text(file), "dry_run": dry_run}
-    answer = ask_agent(home, "import", params, on_event=_progress)
+    from clisk import importing
+
+    data = _read(file)
+    given = _secrets(file_password_fd, key_file, account_key_fd)
+    found = _parse(data, kind, given, _mapping(mapping))
+    left_out: list[tuple[str, tuple[str, ...]]] = []
+    if without_large_files:
+        found, left_out = _leave_out(found)
+    with AgentClient.connect(home) as agent:
+        answer = importing.hand_over(
+            agent, found, dry_run=dry_run, on_event=output_progress
+        )
+        rows = [cast(dict[str, Any], row) for row in importing.report(agent)]
     if as_json:
-        output.write_json(answer)
+        output.write_json(
+            {**answer, "items": rows, "left_out": [list(each) for each in left_out]}
+        )
     else:
-        _report(answer)
+        _report(answer, rows, left_out)
 
 
-def _text(file: BinaryIO) -> str:
-    raw = file.read(MAX_FILE_BYTES + 1)
-    if len(raw) > MAX_FILE_BYTES:
+def _read(file: BinaryIO) -> bytes:
+    data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
         raise InputError(f"the file is larger than {MAX_FILE_BYTES} bytes")
+    return data
+
+
+def _secrets(
+    password_fd: int | None, key_file: str | None, account_key_fd: int | None
+) -> FileSecrets:
+    from clisk.passphrase_input import read_secret
+    from clisk_vault.transfer.file_secrets import FileSecrets
+
+    return FileSecrets(
+        password=None if password_fd is None else read_secret(password_fd),
+        key_file=None if key_file is None else Path(key_file).read_bytes(),
+        account_key=None if account_key_fd is None else read_secret(account_key_fd),
+    )
+
+
+def _parse(
+    data: bytes, kind: str, given: FileSecrets, mapping: dict[str, str]
+) -> ForeignFile:
+    from clisk import importing
+    from clisk.passphrase_input import ask_secret
+    from clisk_vault.transfer.file_secrets import FilePasswordNeeded
+
     try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        # From None: the cause carries the bytes of the file.
-        raise InputError(
-            "the file is not UTF-8 text", advice="export as .json, not .zip or .csv"
-        ) from None
+        return importing.read(data, kind, secrets=given, mapping=mapping)
+    except FilePasswordNeeded as needed:
+        if given.password is not None or not _terminal():
+            raise
+        output.say(str(needed))
+    asked = ask_secret("Password of the file")
+    given = replace(given, password=asked)
+    return importing.read(data, kind, secrets=given, mapping=mapping)
 
 
-def _progress(event: str, data: Message) -> None:
+def _terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def _mapping(given: tuple[str, ...]) -> dict[str, str]:
+    mapping: dict[str, str] = {}
+    for each in given:
+        column, equals, field = each.rpartition("=")
+        if not equals or not column or not field:
+            raise UsageError("--map takes COLUMN=FIELD, such as 'Login name=username'")
+        mapping[column.strip()] = field.strip()
+    return mapping
+
+
+def _leave_out(
+    file: ForeignFile,
+) -> tuple[ForeignFile, list[tuple[str, tuple[str, ...]]]]:
+    from clisk_vault.transfer.imported import without_large_files
+
+    items = tuple(without_large_files(each) for each in file.items)
+    left = [(str(i.fields.get("title", "")), i.left_out) for i in items if i.left_out]
+    return replace(file, items=items), left
+
+
+def output_progress(event: str, data: Message) -> None:
+    """Say how far a long operation has come."""
     if event == "progress":
         output.say(f"{data['items']} items so far")
 
 
-def _report(answer: Message) -> None:
-    items = cast(list[dict[str, Any]], answer["items"])
+def _report(
+    answer: Message,
+    rows: list[dict[str, Any]],
+    left_out: list[tuple[str, tuple[str, ...]]],
+) -> None:
     output.write_table(
         ("WHAT", "TYPE", "TITLE", "FIELDS", "KEPT WORD FOR WORD"),
         (
@@ -82,12 +206,13 @@ def _report(answer: Message) -> None:
                 len(row["fields"]),
                 ", ".join(row["kept_aside"]),
             )
-            for row in items
+            for row in rows
         ),
     )
-    counts = Counter(row["action"] for row in items)
+    for title, names in left_out:
+        output.say(f"left out of {title}: {', '.join(names)}")
     shown = ", ".join(
-        f"{counts[name]} {name}" for name in ("added", "merged", "skipped")
+        f"{answer[name]} {name}" for name in ("added", "merged", "skipped")
     )
     output.say(
         f"nothing was done yet; it would be: {shown}" if answer["dry_run"] else shown

@@ -26,6 +26,8 @@ Leftovers: TypeAlias = dict[str, Any]
 # At four bytes a character still within the limit of a value.
 _EXTRA_CHARS = 10_000
 _MAX_TEXT_BYTES = MAX_VALUE_BYTES - 512
+_NOT_IN_NAMES = frozenset("/\\\0\n")
+_MAX_NAME_CHARS = 255
 _EMPTY: tuple[object, ...] = (None, "", {}, [])
 
 
@@ -195,7 +197,10 @@ class ItemBuilder:
 
     def attach(self, name: str, data: bytes) -> None:
         """Keep a file."""
-        self._attached.append(Attached(name, data))
+        clean = "".join("_" if sign in _NOT_IN_NAMES else sign for sign in name)
+        if clean != name:
+            self._aside[f"name of the file {len(self._attached)}"] = name
+        self._attached.append(Attached(clean[-_MAX_NAME_CHARS:] or "file", data))
 
     def aside(self, rest: Leftovers) -> None:
         """Keep word for word what has no place at all."""

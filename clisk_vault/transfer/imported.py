@@ -9,25 +9,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from clisk_vault.attachment import MAX_ATTACHMENT_BYTES
+from clisk_vault.attachment_store import check_name
 from clisk_vault.draft import Edit, FieldValue, ItemDraft
 from clisk_vault.entry import MAX_VALUE_BYTES
-from clisk_vault.errors import FormatError
+from clisk_vault.errors import CallerError, FormatError
 from clisk_vault.ids import ITEM_ID_LENGTH, ItemId
 from clisk_vault.item import ItemView
 from clisk_vault.keys import ImportKey
 from clisk_vault.labels import Label
-from clisk_vault.primitives import derive, hmac_sha256
+from clisk_vault.primitives import derive, hmac_sha256, sha256
 from clisk_vault.vault import Vault
 
 MAX_FIELDS = 800
 # A seal takes its part of what a value may be.
 _MAX_TEXT_BYTES = MAX_VALUE_BYTES - 512
 _DIGEST_BYTES = 8
-# Lists that only grow at their source: what fell off their end is kept here.
-_GROWING = ("history.",)
+# What is kept here although it is gone at its source: what fell off the end of a
+# list that only grows, and files.
+_FILE = "file:"
+_STAYING = ("history.", _FILE)
 
 
 class Action(Enum):
@@ -56,6 +60,20 @@ class ForeignItem:
     fields: Mapping[str, FieldValue] = field(repr=False)
     kept_aside: tuple[str, ...] = ()
     attached: tuple[Attached, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Names and sizes of files that a person chose to leave out."""
+
+
+def without_large_files(item: ForeignItem) -> ForeignItem:
+    """Return *item* without the files that no vault holds, and says which."""
+    large = [f for f in item.attached if len(f.data) > MAX_ATTACHMENT_BYTES]
+    if not large:
+        return item
+    return replace(
+        item,
+        attached=tuple(each for each in item.attached if each not in large),
+        left_out=tuple(f"{each.name} ({len(each.data):,} bytes)" for each in large),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +98,8 @@ class PlannedItem:
     kept_aside: tuple[str, ...]
     """The source's names of what had no field of its own; kept word for word."""
     edit: Edit = field(repr=False)
+    files: tuple[Attached, ...] = ()
+    """What is attached; what was attached before is not attached again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +159,9 @@ def run_plan(
         vault.add_many(added, on_item=on_item)
         vault.edit_many(merged)
         vault.add_folders(plan.folders)
+        for each in plan.items:
+            for file in each.files:
+                vault.attachments.add(each.item, file.name, file.data)
     return ImportReport(
         plan.source,
         added=plan.count(Action.ADD),
@@ -183,14 +206,21 @@ class _Memory:
         _check(foreign)
         digests = {name: self._digest(name, v) for name, v in foreign.fields.items()}
         item = self._item_id(foreign, digests)
+        files = {self._file_digest(each): each for each in foreign.attached}
         edit: dict[str, FieldValue | None] = dict(foreign.fields)
         action = Action.ADD
         if item in known:
-            edit = self._changes(self._vault.view(item), foreign.fields, digests)
-            action = Action.MERGE if edit else Action.SKIP
-        changes = tuple(sorted(edit))
-        if edit:
-            edit[self._field] = _spell(digests)
+            view = self._vault.view(item)
+            edit = self._changes(view, foreign.fields, digests)
+            before = _read(view.text(self._field))
+            files = {
+                digest: file for digest, file in files.items() if digest not in before
+            }
+            action = Action.MERGE if edit or files else Action.SKIP
+        changes = (*sorted(edit), *(f"file {each.name}" for each in files.values()))
+        if edit or files:
+            attached = map(self._file_digest, foreign.attached)
+            edit[self._field] = _spell(digests | dict.fromkeys(attached, "1"))
         return PlannedItem(
             item,
             action,
@@ -199,6 +229,7 @@ class _Memory:
             changes,
             foreign.kept_aside,
             edit,
+            tuple(files.values()),
         )
 
     def _changes(
@@ -215,7 +246,7 @@ class _Memory:
             if before.get(name) != digests[name]
         }
         gone = before.keys() - fields.keys()
-        edit |= {name: None for name in gone if not name.startswith(_GROWING)}
+        edit |= {name: None for name in gone if not name.startswith(_STAYING)}
         return edit
 
     def _item_id(self, foreign: ForeignItem, digests: Mapping[str, str]) -> ItemId:
@@ -231,6 +262,10 @@ class _Memory:
             self._nameless[values] += 1
             parts = [b"values", values, str(self._nameless[values]).encode()]
         return ItemId(self._hmac(*parts)[:ITEM_ID_LENGTH])
+
+    def _file_digest(self, file: Attached) -> str:
+        digest = self._hmac(b"file", file.name.encode(), sha256(file.data))
+        return _FILE + digest[:_DIGEST_BYTES].hex()
 
     def _digest(self, name: str, value: FieldValue) -> str:
         return self._hmac(b"value", name.encode(), _text(value).encode())[
@@ -250,6 +285,8 @@ def _check(foreign: ForeignItem) -> None:
             " fit into one item",
             advice="split the item at its source, then export again",
         )
+    for file in foreign.attached:
+        _check_file(file, foreign.place)
     for name, value in foreign.fields.items():
         try:
             size = len(_text(value).encode())
@@ -261,6 +298,20 @@ def _check(foreign: ForeignItem) -> None:
                 f" {_MAX_TEXT_BYTES} fit into one field",
                 advice="shorten it at its source, then export again",
             )
+
+
+def _check_file(file: Attached, place: str) -> None:
+    try:
+        check_name(file.name)
+    except CallerError as err:
+        raise FormatError(f"{place}: {err}") from None
+    if len(file.data) > MAX_ATTACHMENT_BYTES:
+        raise FormatError(
+            f"{place}: a file of {len(file.data):,} bytes, at most"
+            f" {MAX_ATTACHMENT_BYTES:,} fit",
+            advice="import with --without-large-files, which leaves such files out and"
+            " says which",
+        )
 
 
 def _text(value: FieldValue | None) -> str:

@@ -87,9 +87,9 @@ def test_an_export_is_imported_once(laptop: Device) -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"\xff\xfe", "not UTF-8 text"),
-        (b"{", "Bitwarden export: not JSON at byte"),
-        (b'{"encrypted": true}', "Bitwarden export: it is encrypted"),
+        (b"\xff\xfe\x00", "not UTF-16 text"),
+        (b"{", "JSON file: not JSON at byte"),
+        (b'{"encrypted": true}', "only the account that it came from can open it"),
         (b'{"items": [{"type": "planted"}]}', "Bitwarden export: "),
     ],
 )
