@@ -28,6 +28,7 @@ from konnector_runner.autofill.forms import (
     forms_of,
     is_about_change,
     is_for_something_else,
+    is_silent,
     login_strength,
     sign_up_score,
 )
@@ -123,11 +124,11 @@ def _with_passwords(
         return _change(form, passwords[0], passwords[1:])
     if not current and not rest:
         return nothing(Refusal.SIGN_UP if form.texts else Refusal.NEW_PASSWORD)
-    if len(rest) == 2 and not new and score <= 0:
+    if len(rest) == 2 and not new and _two(form, score):
         return _change(form, rest[0], rest[1:], strict=False)
     if not current and len(rest) == 1 and len(new) == 1 and _may_change(form, score):
         return _change(form, rest[0], new)
-    if score > 0:
+    if score > 0 or (len(rest) > 1 and score > _SURELY_LOGIN):
         return nothing(Refusal.SIGN_UP)
     return _login(form, (current or rest)[0], frame, score)
 
@@ -174,6 +175,13 @@ def _three(form: Form, passwords: Sequence[FieldFacts], score: float) -> bool:
     if _is_new(passwords[0], passwords) and not is_about_change(form):
         return False
     return is_about_change(form) or (score <= 4 and not form.texts)
+
+
+def _two(form: Form, score: float) -> bool:
+    """Two without marks are most often one and its repetition: it takes a reason."""
+    if score > 0:
+        return False
+    return is_about_change(form) or score <= _SURELY_LOGIN or is_silent(form)
 
 
 def _may_change(form: Form, score: float) -> bool:

@@ -14,6 +14,7 @@ _TOKENS = frozenset(
 _MIN_WIDTH = 10
 _MIN_HEIGHT = 8
 _SEEN = 0.1
+_PARTS = frozenset({1, 2, 3})
 
 
 def token(field: FieldFacts) -> str:
@@ -57,6 +58,8 @@ def is_password(field: FieldFacts) -> bool:
     return (
         field.tag == "input"
         and field.type == "password"
+        # Parts of a number: of a card, or of a person.
+        and field.max_length not in _PARTS
         and not is_payment(field)
         and not is_code(field)
     )

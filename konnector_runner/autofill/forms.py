@@ -42,6 +42,8 @@ class Form:
         )
 
 
+_FEW = 3
+_BOX_WIDTH = 100
 _LOGIN_NAME = re.compile(" user| log ?in")
 _SOCIAL = re.compile(
     " (with|using|via|avec|mit|con|com|met) | google | apple | facebook "
@@ -100,6 +102,8 @@ def _password_score(passwords: Sequence[FieldFacts]) -> float:
         score += 4
     if words.NEW.search(text):
         score += 2
+    if any(words.LOGIN.search(said(field)) for field in passwords):
+        score -= 2
     if any(field.rules or field.min_length >= 6 for field in passwords):
         score += 1
     return score
@@ -116,7 +120,10 @@ def _field_score(form: Form) -> float:
         if found
     }
     persons = len(asked)
-    return 1.5 * min(persons, 4) if persons > 1 else 0.0
+    score = 1.5 * min(persons, 4) if persons > 1 else 0.0
+    # In a language that we can not read, the number of questions still speaks.
+    questions = sum(field.width > _BOX_WIDTH for field in others)
+    return max(score, 1.5 * (questions - _FEW))
 
 
 def _advice_score(form: Form) -> float:
@@ -138,6 +145,13 @@ def _link_score(links: Sequence[str]) -> float:
     if _hits(words.LOGIN, (t for t in links if not _SOCIAL.search(plain(t)))):
         score += 1
     return score
+
+
+def is_silent(form: Form) -> bool:
+    """Say whether the form shows no word at all: then order is all there is."""
+    facts = form.facts
+    texts = (facts.text, *facts.headings, *facts.submits, *facts.buttons, *facts.links)
+    return not any(texts) and not any(said(field).strip() for field in form.fields)
 
 
 def is_about_change(form: Form) -> bool:
