@@ -22,6 +22,7 @@ from clisk_vault.errors import (
     TamperedError,
     UnsupportedError,
 )
+from clisk_vault.ids import DeviceId
 from clisk_vault.local_seal import TableSeal
 from clisk_vault.log_entry import EntryPlace, seal_entry
 from clisk_vault.log_kind import leaf_type
@@ -37,6 +38,7 @@ from clisk_vault.log_view import (
 from clisk_vault.log_walk import MAX_GROUP, LogRow, LogWalk
 from clisk_vault.merkle import Frontier, leaf_hash
 from clisk_vault.note import UnverifiedNote
+from clisk_vault.peer_logs import PeerLogs
 from clisk_vault.primitives import SigningKey, VerifyKey, sha256
 from clisk_vault.session import Session
 from clisk_vault.verdict import Finding, Found
@@ -203,7 +205,9 @@ class AccessLog(LogView):
             slot, origin = self._place
             device, number = split_origin(origin)
             if device == session.device_id:
-                key, number = session.secrets.signing, number + 1
+                # A peer may have seen a later incarnation than this copy knows.
+                number = max(number, _number(newest, device)) + 1
+                key = session.secrets.signing
             elif (
                 first_log_key is not None
                 and first_log_key.public() == session.secrets.public.log
@@ -283,9 +287,18 @@ class AccessLog(LogView):
         try:
             return self._resume()
         except LogDamagedError:
-            self.begin_anew(Restart.DAMAGED)
+            beyond = self._seen_beyond()
+            why = Restart.DAMAGED if beyond is None else Restart.RESTORED
+            self.begin_anew(why, newest=beyond)
             assert self._signer is not None
             return self._signer[1]
+
+    def _seen_beyond(self) -> bytes | None:
+        """Return a head that a peer countersigned and that this log does not reach."""
+        seen = PeerLogs(self._session.storage).cosigned(self.origin).values()
+        sizes = {Checkpoint.parse(note.text).size: note.encode() for note in seen}
+        newest = max(sizes, default=0)
+        return sizes[newest] if newest > self.size else None
 
     def _resume(self) -> Signer:
         """Return the signer that the file keeps; raises LogDamagedError."""
@@ -293,6 +306,8 @@ class AccessLog(LogView):
         device, number = split_origin(origin)
         if device != self._session.device_id:
             raise LogDamagedError("access log: it is another device's")
+        if self._seen_beyond() is not None:
+            raise LogDamagedError("access log: a peer countersigned more of it")
         return resume(
             self._session.storage,
             self._seal,
@@ -320,9 +335,13 @@ class AccessLog(LogView):
             raise CallerError(f"access log: there is no entry {index}")
         return found
 
+    def names(self) -> dict[int, str]:
+        """Return slot and origin of every log that this device wrote, oldest first."""
+        return log_rows.read_names(self._session.storage)
+
     def earlier(self) -> list[EarlierLog]:
         """Return the logs that were closed before this one was begun, oldest first."""
-        names = list(log_rows.read_names(self._session.storage).items())
+        names = list(self.names().items())
         views = []
         for (slot, origin), (after, _) in itertools.pairwise(names):
             source = log_rows.OwnLog(self._session.storage, slot, origin)
@@ -370,6 +389,18 @@ class AccessLog(LogView):
 
     def _row(self) -> log_rows.SignerRow | None:
         return log_rows.read_signer(self._session.storage, self._place[0])
+
+
+def _number(note: bytes | None, device: DeviceId) -> int:
+    """Return the incarnation that a peer's head is of, 0 if it is not one of ours."""
+    if note is None:
+        return 0
+    try:
+        origin = Checkpoint.parse(UnverifiedNote.parse(note).text).origin
+        of, number = split_origin(origin)
+    except ValueError:
+        return 0
+    return number if of == device else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@
     │   ├── TamperedError      authentic once, changed since (or the wrong key)
     │   │   └── WrongKeyError  sealed under another key; a passphrase may be wrong
     │   ├── LogDamagedError    the access log is not as this device left it
+    │   ├── LogForked          a log was shown in two ways: evidence is kept
+    │   ├── LogRestored        this device's own log went on elsewhere
+    │   ├── LogUntrue          what a device told of a log is not so
     │   ├── CostLimitError     asks for more, or less, work than the reader allows
     │   ├── EquivocationError  one author said two things in one place
     │   └── RollbackError      older than what this device has already seen
@@ -98,6 +101,30 @@ class LogDamagedError(UntrustedInputError):
     """The access log is not as this device left it: nothing is signed, or read."""
 
     default_advice = "see what is wrong with: clisk log verify"
+
+
+class LogUntrue(UntrustedInputError):
+    """What another device told of a log is not so; nothing of it was kept."""
+
+    default_advice = "if it happens again, look at that device: clisk log verify"
+
+
+class LogForked(UntrustedInputError):
+    """One log was shown in two ways; what shows it is kept for ever."""
+
+    default_advice = (
+        "that device was restored from an older copy, cloned, or its keys are in "
+        "other hands: clisk log verify --all-devices"
+    )
+
+
+class LogRestored(UntrustedInputError):
+    """This device's log went on elsewhere: the file is an older copy of itself."""
+
+    default_advice = (
+        "this device seems to have been restored from a backup; its log was begun "
+        "anew, and says so"
+    )
 
 
 class CostLimitError(UntrustedInputError):

@@ -2,7 +2,8 @@
 
 A row's number is slot * 2**32 + sequence number: one B-tree that only grows at
 its end, so an append writes one page. A slot holds one log; a device whose log had
-to begin anew fills the next. Nothing read here is believed.
+to begin anew fills the next. Logs of other devices have slots below 0. Nothing read
+here is believed.
 """
 
 from __future__ import annotations
@@ -117,6 +118,17 @@ def write(
     storage: Storage, slot: int, rows: Sequence[LogRow], signer: SignerRow
 ) -> None:
     """Add *rows* and put *signer* in the place of the one before."""
+    add_rows(storage, slot, rows)
+    storage.execute(
+        "INSERT INTO log_signer (slot, size, sealed) VALUES (?, ?, ?)"
+        " ON CONFLICT (slot) DO UPDATE"
+        " SET size = excluded.size, sealed = excluded.sealed",
+        (slot, signer.size, signer.sealed),
+    )
+
+
+def add_rows(storage: Storage, slot: int, rows: Sequence[LogRow]) -> None:
+    """Add entries to the log of *slot*."""
     base = slot << SEQ_BITS
     storage.executemany(
         "INSERT INTO log_entry (position, leaf, leaf_hash, epoch, ciphertext, head)"
@@ -125,12 +137,6 @@ def write(
             (base + r.seq, r.leaf, r.leaf_hash, r.epoch, r.ciphertext, r.head)
             for r in rows
         ],
-    )
-    storage.execute(
-        "INSERT INTO log_signer (slot, size, sealed) VALUES (?, ?, ?)"
-        " ON CONFLICT (slot) DO UPDATE"
-        " SET size = excluded.size, sealed = excluded.sealed",
-        (slot, signer.size, signer.sealed),
     )
 
 
@@ -178,13 +184,15 @@ def begin(storage: Storage, slot: int, origin: str) -> None:
 
 def read_names(storage: Storage) -> dict[int, str]:
     """Return slot and origin of every log that this device began, oldest first."""
-    rows = storage.all("SELECT slot, origin FROM log_name ORDER BY slot")
+    rows = storage.all("SELECT slot, origin FROM log_name WHERE slot > 0 ORDER BY slot")
     return {int(slot or 0): str(origin) for slot, origin in rows}
 
 
 def newest_name(storage: Storage) -> tuple[int, str] | None:
     """Return slot and origin of the log that is written to, None before the first."""
-    row = storage.one("SELECT slot, origin FROM log_name ORDER BY slot DESC LIMIT 1")
+    row = storage.one(
+        "SELECT slot, origin FROM log_name WHERE slot > 0 ORDER BY slot DESC LIMIT 1"
+    )
     return None if row is None else (int(row[0] or 0), str(row[1]))
 
 

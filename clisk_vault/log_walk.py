@@ -81,6 +81,22 @@ class LogWalk:
         self._group: list[_Pending] = []
         self._retired = False
 
+    @classmethod
+    def resume(cls, origin: str, key: VerifyKey | None, tree: Frontier) -> LogWalk:
+        """Return a walk that goes on where *tree* ends, with the key named there.
+
+        Contents may have been erased before they came here, so none is missed.
+        """
+        walk = cls(origin, key or VerifyKey(bytes(32)), contents=False)
+        walk.size, walk._tree = tree.size, tree
+        walk.key, walk._retired = key, key is None
+        return walk
+
+    @property
+    def tree(self) -> Frontier | None:
+        """The tree so far, as long as it is as signed."""
+        return self._tree
+
     def take(self, row: LogRow) -> Leaf | None:
         """Check one row; return its leaf if that is the one that was hashed."""
         if row.seq != self.size:

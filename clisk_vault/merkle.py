@@ -62,6 +62,26 @@ class Frontier:
             root = node_hash(peak, root)
         return root
 
+    def encode(self) -> bytes:
+        """Return what decode() makes it from again: its peaks, largest first."""
+        return b"".join(self._peaks)
+
+    @classmethod
+    def decode(cls, size: int, data: bytes) -> Frontier:
+        """Return the frontier of *size* leaves that encode() wrote.
+
+        Raises:
+            FormatError: not as many hashes as a tree of that size has peaks.
+        """
+        if size < 0 or len(data) != size.bit_count() * HASH_BYTES:
+            raise FormatError("frontier: another number of peaks")
+        tree = cls()
+        tree.size = size
+        tree._peaks = [
+            data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)
+        ]
+        return tree
+
     def copy(self) -> Frontier:
         """Return one that grows apart from this one."""
         other = Frontier()

@@ -69,6 +69,40 @@ _LOG = (
         size INTEGER NOT NULL,
         sealed BLOB NOT NULL
     ) STRICT""",
+    # Of other devices' logs, which have slots below 0: where the tree stands.
+    """CREATE TABLE log_peer (
+        slot INTEGER PRIMARY KEY CHECK (slot < 0),
+        size INTEGER NOT NULL,
+        peaks BLOB NOT NULL,
+        next BLOB
+    ) STRICT""",
+    # The newest countersignature that each witness gave for each log.
+    """CREATE TABLE log_cosigned (
+        origin TEXT NOT NULL,
+        witness BLOB NOT NULL CHECK (length(witness) = 16),
+        size INTEGER NOT NULL,
+        note BLOB NOT NULL,
+        PRIMARY KEY (origin, witness)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE log_evidence (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        origin TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        found_ms INTEGER NOT NULL,
+        evidence BLOB NOT NULL,
+        UNIQUE (origin, size)
+    ) STRICT""",
+    # How much of each own log the others were told, and when last.
+    """CREATE TABLE log_told (
+        slot INTEGER PRIMARY KEY,
+        size INTEGER NOT NULL,
+        told_ms INTEGER NOT NULL
+    ) STRICT""",
+    # What is to be said to the others at the next chance.
+    """CREATE TABLE log_message (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        message BLOB NOT NULL UNIQUE
+    ) STRICT""",
     # A short cut, made anew from the entries wherever it is missing.
     """CREATE TABLE log_index (
         slot INTEGER NOT NULL,

@@ -27,6 +27,7 @@ from clisk_vault.keys import EpochSecret, SecretText
 from clisk_vault.log_bundle import BundleFacts
 from clisk_vault.log_export import export_log
 from clisk_vault.log_index import LogIndex
+from clisk_vault.log_news import LogTeller
 from clisk_vault.note import NoteKey, UnverifiedNote
 from clisk_vault.opening import make_session, open_session, reseal
 from clisk_vault.overview import ItemOverview, Overview
@@ -39,6 +40,7 @@ from clisk_vault.session import Clock, Session, wall_clock
 from clisk_vault.storage import Storage
 from clisk_vault.vault_file import KeyringSecret
 from clisk_vault.versions import FieldView
+from clisk_vault.witness import Witness
 
 
 def _nothing() -> None:
@@ -60,6 +62,8 @@ class Vault:
         self._folders = Folders(self._items)
         self.log = log
         self.log_index = LogIndex(session, log)
+        self.witness = Witness(session, log, self.epochs)
+        self.teller = LogTeller(session, log)
         self._grants = Grants(session, self._items, self.log_index)
         self._reader = Reader(session, self._items, self.epochs, self._grants, log)
         self.attachments = Attachments(session, self._items, self._reader)
