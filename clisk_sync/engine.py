@@ -153,8 +153,11 @@ class SyncEngine:
         """Say that there is something to send; follow() wakes up."""
         self._nudge.set()
 
-    async def sync_once(self) -> SyncReport:
+    async def sync_once(self, *, tell_logs: bool = False) -> SyncReport:
         """Take in all that is new, send all that is not sent.
+
+        *tell_logs*: tell the others of this device's access log now, not once an
+        hour: a person asks.
 
         Faults of the relay and of other devices are alerts in the report.
 
@@ -166,7 +169,7 @@ class SyncEngine:
         async with self._one_at_a_time:
             tally = Tally()
             async with self._telling_revocation(tally):
-                await self._exchange(tally)
+                await self._exchange(tally, tell_logs=tell_logs)
             for alert in self.frontier.withheld():
                 tally.alert(alert)
             return tally.report(self.heard())
@@ -309,14 +312,14 @@ class SyncEngine:
             await self._learn(tally)
             raise
 
-    async def _exchange(self, tally: Tally) -> None:
+    async def _exchange(self, tally: Tally, *, tell_logs: bool = False) -> None:
         await self._learn(tally)
         for _ in range(_ATTEMPTS):
             await self._pull(tally)
             if self.cloned:
                 return
             await self._append_record(self._registrar.owed_rotation, tally)
-            if await self._push(tally):
+            if await self._push(tally, tell_logs=tell_logs):
                 return
 
     async def _learn(self, tally: Tally) -> None:
@@ -421,7 +424,7 @@ class SyncEngine:
         since_ms = self._clock() - self._journal.state(State.RESCANNED_MS)
         return abs(since_ms) >= _RESCAN_EVERY_MS
 
-    async def _push(self, tally: Tally) -> bool:
+    async def _push(self, tally: Tally, *, tell_logs: bool) -> bool:
         """Send all there is; return whether the relay took it.
 
         Where it did not, everything is to be read again first: the relay was set
@@ -430,7 +433,7 @@ class SyncEngine:
         try:
             await self._outbox.send_all(self._transport, tally)
             while self._registrar.may_seal(self.membership) and self._outbox.seal_next(
-                self.membership, tally
+                self.membership, tally, tell_logs=tell_logs
             ):
                 await self._outbox.send_all(self._transport, tally)
         except NumberTakenError:

@@ -27,6 +27,8 @@ from clisk_vault.ids import (
 
 MAX_BATCH_CHANGES: Final = 256
 MAX_BATCH_BYTES: Final = 64 << 10
+MAX_LOG_MESSAGES: Final = 64
+MAX_LOG_BYTES: Final = 512 << 10
 _STREAM, _FRONTIER, _MEMBERSHIP, _CLOCK, _BATCH = range(1, 6)
 _SHAPE: dict[int, type] = {
     _STREAM: int, _FRONTIER: dict, _MEMBERSHIP: list, _CLOCK: int, _BATCH: list
@@ -75,6 +77,8 @@ class Content:
     claim: Claim
     clock_ms: int
     changes: tuple[ItemChange, ...]
+    # Of logs (access-log.md §11); what they say is not looked into here.
+    messages: tuple[bytes, ...] = ()
 
 
 def encode_content(content: Content) -> bytes:
@@ -89,9 +93,15 @@ def encode_content(content: Content) -> bytes:
             _FRONTIER: marks,
             _MEMBERSHIP: [claim.membership_height, claim.membership_hash],
             _CLOCK: content.clock_ms,
-            _BATCH: [[change.item, change.change] for change in content.changes],
+            _BATCH: _batch(content),
         }
     )
+
+
+def _batch(content: Content) -> list[cbor.Encodable]:
+    if content.stream is Stream.LOG:
+        return list(content.messages)
+    return [[change.item, change.change] for change in content.changes]
 
 
 def parse_content(data: bytes, *, author: DeviceId) -> Content:
@@ -108,19 +118,28 @@ def parse_content(data: bytes, *, author: DeviceId) -> Content:
         stream,
         Claim(_parse_marks(parts[_FRONTIER], author), *_parse_head(parts[_MEMBERSHIP])),
         cbor.expect_uint(parts[_CLOCK], what=f"{_WHAT}: clock", at_most=MAX_TIME_MS),
-        _parse_batch(stream, parts[_BATCH]),
+        () if stream is Stream.LOG else _parse_batch(stream, parts[_BATCH]),
+        _parse_messages(parts[_BATCH]) if stream is Stream.LOG else (),
     )
 
 
 def _parse_stream(value: cbor.Value) -> Stream:
     number = leading_uint(value, _STREAM, what=_WHAT)
     try:
-        stream = Stream(number)
+        return Stream(number)
     except ValueError:
         raise UnsupportedError(f"{_WHAT}: a stream that is not known here") from None
-    if stream is Stream.LOG:
-        raise UnsupportedError(f"{_WHAT}: stream log is not read here")
-    return stream
+
+
+def _parse_messages(value: cbor.Value) -> tuple[bytes, ...]:
+    what = f"{_WHAT}: log"
+    batch = cbor.expect_list(value, what=what, max_items=MAX_LOG_MESSAGES)
+    messages = tuple(each for each in batch if isinstance(each, bytes))
+    if not messages or len(messages) != len(batch):
+        raise FormatError(f"{what}: empty, or not of byte strings")
+    if sum(map(len, messages)) > MAX_LOG_BYTES:
+        raise FormatError(f"{what}: more than {MAX_LOG_BYTES} bytes")
+    return messages
 
 
 def _parse_marks(value: cbor.Value, author: DeviceId) -> dict[DeviceId, Mark]:

@@ -39,12 +39,14 @@ from clisk_sync.journal import Journal, State
 from clisk_sync.membership import Membership
 from clisk_sync.ports import VaultPort
 from clisk_sync.report import SetAside, Tally
+from clisk_vault.device import DevicePublic
 from clisk_vault.errors import (
     FormatError,
     TamperedError,
     UnsupportedError,
     VaultError,
 )
+from clisk_vault.ids import DeviceId
 
 # More changes than this are applied apart, many envelopes together.
 _AT_ONCE: Final = 32
@@ -236,6 +238,7 @@ class Intake:
         if content is not None:
             self._hear(envelope, content, membership, tally)
             self._hand_over(envelope, content, tally)  # 6.10
+            self._hear_of_logs(envelope, content, membership, tally)
 
     def _open(self, envelope: Envelope, tally: Tally) -> Content | None:
         """Return the inside, or set the envelope aside with the reason."""
@@ -265,6 +268,27 @@ class Intake:
         )
         for each in found:
             self.note(each, tally)
+
+    def _hear_of_logs(
+        self,
+        envelope: Envelope,
+        content: Content,
+        membership: Membership,
+        tally: Tally,
+    ) -> None:
+        """Hand what is said of logs to the vault, within the same transaction."""
+        if not content.messages:
+            return
+
+        def known(device: DeviceId) -> DevicePublic | None:
+            try:
+                return membership.known(device).public
+            except NotAMember:
+                return None
+
+        author = membership.known(envelope.header.author).public
+        for found in self._vault.witness.hear(author, content.messages, known):
+            tally.alert(found)
 
     def _hand_over(self, envelope: Envelope, content: Content, tally: Tally) -> None:
         """Apply few changes at once; leave many to the inbox, and their order to it."""

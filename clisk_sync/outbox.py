@@ -50,11 +50,18 @@ class Outbox:
         self._own = vault.secrets.public.id
 
     def seal_next(
-        self, membership: Membership, tally: Tally, *, speak: bool = False
+        self,
+        membership: Membership,
+        tally: Tally,
+        *,
+        speak: bool = False,
+        tell_logs: bool = False,
     ) -> bool:
         """Put the oldest pending changes into one envelope, in one transaction.
 
-        *speak*: say something in any case. Returns whether anything was said.
+        Where none are pending, what there is to say of logs. *speak*: say something
+        in any case. *tell_logs*: do not wait for the hour at which the log is told.
+        Returns whether anything was said.
         """
         before = self._intake.frontier
         try:
@@ -66,9 +73,14 @@ class Outbox:
                     ItemChange(each.item_id, each.change) for each in pending
                 )
                 due = speak or self._is_heartbeat_due(before)
-                if not changes and not due:
+                messages = (
+                    ()
+                    if changes
+                    else tuple(self._vault.teller.next_messages(now=tell_logs))
+                )
+                if not changes and not messages and not due:
                     return False
-                self._keep(membership, changes)
+                self._keep(membership, changes, messages)
                 if pending:
                     self._vault.replica.forget(pending[-1].rowid)
         except BaseException:
@@ -111,7 +123,12 @@ class Outbox:
         )
         return news > last and self._clock() - last >= HEARTBEAT_MS
 
-    def _keep(self, membership: Membership, changes: tuple[ItemChange, ...]) -> None:
+    def _keep(
+        self,
+        membership: Membership,
+        changes: tuple[ItemChange, ...],
+        messages: tuple[bytes, ...],
+    ) -> None:
         """Seal one envelope, and keep it as the newest of the own chain."""
         frontier, now_ms = self._intake.frontier, self._clock()
         newest = frontier.chain(self._own).mark
@@ -128,9 +145,11 @@ class Outbox:
             membership.head.hash,
         )
         stream = Stream.ITEMS if changes else Stream.CONTROL
+        if messages:
+            stream = Stream.LOG
         secrets = self._vault.secrets
         data = seal_envelope(
-            encode_content(Content(stream, claim, now_ms, changes)),
+            encode_content(Content(stream, claim, now_ms, changes, messages)),
             header,
             key=secrets.signing,
             secret=self._vault.epochs.secret(header.epoch),

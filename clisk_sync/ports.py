@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from clisk_vault.device import DeviceSecrets
-from clisk_vault.ids import VaultId
+from clisk_vault.device import DevicePublic, DeviceSecrets
+from clisk_vault.errors import VaultError
+from clisk_vault.ids import DeviceId, VaultId
 from clisk_vault.keys import EpochSecret
 from clisk_vault.pending import PendingChange
 from clisk_vault.replica import Arrival, IncomingChange
@@ -50,6 +51,27 @@ class EpochsPort(Protocol):
         ...
 
 
+class WitnessPort(Protocol):
+    """What other devices say of logs; every call joins the transaction around it."""
+
+    def hear(
+        self,
+        author: DevicePublic,
+        messages: Sequence[bytes],
+        known: Callable[[DeviceId], DevicePublic | None],
+    ) -> Sequence[VaultError]:
+        """Take in what a verified member says; return what is not as it should be."""
+        ...
+
+
+class TellerPort(Protocol):
+    """What there is to say of logs; every call joins the transaction around it."""
+
+    def next_messages(self, *, now: bool) -> Sequence[bytes]:
+        """Return what is to be said next, and take it as said."""
+        ...
+
+
 class VaultPort(Protocol):
     """An unlocked vault, as sync sees it: no items, no fields, no passphrase."""
 
@@ -71,6 +93,16 @@ class VaultPort(Protocol):
     @property
     def replica(self) -> ReplicaPort:
         """Changes out, changes in."""
+        ...
+
+    @property
+    def witness(self) -> WitnessPort:
+        """Logs of other devices, in."""
+        ...
+
+    @property
+    def teller(self) -> TellerPort:
+        """Logs, out."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""Evidence that a log was forked: protocol/access-log.md §12.5.
+"""Evidence that a log was forked: protocol/access-log.md §11.5.
 
 Two heads of one name that no single tree leads to. Anybody can check it: it is two
 signed notes, and a consistency proof that shows what the larger one begins with.

@@ -1,4 +1,4 @@
-"""What devices tell each other of their logs: protocol/access-log.md §12.
+"""What devices tell each other of their logs: protocol/access-log.md §11.
 
 Pages of one's own log, countersignatures, and how far one holds another's log.
 Spelling only; each travels inside a sealed envelope and is believed of nobody yet.

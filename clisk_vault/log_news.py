@@ -1,4 +1,4 @@
-"""Telling the other devices of this one's log: protocol/access-log.md §12.2.
+"""Telling the other devices of this one's log: protocol/access-log.md §11.2.
 
 Seldom, and only when there is something to witness: a log that grew by nothing but
 countersignatures is not told of, or each answer would be a reason for the next.

@@ -1,6 +1,6 @@
 """Other devices' logs as this one holds them, and what was countersigned.
 
-Rows in, rows out, within the caller's transaction: protocol/access-log.md §12.4.
+Rows in, rows out, within the caller's transaction: protocol/access-log.md §11.6.
 """
 
 from __future__ import annotations

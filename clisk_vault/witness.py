@@ -1,4 +1,4 @@
-"""This device as a witness of other devices' logs: protocol/access-log.md §12.
+"""This device as a witness of other devices' logs: protocol/access-log.md §11.
 
 Takes in what they tell, holds it against what it has seen, and countersigns. What
 is compared, kept, countersigned and recorded is one transaction, so that neither a

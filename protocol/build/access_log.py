@@ -16,6 +16,7 @@ from protocol.build.common import (
     cbor,
     flipped,
 )
+from protocol.build.log_message import evidence, messages
 from protocol.build.suite import derive, ed25519_public, ed25519_sign, encrypt0
 
 _RANDOM = Randomness("access-log")
@@ -62,6 +63,8 @@ def build() -> None:
         _openings(write)
         _heads(write)
         _logs(write)
+        messages(write)
+        evidence(write)
 
 
 def _sha256(data: bytes) -> bytes:

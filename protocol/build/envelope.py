@@ -161,6 +161,7 @@ def _good(write: Cases) -> None:
         ("one_change", "one change", content(batch=one)),
         ("full_by_count", "256 changes", content(batch=many)),
         ("full_by_size", "65,536 bytes of changes", content(batch=full)),
+        ("log", "a message about logs", {**content(), 1: 2, 5: [b"a message"]}),
     ):
         expected = cbor(inside)
         _case(
@@ -241,12 +242,13 @@ def _bad_inside(write: Cases) -> None:
         _case(write, name, says, Draft(inside=inside), result, section=5)
 
     case("stream_0", "stream 0", {**content(), 1: 0}, "unsupported")
-    case(
-        "stream_log",
-        "the log stream is not read yet",
-        {**content(), 1: 2},
-        "unsupported",
-    )
+    case("log_empty", "no message about logs", {**content(), 1: 2})
+    log_change = {**content(), 1: 2, 5: [change]}
+    case("log_change", "a change where a message belongs", log_change)
+    case("log_text", "a message in letters", {**content(), 1: 2, 5: ["x"]})
+    case("log_65", "65 messages", {**content(), 1: 2, 5: [b"x"] * 65})
+    long = {**content(), 1: 2, 5: [bytes(262_144), bytes(262_145)]}
+    case("log_too_long", "524,289 bytes of messages", long)
     case("stream_4", "stream 4", {**content(), 1: 4}, "unsupported")
     case(
         "control_message",

@@ -19,7 +19,9 @@ from clisk_vault.log_entry import (
     open_entry,
     pad,
 )
+from clisk_vault.log_fork import ForkEvidence
 from clisk_vault.log_leaf import Leaf, LeafType
+from clisk_vault.log_message import parse_log_message
 from clisk_vault.log_walk import LogRow, LogWalk
 from clisk_vault.note import NoteKey, UnverifiedNote
 from clisk_vault.primitives import VerifyKey
@@ -102,7 +104,22 @@ def _words(found: Found) -> str:
     return f"{found.kind.value} {found.first}{run}"
 
 
+def _message(case: Vector) -> None:
+    message = parse_log_message(case.raw("message"))
+    assert message.encode() == case.raw("message")
+    check_cddl(case.raw("message"), page=PAGE, rule="log-message")
+
+
+def _evidence(case: Vector) -> None:
+    found = ForkEvidence.parse(case.raw("evidence"))
+    assert found.check() == case["origin"]
+    assert found.encode() == case.raw("evidence")
+    check_cddl(case.raw("evidence"), page=PAGE, rule="fork-evidence")
+
+
 KINDS = {
+    "message": _message,
+    "evidence": _evidence,
     "leaf": _leaf,
     "content": _content,
     "sealed": _sealed,
