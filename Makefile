@@ -3,14 +3,14 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup check test demo bench scoreboard vectors lock clean
+.PHONY: setup check test test-konnectors demo bench scoreboard vectors lock clean
 
 setup: $(STAMP)
 
 # One stamp, so that set-up is done once and again only when its inputs change.
 $(STAMP): requirements.lock pyproject.toml $(wildcard scripts/setup_* \
 		demo/konnector/index.js demo/konnector/package-lock.json \
-		tests/runner/konnectors.js)
+		tests/runner/konnectors.js tests/konnectors/*/index.js)
 	PYTHON="$(PYTHON)" bash scripts/setup_python.sh
 	$(BIN)/python scripts/setup_browser.py
 	if [ -f scripts/setup_konnectors.sh ]; then bash scripts/setup_konnectors.sh; fi
@@ -35,6 +35,10 @@ test: setup .venv/.go-ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	HYPOTHESIS_PROFILE=ci $(BIN)/pytest -q
+
+# Konnectors of any folder against the mock sites beside them: docs/test-konnectors.md.
+test-konnectors: setup
+	$(BIN)/python -m scripts.test_konnectors "$(or $(CLISK_KONNECTORS),tests/konnectors)"
 
 demo: setup
 	$(BIN)/python -m demo

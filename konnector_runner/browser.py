@@ -16,6 +16,7 @@ from konnector_runner.browser_choice import BrowserChoice
 from konnector_runner.chromium import run_chromium
 from konnector_runner.devtools_pipe import DevToolsPipe
 from konnector_runner.errors import BrowserError, DocumentGone
+from konnector_runner.offline_site import OfflineSite
 from konnector_runner.page import Document, Page, PageListener
 from konnector_runner.window import Window
 
@@ -91,6 +92,8 @@ class Browser:
         target, session = await self._create(context)
         page = Page(self._pipe, session, target, binding=binding, listener=listener)
         self._pages[target] = page
+        if self._choice.site is not None:
+            await OfflineSite(self._pipe, session, self._choice.site).start()
         await asyncio.gather(
             page.appear(
                 user_agent=user_agent or self._user_agent,

@@ -6,11 +6,12 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
 
 from konnector_runner.errors import BrowserMissingError
+from konnector_runner.mock_site import MockSite
 
 # In the order in which konnectors have been tried with them.
 _NAMES = (
@@ -39,6 +40,8 @@ class BrowserChoice:
     screen: Screen = Screen.NONE
     # Kept from run to run it holds cookies: a credential store. None: nothing is.
     profile: Path | None = None
+    # Every request of every page is answered here, and nothing leaves the device.
+    site: MockSite | None = field(default=None, repr=False)
     # Konnectors are written for the web view of a phone.
     width: int = 390
     height: int = 844

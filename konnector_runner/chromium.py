@@ -124,6 +124,14 @@ def _arguments(choice: BrowserChoice, profile: Path) -> list[str]:
         arguments += ["--headless=new", "--hide-scrollbars"]
     else:
         arguments.append(f"--window-size={choice.width},{choice.height + 120}")
+    if choice.site is not None:
+        # No name has an address, so nothing can leave; and frames of other sites
+        # stay in their page's process, where their requests can be answered too.
+        arguments += [
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--disable-site-isolation-trials",
+            f"--disable-features={','.join(_OFF)},IsolateOrigins,site-per-process",
+        ]
     if os.geteuid() == 0:
         # Chromium refuses to run as root inside its sandbox.
         arguments.append("--no-sandbox")

@@ -50,7 +50,7 @@ class DevToolsPipe:
         self._writer = writer
         self._next = 0
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._listeners: dict[str | None, OnEvent] = {}
+        self._listeners: dict[str | None, list[OnEvent]] = {}
         self._on_end: list[Callable[[], None]] = []
         self._ended = False
         self._reading = asyncio.ensure_future(self._read())
@@ -70,7 +70,7 @@ class DevToolsPipe:
 
     def listen(self, session: str | None, on_event: OnEvent) -> None:
         """Call *on_event* with each event of *session*; None: the browser's own."""
-        self._listeners[session] = on_event
+        self._listeners.setdefault(session, []).append(on_event)
 
     def forget(self, session: str) -> None:
         """Stop listening to *session*."""
@@ -135,8 +135,7 @@ class DevToolsPipe:
 
     def _take(self, message: dict[str, Any]) -> None:
         if "id" not in message:
-            listener = self._listeners.get(message.get("sessionId"))
-            if listener is not None:
+            for listener in self._listeners.get(message.get("sessionId"), ()):
                 listener(message["method"], message.get("params", {}))
             return
         future = self._waiting.get(message["id"])

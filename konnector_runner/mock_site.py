@@ -1,11 +1,12 @@
 """A site that exists only in a folder: what a konnector is tested against, offline.
 
-The folder holds site.json (routes, the account, what is expected of a run) and the
-files that it names. The first route that fits a request answers it; what fits none
-is answered with 404 and remembered, so that a test can say what was missing.
+The folder holds site.json (routes, the account, what is expected of a run), the
+files that it names, and a folder of plain files for a host, <host>/<path>. The first
+route that fits a request answers it, then a file. What fits none is answered with 404
+and remembered, so that a test can say what was missing.
 Nothing here opens a socket: whoever owns the browser asks for answers.
 
-Spec: docs/konnectors.md, "The mock site". The values in it are made up, and no secret.
+Spec: docs/test-konnectors.md. The values in it are made up, and no secret.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from konnector_runner.errors import FormatError, MockSiteError
-from konnector_runner.origin import origin_of
+from konnector_runner.origin import origin_of, parse_origin
 from konnector_runner.strict_json import parse_json
 
 MOCK_FOLDER = "mock"
@@ -64,11 +65,15 @@ class Expectation(_Closed):
     # Names of files, without the account's folder, in any order.
     saved: list[str] | None = None
     bills: int | None = None
+    # Fields that the konnector is to have in clear, as a grant would say it.
+    plaintext: list[str] = Field(default_factory=list)
 
 
 class _Site(_Closed):
     account: dict[str, _Text] = Field(default_factory=dict)
-    routes: Annotated[list[Route], Field(min_length=1, max_length=2000)]
+    routes: Annotated[list[Route], Field(max_length=2000)] = Field(default_factory=list)
+    # Origins that only static files and redirects speak of.
+    origins: list[Annotated[str, Field(max_length=300)]] = Field(default_factory=list)
     expect: Expectation = Field(default_factory=Expectation)
 
 
@@ -111,18 +116,48 @@ class MockSite:
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """The origins of all routes: what a test grants."""
-        return tuple(sorted({origin_of(_plain(r.url)) for r in self._site.routes}))
+        """The origins of all routes and static files: what a test grants."""
+        routed = {origin_of(_plain(route.url)) for route in self._site.routes}
+        hosts = {
+            f"https://{each.name}"
+            for each in self._folder.iterdir()
+            if each.is_dir() and "." in each.name
+        }
+        return tuple(sorted(routed | hosts | set(self._site.origins)))
 
     def answer(self, request: MockRequest) -> MockAnswer:
         """Return the answer of the first route that fits *request*, or 404."""
         for route in self._site.routes:
             if self._fits(route, request):
                 return self._answer(route)
+        if (static := self._static(request)) is not None:
+            return static
         place = f"{request.method} {request.url.partition('?')[0]}"
         if place not in self.unknown:
             self.unknown.append(place)
         return MockAnswer(404, (("Content-Type", "text/plain"),), b"no route")
+
+    def _static(self, request: MockRequest) -> MockAnswer | None:
+        """Return the file <host>/<path> of the folder, if there is one."""
+        parts = urlsplit(request.url)
+        if request.method.upper() != "GET" or not parts.hostname:
+            return None
+        inside = unquote(parts.path).strip("/")
+        names = [f"{inside}/index.html", inside, f"{inside}.html"]
+        for each in names:
+            name = f"{parts.hostname}/{each.strip('/')}"
+            path = (self._folder / name).resolve()
+            host = (self._folder / parts.hostname).resolve()
+            if not path.is_relative_to(host) or not path.is_file():
+                continue
+            data = _read(self._folder, name)
+            guess = mimetypes.guess_type(name)[0] or "application/octet-stream"
+            kind = f"{guess}; charset=utf-8" if guess.startswith("text/") else guess
+            if guess.startswith("text/"):
+                data = self._fill(data.decode(errors="replace")).encode()
+            headers = (("Content-Type", kind), ("Access-Control-Allow-Origin", "*"))
+            return MockAnswer(200, headers, data)
+        return None
 
     def _fits(self, route: Route, request: MockRequest) -> bool:
         if route.method.upper() != request.method.upper():
@@ -175,6 +210,8 @@ def load_mock_site(folder: Path) -> MockSite:
         site = _Site.model_validate(value)
         for route in site.routes:
             origin_of(_plain(route.url))
+        for origin in site.origins:
+            parse_origin(origin)
     except FormatError as err:
         raise MockSiteError(f"{SITE_NAME}: {err}") from None
     except ValidationError as err:

@@ -22,3 +22,6 @@ bundle() {
 }
 bundle "$konnector/index.js" "$konnector/main.js"
 bundle tests/runner/konnectors.js tests/runner/konnectors.bundle.js
+for source in tests/konnectors/*/index.js; do
+    bundle "$source" "${source%/index.js}/main.js"
+done

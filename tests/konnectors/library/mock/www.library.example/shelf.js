@@ -1,0 +1,1 @@
+fetch('/api/loans').then(answer => answer.json()).then(({ reader }) => (document.title = reader))
