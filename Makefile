@@ -14,6 +14,7 @@ $(STAMP): requirements.lock pyproject.toml $(wildcard scripts/setup_* \
 	PYTHON="$(PYTHON)" bash scripts/setup_python.sh
 	$(BIN)/python scripts/setup_browser.py
 	if [ -f scripts/setup_konnectors.sh ]; then bash scripts/setup_konnectors.sh; fi
+	bash scripts/setup_axe.sh
 	bash scripts/setup_postgres.sh
 	touch $@
 

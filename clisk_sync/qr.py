@@ -42,8 +42,8 @@ def draw_png(text: str, *, scale: int = _SCALE) -> bytes:
 
 
 def draw_svg(text: str) -> str:
-    """Return *text* as a QR picture in SVG, an element to stand in a page."""
-    return _draw(text).svg_inline(scale=_SCALE, border=_BORDER, light="#fff")
+    """Return *text* as a QR picture in SVG: an element of a page, of any size."""
+    return _draw(text).svg_inline(border=_BORDER, light="#fff", omitsize=True)
 
 
 def read_picture(path: Path) -> str:

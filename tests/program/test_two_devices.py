@@ -14,6 +14,7 @@ from tests.program.world import (
     Device,
     begin_pairing,
     device,
+    edit_offline,
     pair,
     relay,
 )
@@ -67,8 +68,8 @@ def test_two_changes_at_once_are_shown_and_settled(both: Pair) -> None:
     phone.ok("sync")
     for each in (laptop, phone):
         each.ok("agent", "stop")  # offline: nothing travels in between
-    _edit_offline(laptop, "by-laptop")
-    _edit_offline(phone, "by-phone")
+    edit_offline(laptop, "Shared", "by-laptop")
+    edit_offline(phone, "Shared", "by-phone")
     for each in (laptop, phone):
         each.unlock()
     for each in (laptop, phone, laptop):
@@ -90,16 +91,6 @@ def test_two_changes_at_once_are_shown_and_settled(both: Pair) -> None:
     for each in (laptop, phone):
         assert each.ask("conflicts") == {"conflicts": []}
         assert each.ok("get", item, "-f", "password") == "by-laptop\n"
-
-
-def _edit_offline(one: Device, password: str) -> None:
-    settings = one.home / "settings.json"
-    kept = settings.read_bytes()
-    settings.write_text('{"version":1,"relay":null}')
-    one.unlock()
-    one.ok("edit", "Shared", "--read", "password=0", given=password)
-    one.ok("agent", "stop")
-    settings.write_bytes(kept)
 
 
 def test_wrong_digits_let_nobody_in(both: Pair, tmp_path: Path) -> None:

@@ -200,3 +200,15 @@ def pair(member: Device, newcomer: Device, folder: Path) -> tuple[Said, Said]:
     pairing = begin_pairing(member, newcomer, folder)
     pairing.type(pairing.digits)
     return pairing.end()
+
+
+def edit_offline(one: Device, item: str, password: str) -> None:
+    """Change a password where no relay is known; the agent is stopped then."""
+    one.ok("agent", "stop")
+    settings = one.home / "settings.json"
+    kept = settings.read_bytes()
+    settings.write_text('{"version":1,"relay":null}')
+    one.unlock()
+    one.ok("edit", item, "--read", "password=0", given=password)
+    one.ok("agent", "stop")
+    settings.write_bytes(kept)

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from clisk.dashboard.page import act, show
 from clisk.dashboard.visit import Visit
+from clisk.errors import AgentRefusal
 
 ROWS = 200
 
@@ -13,9 +14,16 @@ ROWS = 200
 def listed(visit: Visit) -> Response:
     """Show the newest reads, newest first."""
     item = visit.query.get("item") or None
-    answer = visit.desk.ask("log.list", last=ROWS, item=item)
+    records, damage = [], None
+    try:
+        records = visit.desk.ask("log.list", last=ROWS, item=item)["records"][::-1]
+    except AgentRefusal as err:
+        if err.name == "LockedError":
+            raise
+        # A log that cannot be read is the one to be verified: the button stays.
+        damage = err
     template = "access_rows.html" if visit.fragment else "access.html"
-    return visit.show(template, records=answer["records"][::-1], item=item)
+    return visit.show(template, records=records, item=item, damage=damage)
 
 
 def one(visit: Visit) -> Response:
