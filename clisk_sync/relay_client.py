@@ -65,6 +65,19 @@ class _Page:
     cut: TransportError | None = None
 
 
+def check_invite(invite: str) -> None:
+    """Refuse what no relay's invitation looks like; none at all is allowed.
+
+    Raises:
+        CallerError: as said.
+    """
+    if not _INVITE.fullmatch(invite):
+        raise CallerError(
+            "an invitation is 32 digits and letters a to f",
+            advice="copy it whole, as whoever runs the relay gave it",
+        )
+
+
 class HttpVaultTransport:
     """VaultTransport for one vault and one device, over HTTP."""
 
@@ -82,11 +95,7 @@ class HttpVaultTransport:
         Raises:
             CallerError: not what an invitation looks like.
         """
-        if not _INVITE.fullmatch(invite):
-            raise CallerError(
-                "an invitation is 32 digits and letters a to f",
-                advice="copy it whole, as whoever runs the relay gave it",
-            )
+        check_invite(invite)
         self._relay = relay
         self._invite = invite
         self._vault = vault

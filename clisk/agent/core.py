@@ -103,7 +103,7 @@ class Agent:
 
     async def opened(self, vault: Vault) -> None:
         """Take *vault*, just unlocked, and begin to keep it in step."""
-        relay_url = load_settings(self.folder).relay
+        settings = load_settings(self.folder)
 
         loop = asyncio.get_running_loop()
 
@@ -111,7 +111,9 @@ class Agent:
             loop.call_soon_threadsafe(self.pulse.strike)
 
         async def begin() -> SyncDriver:
-            return SyncDriver(vault, relay_url, on_news=heard)
+            return SyncDriver(
+                vault, settings.relay, invite=settings.invite, on_news=heard
+            )
 
         self._open = await self.thread.run_async(begin())
         self.times_opened += 1

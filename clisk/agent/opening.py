@@ -8,6 +8,7 @@ from clisk_sync.founding import found
 from clisk_sync.journal import Journal
 from clisk_sync.membership import Membership
 from clisk_sync.origin import relay_origin
+from clisk_sync.relay_client import check_invite
 from clisk_vault.device import enrol
 from clisk_vault.errors import StoreError
 from clisk_vault.keys import SecretText
@@ -22,6 +23,7 @@ async def create(
     *,
     name: str,
     relay_url: str | None,
+    invite: str = "",
     unlock_seconds: float,
 ) -> Vault:
     """Make a vault with this device as its only member, and open it.
@@ -32,10 +34,11 @@ async def create(
     async with agent.opening:
         refuse_second_vault(agent)
         relay = None if relay_url is None else relay_origin(relay_url)
+        check_invite(invite)
         vault = await agent.thread.run(
             lambda: _create(agent, passphrase, name, unlock_seconds)
         )
-        save_settings(agent.folder, Settings(relay=relay))
+        save_settings(agent.folder, Settings(relay=relay, invite=invite))
         await agent.opened(vault)
         return vault
 

@@ -26,6 +26,8 @@ class Settings(BaseModel):
     )
     version: Literal[1] = 1
     relay: str | None = None
+    # Lets this vault into a relay once; worth nothing afterwards.
+    invite: str = ""
 
 
 def load_settings(folder: Path) -> Settings:

@@ -19,7 +19,7 @@ from clisk_sync.frontier_store import load_frontier
 from clisk_sync.http_transport import HttpRelay
 from clisk_sync.journal import Journal
 from clisk_sync.membership import Member, Membership
-from clisk_sync.relay_client import HttpVaultTransport
+from clisk_sync.relay_client import HttpVaultTransport, check_invite
 from clisk_sync.report import SyncReport
 from clisk_sync.safety_code import safety_code
 from clisk_vault.errors import VaultError
@@ -45,6 +45,7 @@ class SyncDriver:
         vault: Vault,
         relay_url: str | None,
         *,
+        invite: str = "",
         on_news: Callable[[], None] = lambda: None,
     ) -> None:
         self.vault = vault
@@ -59,9 +60,9 @@ class SyncDriver:
         # Grants are signed by any member: the vault asks here for their keys.
         vault.trust(self._signer)
         if relay_url is not None:
-            self._begin(relay_url)
+            self._begin(relay_url, invite)
 
-    def _begin(self, url: str) -> None:
+    def _begin(self, url: str, invite: str) -> None:
         vault = self.vault
         self._relay = HttpRelay(url)
         self._transport = HttpVaultTransport(
@@ -69,6 +70,7 @@ class SyncDriver:
             vault.id,
             device=vault.device_id,
             signing=vault.secrets.signing,
+            invite=invite,
         )
         self._engine = SyncEngine(vault, self._transport)
         self.relay_url = self._relay.origin
@@ -98,16 +100,17 @@ class SyncDriver:
         if self._relay is not None:
             await self._relay.aclose()
 
-    async def use_relay(self, url: str) -> None:
+    async def use_relay(self, url: str, *, invite: str = "") -> None:
         """Sync through the relay at *url* from now on.
 
         Raises:
             SyncError: not an address that a relay may have.
         """
+        check_invite(invite)
         with_it = HttpRelay(url)
         await with_it.aclose()
         await self.stop()
-        self._begin(url)
+        self._begin(url, invite)
 
     @property
     def engine(self) -> SyncEngine:

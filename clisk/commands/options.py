@@ -51,6 +51,14 @@ def limit_options(command: Function) -> Function:
     return command
 
 
+invite_option = click.option(
+    "--invite",
+    default="",
+    metavar="CODE",
+    help="An invitation to that relay; used up by the first sync.",
+)
+
+
 def passphrase_option(
     says: str = "Read the passphrase from this descriptor.",
 ) -> Callable[[Function], Function]:

@@ -15,7 +15,7 @@ from clisk.commands.options import (
     passphrase_option,
     unlock_seconds_option,
 )
-from clisk.errors import AgentRefusal, UsageError
+from clisk.errors import AgentRefusal, CliskError, UsageError
 from clisk.home import Home
 from clisk.output import count
 from clisk.start import connect_or_start
@@ -104,8 +104,15 @@ def _confirm(agent: AgentClient, code_fd: int | None) -> Message:
         try:
             return agent.call("pair.confirm", {"digits": digits})
         except AgentRefusal as err:
-            if err.name != "WrongDigits" or code_fd is not None:
+            if err.name != "WrongDigits":
                 raise
+            if code_fd is not None:
+                # A descriptor is read to its end: there is nothing more to try.
+                raise CliskError(
+                    "those are not the digits that the new device shows; --code-fd"
+                    " has one try, and the pairing is over",
+                    advice="make a new code with `clisk pair`",
+                ) from None
             output.say(f"error: {err}")
     raise AssertionError("the agent counts the tries and ends the pairing itself")
 

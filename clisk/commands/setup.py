@@ -12,6 +12,7 @@ from clisk import output
 from clisk.client import AgentClient
 from clisk.commands.options import (
     ask_agent,
+    invite_option,
     json_option,
     passphrase_option,
     unlock_seconds_option,
@@ -27,6 +28,7 @@ from clisk.wire import Message
 @click.command("init")
 @click.option("--name", help="Name of this device. Default: the host's name.")
 @click.option("--relay", "relay_url", metavar="URL", help="Relay to sync through.")
+@invite_option
 @passphrase_option()
 @unlock_seconds_option
 @json_option
@@ -35,6 +37,7 @@ def init_command(
     home: Home,
     name: str | None,
     relay_url: str | None,
+    invite: str,
     passphrase_fd: int | None,
     unlock_seconds: float,
     as_json: bool,
@@ -52,6 +55,8 @@ def init_command(
     """
     from clisk.passphrase_input import ask_secret, read_secret
 
+    if invite and relay_url is None:
+        raise UsageError("--invite is for a relay", advice="name it: --relay URL")
     if passphrase_fd is None:
         passphrase = ask_secret("New passphrase", twice=True)
     else:
@@ -63,6 +68,7 @@ def init_command(
                 "passphrase": passphrase.expose(),
                 "name": name or socket.gethostname() or "this device",
                 "relay": relay_url,
+                "invite": invite,
                 "unlock_seconds": unlock_seconds,
             },
         )

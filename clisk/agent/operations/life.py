@@ -83,6 +83,7 @@ class InitParams(Params):
     passphrase: Secret
     name: str
     relay: str | None = None
+    invite: str = ""
     unlock_seconds: UnlockSeconds
 
 
@@ -101,6 +102,7 @@ async def init(agent: Agent, _caller: Caller, params: InitParams) -> InitAnswer:
         params.passphrase,
         name=params.name,
         relay_url=params.relay,
+        invite=params.invite,
         unlock_seconds=params.unlock_seconds,
     )
     return InitAnswer(vault_id=vault.id.hex(), device_id=vault.device_id.hex())

@@ -50,14 +50,18 @@ async def sync(agent: Agent, _caller: Caller, _params: NoParams) -> SyncAnswer:
 
 
 class RelayParams(Params):
-    """The relay's address."""
+    """The relay's address, and an invitation where it asks for one."""
 
     url: str = Field(min_length=1)
+    invite: str = ""
 
 
 @operation("relay.set", RelayParams, Done)
 async def set_relay(agent: Agent, _caller: Caller, params: RelayParams) -> Done:
     """Sync through another relay from now on."""
-    await agent.sync(lambda driver: driver.use_relay(params.url))
-    save_settings(agent.folder, Settings(relay=agent.driver.relay_url))
+    await agent.sync(lambda driver: driver.use_relay(params.url, invite=params.invite))
+    save_settings(
+        agent.folder,
+        Settings(relay=agent.driver.relay_url, invite=params.invite),
+    )
     return Done()
