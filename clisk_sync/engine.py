@@ -170,6 +170,7 @@ class SyncEngine:
             tally = Tally()
             async with self._telling_revocation(tally):
                 await self._exchange(tally, tell_logs=tell_logs)
+            self._journal.set_state(State.CONTACT_MS, self._clock())
             for alert in self.frontier.withheld():
                 tally.alert(alert)
             return tally.report(self.heard())

@@ -50,8 +50,10 @@ from clisk_vault.ids import DeviceId
 
 # More changes than this are applied apart, many envelopes together.
 _AT_ONCE: Final = 32
-# Envelopes of revoked devices that are kept as evidence.
+# Envelopes of revoked devices that are kept as evidence, and findings of any other
+# kind: who holds a key may write without end.
 _MAX_QUARANTINED: Final = 64
+_MAX_FINDINGS: Final = 256
 _Unreadable: TypeAlias = FormatError | UnsupportedError
 # After these something may stand in the log that was not taken: read it all again.
 _LOSES_SIGHT = (
@@ -150,10 +152,9 @@ class Intake:
             self._journal.set_state(State.CLONED, 1)
 
     def _is_worth_keeping(self, found: PeerError) -> bool:
-        """Tell whether there is room: a revoked device may write without end."""
-        if not isinstance(found, AfterTheCut):
-            return True
-        return self._journal.count_evidence(AfterTheCut.__name__) < _MAX_QUARANTINED
+        """Tell whether there is room for one more of its kind."""
+        most = _MAX_QUARANTINED if isinstance(found, AfterTheCut) else _MAX_FINDINGS
+        return self._journal.count_evidence(type(found).__name__) < most
 
     def _receive_one(
         self, offer: Offered, membership: Membership, tally: Tally
@@ -218,7 +219,7 @@ class Intake:
             self._journal.place(again.device, again.number, position)
         elif known != position:
             tally.refused += 1
-            tally.alert(again)
+            self.note(again, tally)
 
     def _take(
         self, position: int, envelope: Envelope, membership: Membership, tally: Tally

@@ -30,6 +30,8 @@ class State(StrEnum):
     CLONED = "cloned"
     # 1 once the relay has had this vault: from then on its absence is a loss.
     MET = "met"
+    # When the relay was last heard out, to the end.
+    CONTACT_MS = "contact_ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,9 @@ class Evidence:
     first: bytes | None
     second: bytes | None
     found_ms: int
+    # What to acknowledge it by, and when that was done.
+    id: int = 0
+    acknowledged_ms: int | None = None
 
 
 class Journal:
@@ -233,8 +238,8 @@ class Journal:
     def evidence(self) -> list[Evidence]:
         """Return all evidence, oldest first."""
         rows = self.storage.all(
-            "SELECT kind, device, number, message, advice, first, second, found_ms"
-            " FROM sync_evidence ORDER BY id"
+            "SELECT kind, device, number, message, advice, first, second, found_ms,"
+            " id, acknowledged_ms FROM sync_evidence ORDER BY id"
         )
         return [
             Evidence(
@@ -246,9 +251,28 @@ class Journal:
                 None if first is None else _bytes(first),
                 None if second is None else _bytes(second),
                 _int(found_ms),
+                _int(name),
+                None if acknowledged is None else _int(acknowledged),
             )
-            for kind, device, number, message, advice, first, second, found_ms in rows
+            for (
+                *(kind, device, number, message, advice, first, second, found_ms),
+                name,
+                acknowledged,
+            ) in rows
         ]
+
+    def acknowledge(self, name: int, now_ms: int) -> bool:
+        """Note that a person has seen one finding; return whether there is one.
+
+        The evidence stays.
+        """
+        self.storage.execute(
+            "UPDATE sync_evidence SET acknowledged_ms = coalesce(acknowledged_ms, ?)"
+            " WHERE id = ?",
+            (now_ms, name),
+        )
+        row = self.storage.one("SELECT 1 FROM sync_evidence WHERE id = ?", (name,))
+        return row is not None
 
     def state(self, name: State) -> int:
         """Return a number kept by set_state(), 0 before that."""

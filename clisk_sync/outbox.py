@@ -72,7 +72,11 @@ class Outbox:
                 changes = tuple(
                     ItemChange(each.item_id, each.change) for each in pending
                 )
-                due = speak or self._is_heartbeat_due(before)
+                heard = any(
+                    device != self._own and not member.dormant
+                    for device, member in membership.devices.items()
+                )
+                due = speak or (heard and self._is_heartbeat_due(before))
                 messages = (
                     ()
                     if changes
@@ -111,17 +115,12 @@ class Outbox:
                 self._journal.set_state(State.CURSOR, position)
 
     def _is_heartbeat_due(self, frontier: Frontier) -> bool:
-        """Tell whether there is news to confirm and nothing else was said for a day."""
+        """Tell whether somebody may wonder: nothing was said here for a day.
+
+        So silence means something: a device that is in use is heard of daily.
+        """
         last = frontier.chain(self._own).received_ms
-        news = max(
-            (
-                chain.received_ms
-                for device, chain in frontier.chains.items()
-                if device != self._own
-            ),
-            default=0,
-        )
-        return news > last and self._clock() - last >= HEARTBEAT_MS
+        return self._clock() - last >= HEARTBEAT_MS
 
     def _keep(
         self,

@@ -176,6 +176,7 @@ _SYNC = (
         first BLOB,
         second BLOB,
         found_ms INTEGER NOT NULL,
+        acknowledged_ms INTEGER,
         UNIQUE (kind, device, number)
     ) STRICT""",
     """CREATE TABLE sync_state (
