@@ -8,6 +8,7 @@
     │   │   ├── MembershipFork      two valid records at one height: evidence of both
     │   │   ├── MembershipRollback  the relay gives fewer records than before
     │   │   └── RecordsWithheld     a peer knows a record that the relay does not give
+    │   ├── KitUsed              a recovery kit let a device in: told, not refused
     │   ├── ForeignEnvelope      another vault's envelope
     │   ├── NotAMember           signed by no member
     │   └── FrontierError        what a relay did to the envelopes (envelope.md §6)
@@ -213,6 +214,20 @@ class RecordsWithheld(MembershipError):
     def __init__(self, *, height: int, since_ms: int) -> None:
         super().__init__("another device has it, the relay does not", height=height)
         self.since_ms = since_ms
+
+
+class KitUsed(PeerError):
+    """A recovery kit let a device in. Not a fault; the person is to know."""
+
+    default_advice = (
+        "if that was not you: revoke it and the kit, then change every password"
+    )
+
+    def __init__(self, *, device: DeviceId, height: int, record: bytes) -> None:
+        super().__init__(f"device {device.hex()[:8]} came in by a recovery kit")
+        self.device = device
+        self.height = height
+        self.record = record
 
 
 class ForeignEnvelope(PeerError):

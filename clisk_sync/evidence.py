@@ -173,7 +173,7 @@ def _verified(data: bytes, membership: Membership) -> Envelope | UnverifiedRecor
         body = record.unverified_body
         if body.vault not in {None, membership.vault_id}:
             raise TamperedError("a record of another vault") from None
-        if body.vault is None and record.hash != membership.vault_id:
+        if body.vault is None and VaultId(record.hash) != membership.vault_id:
             raise TamperedError("the genesis of another vault") from None
         record.verify(membership.known(body.author).public.signing)
         return record

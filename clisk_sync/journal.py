@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from clisk_sync.envelope import Envelope
-from clisk_sync.errors import FrontierError, MembershipError, MembershipFork, PeerError
+from clisk_sync.errors import (
+    FrontierError,
+    KitUsed,
+    MembershipError,
+    MembershipFork,
+    PeerError,
+)
 from clisk_sync.membership import Membership
 from clisk_vault.errors import FormatError
 from clisk_vault.ids import DeviceId, EnvelopeHash, VaultId
@@ -294,6 +300,8 @@ def _subject(found: PeerError) -> tuple[bytes, int, Sequence[bytes]]:
     """Return whose fault, at which number, and the signed bytes that show it."""
     if isinstance(found, FrontierError):
         return found.device, found.number, found.evidence
+    if isinstance(found, KitUsed):
+        return found.device, found.height, (found.record,)
     if isinstance(found, MembershipFork):
         return b"", found.height, (found.ours, found.theirs)
     if isinstance(found, MembershipError):

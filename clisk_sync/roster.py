@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clisk_sync.errors import (
+    KitUsed,
     MembershipRollback,
     PeerError,
     SyncError,
@@ -57,6 +58,7 @@ class Roster:
         except (PeerError, FormatError, TamperedError) as found:
             self._alert(found, tally)
         else:
+            self._tell_of_kits(membership, tally)
             try:
                 self.take(membership)
             except TamperedError as found:
@@ -91,6 +93,18 @@ class Roster:
             number: secret for number, secret in opened.items() if number not in held
         }
         return new, fault
+
+    def _tell_of_kits(self, membership: Membership, tally: Tally) -> None:
+        """Say who came in by a recovery kit since the records that are held."""
+        own = self._vault.secrets.public.id
+        for member in membership.devices.values():
+            is_new = member.height > self.membership.head.height
+            if not is_new or member.id == own:
+                continue
+            if membership.known(member.added_by).dormant:
+                record = membership.records[member.height]
+                found = KitUsed(device=member.id, height=member.height, record=record)
+                self._alert(found, tally)
 
     def _alert(self, found: SyncError | VaultError, tally: Tally) -> None:
         tally.alert(found)

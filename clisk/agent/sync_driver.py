@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from clisk.agent.journal import describe_fault, log
 from clisk.errors import CliskError
@@ -37,6 +38,14 @@ class NoRelayError(CliskError):
         super().__init__(message)
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why the last round failed, and when."""
+
+    error: SyncError | VaultError
+    at_ms: int
+
+
 class SyncDriver:
     """One vault's membership, engine and background task."""
 
@@ -52,6 +61,7 @@ class SyncDriver:
         self._on_news = on_news
         self.relay_url = relay_url
         self.last_sync_ms: int | None = None
+        self.trouble: Trouble | None = None
         self._kept = Journal(vault.storage).membership(vault.id)
         self._relay: HttpRelay | None = None
         self._engine: SyncEngine | None = None
@@ -80,15 +90,18 @@ class SyncDriver:
         try:
             await engine.follow(asyncio.Event(), tell=self._heard)
         except (SyncError, VaultError) as err:
+            self.trouble = Trouble(err, clock_ms())
             log.error("sync stopped: %s", describe_fault(err))
 
     def _heard(self, what: SyncReport | SyncError) -> None:
         self._on_news()
         if isinstance(what, SyncReport):
             self.last_sync_ms = clock_ms()
+            self.trouble = None
             for alert in what.alerts:
                 log.warning("sync alert: %s", type(alert).__name__)
         else:
+            self.trouble = Trouble(what, clock_ms())
             log.info("sync failed: %s", type(what).__name__)
 
     async def stop(self) -> None:
@@ -139,7 +152,11 @@ class SyncDriver:
         Raises:
             NoRelayError, TransportError, RelayRefused: nothing is lost.
         """
-        report = await self.engine.sync_once()
+        try:
+            report = await self.engine.sync_once()
+        except SyncError as err:
+            self._heard(err)
+            raise
         self._heard(report)
         return report
 
