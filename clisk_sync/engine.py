@@ -191,6 +191,28 @@ class SyncEngine:
                 lambda held: self._registrar.kit(held, kit, name), tally
             )
 
+    async def succeed(self, device: DevicePublic) -> Membership:
+        """Let *device* in as what this restored one goes on as; return the records.
+
+        The last thing that the old identity signs: a record takes no number of its
+        chain. succession.py then makes the file the new device's.
+
+        Raises:
+            CallerError: this device is no older copy of itself.
+            RevokedError, RecordConflictError, TransportError, RelayRefused.
+        """
+        async with self._one_at_a_time:
+            tally = Tally()
+            async with self._telling_revocation(tally):
+                await self._learn(tally)
+                await self._pull(tally)
+                if not self.cloned:
+                    raise CallerError("this device is no older copy of itself")
+                await self._append_record(
+                    lambda held: self._registrar.successor(held, device), tally
+                )
+            return self.membership
+
     async def speak(self) -> Mark:
         """Write an envelope now, whatever there is to say, and return its mark.
 
@@ -319,6 +341,7 @@ class SyncEngine:
             await self._pull(tally)
             if self.cloned:
                 return
+            await self._append_record(self._registrar.owed_end, tally)
             await self._append_record(self._registrar.owed_rotation, tally)
             if await self._push(tally, tell_logs=tell_logs):
                 return

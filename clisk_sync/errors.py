@@ -327,7 +327,8 @@ class CloneDetected(FrontierError):
     """The relay holds more of this device's chain than this device does."""
 
     default_advice = (
-        "this vault was restored from a backup or copied: pair it again as a new device"
+        "this vault was restored from a backup or copied; nothing is sent until it"
+        " goes on as a new device: clisk devices renew"
     )
 
 

@@ -17,6 +17,9 @@ from clisk_sync.journal import Journal
 from clisk_sync.membership import Membership
 from clisk_sync.ports import VaultPort
 from clisk_sync.report import Tally
+from clisk_vault.change_chunk import parse_change
+from clisk_vault.document import author_of
+from clisk_vault.errors import UnsupportedError, UntrustedInputError
 from clisk_vault.ids import DeviceId, ItemId
 from clisk_vault.replica import IncomingChange
 
@@ -26,9 +29,28 @@ _TOGETHER: Final = 128
 _SLICE: Final = 128
 
 
-def incoming(author: DeviceId, content: Content) -> list[IncomingChange]:
-    """Return the changes of *content*, with the author that was verified."""
-    return [IncomingChange(author, each.item, each.change) for each in content.changes]
+def incoming(
+    author: DeviceId, content: Content, membership: Membership
+) -> list[IncomingChange]:
+    """Return the changes of *content*, with the author that was verified.
+
+    A successor carries what its predecessor had not sent (membership.md §5.5).
+    """
+    was = membership.was(author)
+    return [
+        IncomingChange(
+            _maker(each.change, author, was) if was else author, each.item, each.change
+        )
+        for each in content.changes
+    ]
+
+
+def _maker(change: bytes, author: DeviceId, was: frozenset[DeviceId]) -> DeviceId:
+    try:
+        named = author_of(parse_change(change).actor)
+    except (UntrustedInputError, UnsupportedError):
+        return author  # the vault refuses it, with its reason
+    return named if named in was else author
 
 
 class Inbox:
@@ -68,7 +90,8 @@ class Inbox:
         if cut is not None and envelope.header.number > cut.number:
             return []  # its author was revoked while it waited; told by heed_cuts()
         secret = self._vault.epochs.secret(envelope.header.epoch)
-        return incoming(author, parse_content(envelope.open(secret), author=author))
+        content = parse_content(envelope.open(secret), author=author)
+        return incoming(author, content, membership)
 
 
 def _slices(changes: Sequence[IncomingChange]) -> Iterator[list[IncomingChange]]:

@@ -149,7 +149,15 @@ class Intake:
         if isinstance(found, CloneDetected) or (
             isinstance(found, ForkDetected) and found.device == self.frontier.own
         ):
+            self._is_restored()
+
+    def _is_restored(self) -> None:
+        """Stop writing under this identity, and let the vault know: once."""
+        if self._journal.state(State.CLONED):
+            return
+        with self._journal.storage.transaction():
             self._journal.set_state(State.CLONED, 1)
+            self._vault.found_restored()
 
     def _is_worth_keeping(self, found: PeerError) -> bool:
         """Tell whether there is room for one more of its kind."""
@@ -238,7 +246,7 @@ class Intake:
             self.note(found, tally)
         if content is not None:
             self._hear(envelope, content, membership, tally)
-            self._hand_over(envelope, content, tally)  # 6.10
+            self._hand_over(envelope, content, membership, tally)  # 6.10
             self._hear_of_logs(envelope, content, membership, tally)
 
     def _open(self, envelope: Envelope, tally: Tally) -> Content | None:
@@ -291,11 +299,17 @@ class Intake:
         for found in self._vault.witness.hear(author, content.messages, known):
             tally.alert(found)
 
-    def _hand_over(self, envelope: Envelope, content: Content, tally: Tally) -> None:
+    def _hand_over(
+        self,
+        envelope: Envelope,
+        content: Content,
+        membership: Membership,
+        tally: Tally,
+    ) -> None:
         """Apply few changes at once; leave many to the inbox, and their order to it."""
         header = envelope.header
         if len(content.changes) > _AT_ONCE or self._journal.count_deferred():
             self._journal.defer(header.author, header.number)
         elif content.changes:
-            arrived = incoming(header.author, content)
+            arrived = incoming(header.author, content, membership)
             tally.count(self._vault.replica.apply_all(arrived))

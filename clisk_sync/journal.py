@@ -115,6 +115,15 @@ class Journal:
         )
         return None if row is None or row[0] is None else _bytes(row[0])
 
+    def bodies_above(self, device: DeviceId, number: int) -> list[bytes]:
+        """Return the envelopes of *device* behind *number* that are kept, in order."""
+        rows = self.storage.all(
+            "SELECT body FROM sync_envelope WHERE author = ? AND number > ?"
+            " AND body IS NOT NULL ORDER BY number",
+            (device, number),
+        )
+        return [_bytes(body) for (body,) in rows]
+
     def keep_envelope(self, envelope: Envelope, position: int | None) -> None:
         """Keep *envelope* as it stands; no position: not sent yet."""
         header = envelope.header

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from clisk_vault.device import DevicePublic, DeviceSecrets
 from clisk_vault.errors import VaultError
-from clisk_vault.ids import DeviceId, VaultId
+from clisk_vault.ids import DeviceId, ItemId, VaultId
 from clisk_vault.keys import EpochSecret
 from clisk_vault.pending import PendingChange
 from clisk_vault.replica import Arrival, IncomingChange
@@ -23,6 +23,10 @@ class ReplicaPort(Protocol):
 
     def forget(self, through_rowid: int) -> None:
         """Drop the unsent changes up to that one: an envelope has them now."""
+        ...
+
+    def resend(self, item_id: ItemId, change: bytes) -> None:
+        """Queue a change of this file's again."""
         ...
 
     def apply_all(self, arrived: Sequence[IncomingChange]) -> Sequence[Arrival]:
@@ -108,4 +112,8 @@ class VaultPort(Protocol):
     @property
     def epochs(self) -> EpochsPort:
         """The epoch secrets."""
+        ...
+
+    def found_restored(self) -> None:
+        """Hear, once, that this file is an older copy; joins the transaction."""
         ...

@@ -76,6 +76,32 @@ class Registrar:
             random=self._random,
         )
 
+    def successor(self, membership: Membership, device: DevicePublic) -> bytes | None:
+        """Return the record by which this device goes on under other keys."""
+        if device.id in membership.devices:
+            return None
+        own = self._vault.secrets.public.id
+        return add_record(
+            membership,
+            self._vault.secrets,
+            self._secret(membership),
+            device,
+            self.name_of(membership, own),
+            succeeds=own,
+            clock=self._clock,
+            random=self._random,
+        )
+
+    def owed_end(self, membership: Membership) -> bytes | None:
+        """Return the record that ends what this device was before, while it lasts."""
+        own = membership.devices.get(self._vault.secrets.public.id)
+        before = None if own is None else own.succeeds
+        if before is None or before not in membership.devices:
+            return None
+        if not self._has_secret(membership):
+            return None
+        return self.revocation(membership, before)
+
     def rotation(self, membership: Membership) -> bytes:
         """Return the record that begins a new epoch."""
         return rotate_record(

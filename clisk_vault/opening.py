@@ -14,9 +14,10 @@ from clisk_vault.access_log import AccessLog
 from clisk_vault.creation import create_file
 from clisk_vault.device import DeviceSecrets
 from clisk_vault.epochs import Epochs
-from clisk_vault.errors import FormatError
+from clisk_vault.errors import CallerError, FormatError
 from clisk_vault.ids import VaultId
 from clisk_vault.keys import EpochSecret, SecretText
+from clisk_vault.log_leaf import Restart
 from clisk_vault.passphrase import Argon2Profile, CostLimits
 from clisk_vault.primitives import Random, SigningKey
 from clisk_vault.session import Clock, Session, wall_clock
@@ -135,6 +136,46 @@ def reseal(
             seal_secrets(key, changed, secrets, random=session.random),
         )
     storage.scrub()  # the old seal is not to linger in the write-ahead log
+
+
+def take_identity(
+    session: Session,
+    passphrase: SecretText,
+    secrets: DeviceSecrets,
+    first_log_key: SigningKey,
+    *,
+    limits: CostLimits,
+    keyring: KeyringSecret | None,
+    also: Callable[[Storage], None],
+) -> None:
+    """Make the file another device's; errors of Vault.take_identity()."""
+    storage = session.storage
+    if secrets.storage != session.secrets.storage:
+        raise CallerError("the rows of this file are sealed under its storage key")
+    header, sealed = _read_header(storage)
+    open_secrets(unlock_key(header, passphrase, keyring, limits=limits), header, sealed)
+    changed = new_header(
+        secrets,
+        header.vault_id,
+        header.profile,
+        keyring=header.keyring,
+        random=session.random,
+    )
+    key = unlock_key(changed, passphrase, keyring, limits=limits)
+    with storage.transaction():
+        new_seal = seal_secrets(key, changed, secrets, random=session.random)
+        _write_header(storage, changed, new_seal)
+        heir = Session(
+            storage,
+            secrets,
+            header.vault_id,
+            clock=session.clock,
+            random=session.random,
+        )
+        log = AccessLog(heir, Epochs(heir))
+        log.begin_anew(Restart.RESTORED, first_log_key=first_log_key)
+        also(storage)
+    storage.scrub()  # the old keys are not to linger in the write-ahead log
 
 
 def _read_header(storage: Storage) -> tuple[VaultHeader, bytes]:

@@ -84,6 +84,14 @@ class Replica:
         """Drop the unsent changes up to *through_rowid*: an envelope has them now."""
         self._pending.forget(through_rowid)
 
+    def resend(self, item_id: ItemId, change: bytes) -> None:
+        """Queue a change of this file's again: its envelope never got anywhere.
+
+        Raises:
+            FormatError: not a change.
+        """
+        self._pending.add(item_id, parse_change(change))
+
     def unsent(self) -> int:
         """Return how many changes wait to be sent."""
         return self._pending.count()

@@ -27,9 +27,15 @@ from clisk_vault.keys import EpochSecret, SecretText
 from clisk_vault.log_bundle import BundleFacts
 from clisk_vault.log_export import export_log
 from clisk_vault.log_index import LogIndex
+from clisk_vault.log_leaf import Restart
 from clisk_vault.log_news import LogTeller
 from clisk_vault.note import NoteKey, UnverifiedNote
-from clisk_vault.opening import make_session, open_session, reseal
+from clisk_vault.opening import (
+    make_session,
+    open_session,
+    reseal,
+    take_identity,
+)
 from clisk_vault.overview import ItemOverview, Overview
 from clisk_vault.passphrase import FLOOR, LIMITS, Argon2Profile, CostLimits
 from clisk_vault.primitives import Random, SigningKey
@@ -175,6 +181,43 @@ class Vault:
             keyring=keyring,
             new_keyring=new_keyring,
         )
+
+    def take_identity(
+        self,
+        passphrase: SecretText,
+        secrets: DeviceSecrets,
+        first_log_key: SigningKey,
+        *,
+        keyring: KeyringSecret | None = None,
+        also: Callable[[Storage], None],
+    ) -> None:
+        """Make this file that of another device, whose keys are *secrets*.
+
+        For a file that was restored from a backup. Everything in it stays, the access
+        log so far too; a new log begins. The storage key stays the same, for all rows
+        are sealed under it. *also* joins the transaction. Lock this vault afterwards
+        and unlock it anew: its parts still have the old identity in memory.
+
+        Raises:
+            PassphraseError: it does not open this vault; nothing was changed.
+            CallerError: another storage key, or not the log key that is enrolled.
+        """
+        take_identity(
+            self._session,
+            passphrase,
+            secrets,
+            first_log_key,
+            limits=self._limits,
+            keyring=keyring,
+            also=also,
+        )
+
+    def found_restored(self) -> None:
+        """Close the access log and begin another: this file is an older copy.
+
+        Called once, by whoever finds out; joins the caller's transaction.
+        """
+        self.log.begin_anew(Restart.RESTORED)
 
     def lock(self) -> None:
         """Drop the keys and close the file; every later call raises LockedError."""

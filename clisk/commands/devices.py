@@ -8,7 +8,7 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, json_option
+from clisk.commands.options import ask_agent, json_option, passphrase_option
 from clisk.errors import CliskError
 from clisk.home import Home
 from clisk.output import count
@@ -175,3 +175,29 @@ def rotate_command(home: Home, as_json: bool) -> None:
         output.write_json(answer)
     else:
         output.say(f"epoch {answer['epoch']} has begun")
+
+
+@devices_command.command("renew")
+@passphrase_option()
+@json_option
+@click.pass_obj
+def renew_command(home: Home, passphrase_fd: int | None, as_json: bool) -> None:
+    """Go on as a new device, where this one was restored from a backup or copied.
+
+    Two copies of one device must not both write. `clisk sync` says when that is
+    so, and sends nothing until this is done. Changes that were never sent are kept
+    and sent; the old identity is revoked. If the other copy is still in use, it is
+    the one that has to join anew.
+    """
+    from clisk.passphrase_input import ask_secret, read_secret
+
+    if passphrase_fd is None:
+        passphrase = ask_secret("Passphrase of this device")
+    else:
+        passphrase = read_secret(passphrase_fd)
+    answer = ask_agent(home, "devices.renew", {"passphrase": passphrase.expose()})
+    if as_json:
+        output.write_json(answer)
+        return
+    output.say(f"this device goes on as {answer['device']}, under the same name")
+    output.say(f"ended: {answer['before']}; nothing that was only here is lost")

@@ -17,6 +17,7 @@ from clisk_sync.founding import add_record, found, unwrap_epochs
 from clisk_sync.journal import Journal
 from clisk_sync.membership import Membership
 from clisk_sync.report import SyncReport
+from clisk_sync.succession import hand_over
 from clisk_sync.testing import MemoryRelay
 from clisk_sync.transport import NO_HASH, VaultTransport
 from clisk_vault.device import DeviceSecrets, enrol
@@ -110,6 +111,22 @@ class Device:
             self.path, PASSPHRASE, limits=CHEAP_LIMITS, clock=self.world.clock
         )
         self.engine = self.world.engine(self.vault, self.network or self.transport)
+
+    async def renew(self) -> None:
+        """Go on as another device, as the agent does it."""
+        fresh, first_log_key = enrol()
+        secrets = replace(fresh, storage=self.secrets.storage)
+        membership = await self.engine.succeed(secrets.public)
+        self.vault.take_identity(
+            PASSPHRASE,
+            secrets,
+            first_log_key,
+            also=lambda _: hand_over(self.vault, membership),
+        )
+        self.secrets = secrets
+        relay = self.world.relay
+        self.transport = LyingTransport(relay.vault(self.vault_id, secrets))
+        self.restart()
 
     def write(self, title: str) -> ItemId:
         """Store a note of that title."""

@@ -1,13 +1,14 @@
-"""devices and what can be done with them: find, revoke, rename, rotate."""
+"""devices and what can be done with them: find, revoke, rename, renew, rotate."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
+from clisk.agent import renewal
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.exposure import Exposed, exposed_items
-from clisk.agent.registry import Answer, NoParams, Params, operation
+from clisk.agent.registry import Answer, NoParams, Params, Secret, operation
 from clisk.agent.sync_driver import SyncDriver
 from clisk.errors import CliskError
 from clisk_sync.membership import Departed, Member
@@ -106,6 +107,21 @@ class RenameAnswer(Answer):
     name: str
 
 
+class RenewParams(Params):
+    """The passphrase of this device, asked for once more."""
+
+    passphrase: Secret
+
+
+class RenewAnswer(Answer):
+    """What this device is now, and what it was."""
+
+    device: str
+    before: str
+    name: str
+    unsent: int
+
+
 class RotateAnswer(Answer):
     """The epoch that began."""
 
@@ -152,6 +168,28 @@ async def rename(agent: Agent, _caller: Caller, params: RenameParams) -> RenameA
         return RenameAnswer(device=driver.vault.device_id.hex(), name=params.name)
 
     return await agent.sync(work)
+
+
+@operation("devices.renew", RenewParams, RenewAnswer)
+async def renew(agent: Agent, _caller: Caller, params: RenewParams) -> RenewAnswer:
+    """Go on as another device, where this one was restored from a backup or copied.
+
+    The old identity ends at its newest envelope; nothing that was only here is lost.
+    """
+    before = agent.driver.vault.device_id
+    await renewal.renew(agent, params.passphrase)
+    driver = agent.driver
+
+    def work() -> RenewAnswer:
+        own = driver.vault.device_id
+        return RenewAnswer(
+            device=own.hex(),
+            before=before.hex(),
+            name=driver.name_of(driver.membership.member(own)),
+            unsent=driver.vault.replica.unsent(),
+        )
+
+    return await agent.thread.run(work)
 
 
 @operation("devices.rotate", NoParams, RotateAnswer)

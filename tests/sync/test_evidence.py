@@ -1,0 +1,324 @@
+"""Findings: kept, seen, handed out, checked; and the code that two screens compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clisk_sync import intake
+from clisk_sync.errors import CallerError, PeerError
+from clisk_sync.evidence import (
+    EvidenceFile,
+    Finding,
+    Verdict,
+    check_evidence,
+    encode_evidence,
+    parse_evidence,
+)
+from clisk_sync.founding import add_record
+from clisk_sync.journal import Journal, State
+from clisk_sync.outbox import HEARTBEAT_MS
+from clisk_sync.recovery_kit import kit_device, new_secret
+from clisk_sync.safety_code import safety_code
+from clisk_vault.errors import FormatError, TamperedError, UnsupportedError
+from clisk_vault.ids import DeviceId, VaultId
+from tests.sync.world import Device, Forger, World, names, run
+from tests.vectors import Vector, check_cddl, load_vectors, refusal
+
+
+@pytest.fixture(name="world")
+def _world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path)
+    yield world
+    world.close()
+
+
+def _code(device: Device) -> str:
+    return safety_code(device.engine.membership, device.engine.frontier)
+
+
+def _exported(device: Device) -> EvidenceFile:
+    found = tuple(
+        Finding(
+            each.kind,
+            each.device,
+            each.number,
+            each.found_ms,
+            tuple(part for part in (each.first, each.second) if part is not None),
+        )
+        for each in device.engine.evidence()
+    )
+    return EvidenceFile(device.vault_id, device.engine.membership.records, found)
+
+
+@pytest.mark.parametrize("case", load_vectors("evidence"), ids=str)
+def test_evidence_vector(case: Vector) -> None:
+    """Each published file has the published verdicts, or is refused."""
+    data = case.raw("file")
+    if "verdicts" in case.fields:
+        file = parse_evidence(data)
+        assert encode_evidence(file) == data
+        assert [each.value for each in check_evidence(file)] == case["verdicts"]
+        check_cddl(data, page="evidence", rule="evidence")
+    elif case.result == "tampered":
+        with pytest.raises(PeerError):
+            check_evidence(parse_evidence(data))
+    else:
+        with pytest.raises(refusal(case.result)):
+            parse_evidence(data)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_evidence_in_one_spelling_or_refused(data: bytes) -> None:
+    """Nothing but a named refusal escapes."""
+    try:
+        assert encode_evidence(parse_evidence(data)) == data
+    except (FormatError, UnsupportedError):
+        return
+
+
+@given(
+    st.text("abcXYZ", min_size=1, max_size=40),
+    st.binary(min_size=16, max_size=16),
+    st.integers(0, 1 << 40),
+    st.lists(st.binary(max_size=9), max_size=2),
+)
+def test_every_file_comes_back(
+    kind: str, device: bytes, number: int, shown: list[bytes]
+) -> None:
+    """Parse undoes encode."""
+    one = Finding(kind, DeviceId(device), number, number, tuple(shown))
+    file = EvidenceFile(VaultId(bytes(32)), (b"x",), (one,))
+    assert parse_evidence(encode_evidence(file)) == file
+
+
+def test_a_fork_is_kept_with_both_envelopes_and_proven_to_others(world: World) -> None:
+    """Attack: one device, two envelopes at one number. Who has neither key sees it."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        phone.write("second")
+        await world.settle()
+        mark = laptop.engine.frontier.chain(phone.id).mark
+        held = Journal(laptop.vault.storage).bytes_of(phone.id, mark.number)
+        assert held is not None
+        forged = Forger.of(laptop, phone.secrets).envelope(
+            mark.number, bytes(range(32))
+        )
+        before = laptop.trusted()
+        laptop.transport.on_read = lambda log: [*log, (len(log) + 1, forged)]
+
+        report = await laptop.sync()
+
+        assert names(report) == ["ForkDetected"]
+        assert laptop.trusted() == before
+        laptop.restart()
+        file = parse_evidence(encode_evidence(_exported(laptop)))
+        (found,) = file.findings
+        assert (found.kind, found.device, found.shown) == (
+            "ForkDetected",
+            phone.id,
+            (held, forged),
+        )
+        assert check_evidence(file) == [Verdict.PROVEN]
+        # Control: with one of them changed it proves nothing.
+        spoilt = Finding(found.kind, found.device, 1, 0, (held, forged[:-1] + b"\0"))
+        other = EvidenceFile(file.vault, file.records, (spoilt,))
+        assert check_evidence(other) == [Verdict.BROKEN]
+
+    run(story())
+
+
+def test_an_alert_is_seen_and_its_evidence_stays(world: World) -> None:
+    """Acknowledging hides nothing for good, and keeps its first time."""
+
+    async def story() -> None:
+        laptop, _ = await world.pair()
+        laptop.transport.on_read = lambda log: [*log, (len(log) + 1, log[0][1])]
+        assert names(await laptop.sync()) == ["ReplayedEnvelope"]
+        journal = Journal(laptop.vault.storage)
+        (found,) = journal.evidence()
+        assert found.acknowledged_ms is None
+
+        assert journal.acknowledge(found.id, 5)
+        assert journal.acknowledge(found.id, 9)
+        assert not journal.acknowledge(found.id + 1, 9)
+
+        laptop.restart()
+        (seen,) = laptop.engine.evidence()
+        assert (seen.acknowledged_ms, seen.kind) == (5, "ReplayedEnvelope")
+
+    run(story())
+
+
+def test_a_flood_of_findings_is_bounded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack: a member forks itself at every number. Alerts go on, rows do not."""
+    monkeypatch.setattr(intake, "_MAX_FINDINGS", 3)
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        for each in range(5):
+            phone.write(f"note {each}")
+            await phone.sync()
+        await laptop.sync()
+        forger = Forger.of(laptop, phone.secrets)
+        newest = laptop.engine.frontier.chain(phone.id).mark.number
+        assert newest > 4
+        forged = [forger.envelope(n, bytes(range(32))) for n in range(2, newest + 1)]
+        laptop.transport.on_read = lambda log: [
+            *log,
+            *enumerate(forged, start=len(log) + 1),
+        ]
+
+        report = await laptop.sync()
+
+        assert len(report.alerts) == len(forged)
+        assert len(laptop.engine.evidence()) == 3
+
+    run(story())
+
+
+def test_a_kit_that_was_used_is_told_to_every_device(world: World) -> None:
+    """Its use is no secret: an alert, with the record that shows it."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        secret = new_secret()
+        kit = kit_device(secret, laptop.vault_id)
+        anchor = await laptop.engine.speak()
+        await laptop.engine.add_kit(kit.public, "kit", anchor=anchor)
+        quiet = await phone.sync()
+        membership = phone.engine.membership
+        epochs = phone.vault.epochs
+        newcomer = kit_device(new_secret(), laptop.vault_id).public
+        record = add_record(
+            membership, kit, epochs.secret(epochs.current), newcomer, "new"
+        )
+        await world.relay.vault(laptop.vault_id, kit).append_record(record)
+
+        reports = [await laptop.sync(), await phone.sync(), await phone.sync()]
+
+        assert quiet.alerts == ()
+        assert [names(each) for each in reports] == [["KitUsed"], ["KitUsed"], []]
+        (found,) = phone.engine.evidence()
+        assert (found.device, found.first) == (newcomer.id, record)
+
+    run(story())
+
+
+def test_a_kit_needs_the_mark_of_its_maker(world: World) -> None:
+    """A mark that no envelope has would hold the relay to nothing."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        kit = kit_device(new_secret(), laptop.vault_id)
+        foreign = laptop.engine.frontier.chain(phone.id).mark
+        with pytest.raises(CallerError):
+            await laptop.engine.add_kit(kit.public, "kit", anchor=foreign)
+        assert kit.public.id not in laptop.engine.membership.devices
+
+    run(story())
+
+
+def test_silence_means_something(world: World) -> None:
+    """A device in use is heard of daily, though it has nothing to say."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        await world.settle()
+        heard = laptop.engine.heard()[phone.id].received_ms
+        world.clock.now_ms += HEARTBEAT_MS
+        assert (await phone.sync()).pushed == 1
+        assert (await phone.sync()).pushed == 0
+        await laptop.sync()
+        assert laptop.engine.heard()[phone.id].received_ms > heard
+        journal = Journal(laptop.vault.storage)
+        assert journal.state(State.CONTACT_MS) == world.clock.now_ms
+
+    run(story())
+
+
+def test_who_is_alone_says_nothing(world: World) -> None:
+    """A kit does not listen: nobody writes daily envelopes for a sheet of paper."""
+
+    async def story() -> None:
+        laptop = await world.found()
+        kit = kit_device(new_secret(), laptop.vault_id)
+        anchor = await laptop.engine.speak()
+        await laptop.engine.add_kit(kit.public, "kit", anchor=anchor)
+        world.clock.now_ms += 3 * HEARTBEAT_MS
+        assert (await laptop.sync()).pushed == 0
+
+    run(story())
+
+
+def test_honest_devices_have_one_code(world: World) -> None:
+    """Once everybody has heard everything; and it needs no relay to be shown."""
+
+    async def story() -> None:
+        laptop, phone, tablet = await world.three()
+        await world.settle()
+        code = _code(laptop)
+        assert code == _code(phone) == _code(tablet)
+        assert len(code.split()) == 6
+        await laptop.engine.revoke(tablet.id)
+        world.devices.pop("tablet").vault.lock()
+        await world.settle()
+        assert _code(laptop) == _code(phone) != code
+        laptop.restart()
+        assert _code(laptop) == _code(phone)
+
+    run(story())
+
+
+def test_a_partition_shows_in_the_code(world: World) -> None:
+    """Attack: each device is for ever shown only its own half. No alert; two codes."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        await world.settle()
+        assert _code(laptop) == _code(phone)  # control: until here all was well
+        seen = len([each async for each in laptop.transport.honest.read(0)])
+        for device in (laptop, phone):
+            device.transport.on_read = lambda log: log[:seen]
+            device.write("news")
+
+        reports = [await device.sync() for device in (laptop, phone) for _ in range(2)]
+
+        assert [each.alerts for each in reports][:1] == [()]
+        assert _code(laptop) != _code(phone)
+
+    run(story())
+
+
+def test_a_fork_of_the_members_shows_in_the_code(world: World) -> None:
+    """Attack: two devices are told two lists of members."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        await world.settle()
+        before = _code(phone)
+        phone.transport.on_records = lambda records: records[:2]
+        await laptop.engine.rotate()
+        await phone.sync()
+        assert _code(phone) == before != _code(laptop)
+
+    run(story())
+
+
+def test_evidence_of_another_vault_is_judged_by_nobody(world: World) -> None:
+    """The records must be those of the vault that the file names."""
+
+    async def story() -> None:
+        laptop, _ = await world.pair()
+        file = _exported(laptop)
+        with pytest.raises((PeerError, TamperedError)):
+            check_evidence(EvidenceFile(VaultId(bytes(32)), file.records, ()))
+
+    run(story())
