@@ -96,6 +96,7 @@ async def fill_page(
     )
     async with open_browser(choice) as browser:
         window = await browser.open_window()
+        documents = 0
         await window.visit(visit.url)
         source.follow(lambda: window.url)
         try:
@@ -107,12 +108,16 @@ async def fill_page(
                 quiet_seconds=_quiet(visit),
                 gone=window.closed.is_set,
             ):
+                documents = window.documents
                 reports.append(report)
                 on_report(report)
         except ReadRefused as err:
             refused = err
         if not visit.headless:
             await window.closed.wait()
+        elif reports and reports[-1].submitted:
+            # What was sent must leave before the browser ends.
+            await window.wait_for_document(after=documents, seconds=_QUIET_SECONDS)
     return Outcome(str(opened["title"]), tuple(reports), window.url, refused)
 
 

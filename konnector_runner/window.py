@@ -7,6 +7,7 @@ pop-ups stay open. It can be steered at the level of the DevTools protocol.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from konnector_runner.devtools_pipe import DevToolsPipe
@@ -23,6 +24,8 @@ class Window:
         self._session = session
         self._target = target
         self._read = asyncio.Event()
+        # How many documents have been read so far.
+        self.documents = 0
         self.url = "about:blank"
         self.closed = asyncio.Event()
         pipe.listen(session, self._on_event)
@@ -60,6 +63,14 @@ class Window:
             advice="look at the address, and whether the site can be reached",
         )
 
+    async def wait_for_document(self, *, after: int, seconds: float) -> None:
+        """Return when more than *after* documents have been read, or time is up."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.documents <= after:
+                    self._read.clear()
+                    await self._read.wait()
+
     async def command(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send one command of the DevTools protocol; see autofill.devtools."""
         return await self._pipe.send(method, parameters, session=self._session)
@@ -75,6 +86,7 @@ class Window:
             case "Page.navigatedWithinDocument" if event["frameId"] == self._target:
                 self.url = event["url"]
             case "Page.domContentEventFired":
+                self.documents += 1
                 self._read.set()
             case "Inspector.targetCrashed" | "Inspector.detached":
                 self.closed.set()
