@@ -10,7 +10,7 @@ import click
 
 from clisk import output
 from clisk.client import AgentClient
-from clisk.commands import konnector_store
+from clisk.commands import konnector_author, konnector_store
 from clisk.commands.konnector_store import installed_konnectors
 from clisk.commands.options import ask_agent, json_option, limit_options
 from clisk.errors import AgentRefusal, CliskError
@@ -258,5 +258,7 @@ for _command in (
     konnector_store.list_command,
     konnector_store.show_command,
     konnector_store.remove_command,
+    konnector_author.new_command,
+    konnector_author.lint_command,
 ):
     konnector_command.add_command(_command)
