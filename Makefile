@@ -18,9 +18,10 @@ $(STAMP): requirements.lock pyproject.toml $(wildcard scripts/setup_* \
 	bash scripts/setup_postgres.sh
 	touch $@
 
-# The second implementation of the verifier is in Go; only `make test` needs it.
-.venv/.go-ready: $(STAMP) scripts/setup_go.sh
+# The second verifier is in Go, and the failing disk in C; only `make test` needs them.
+.venv/.go-ready: $(STAMP) scripts/setup_go.sh scripts/setup_faults.sh
 	bash scripts/setup_go.sh
+	bash scripts/setup_faults.sh
 	touch $@
 
 # What to run before each commit: all but what is slow or needs a browser or Go.

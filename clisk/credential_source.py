@@ -13,7 +13,7 @@ from typing import Any, cast
 from clisk.client import AgentClient
 from clisk.errors import AgentRefusal
 from clisk.wire import Message
-from clisk_vault.errors import ReadRefused
+from clisk_vault.errors import ReadRefused, UnrecordedError
 from clisk_vault.keys import SecretText
 from konnector_runner.credentials import CredentialField
 
@@ -71,6 +71,6 @@ class AgentSource:
             try:
                 return await asyncio.to_thread(self._agent.call, operation, params)
             except AgentRefusal as err:
-                if err.name != ReadRefused.__name__:
+                if err.name not in {ReadRefused.__name__, UnrecordedError.__name__}:
                     raise
                 raise ReadRefused(str(err), advice=err.advice) from None

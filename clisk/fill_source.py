@@ -9,7 +9,7 @@ from typing import Any, cast
 from clisk.client import AgentClient
 from clisk.errors import AgentRefusal
 from clisk.wire import Message
-from clisk_vault.errors import ReadRefused
+from clisk_vault.errors import ReadRefused, UnrecordedError
 from clisk_vault.keys import SecretText
 from konnector_runner.autofill.matching import MatchMode, Site
 from konnector_runner.credentials import CredentialField
@@ -62,7 +62,11 @@ class FillSource:
                     {"field": field, "origin": origin, "purpose": purpose},
                 )
             except AgentRefusal as err:
-                if err.name not in {ReadRefused.__name__, "NotForThisPageError"}:
+                if err.name not in {
+                    ReadRefused.__name__,
+                    UnrecordedError.__name__,
+                    "NotForThisPageError",
+                }:
                     raise
                 raise ReadRefused(str(err), advice=err.advice) from None
         return SecretText(str(answer["value"]))

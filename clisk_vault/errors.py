@@ -5,6 +5,7 @@
     │   └── LockedError        unlock first
     ├── PassphraseError        ask again
     ├── ReadRefused            tell the person; the refusal is in the access log
+    │   └── UnrecordedError    the record could not be written, so nothing was read
     ├── UntrustedInputError    stop, never repair
     │   ├── FormatError        not the one accepted spelling
     │   ├── TamperedError      authentic once, changed since (or the wrong key)
@@ -19,6 +20,9 @@
     ├── UnsupportedError       upgrade
     ├── NotHereError           wait for another device
     └── StoreError             the disk; maybe retry
+        ├── DiskFullError      make room
+        ├── ReadOnlyError      make it writable
+        └── DiskFaultError     save what can be saved
 
 Messages say what was refused and where, never a value from the input beyond a
 length, an offset or a field name. ``advice`` is the next step for a person.
@@ -67,6 +71,10 @@ class ReadRefused(VaultError):
     """A read of a secret was not allowed; the refusal was recorded."""
 
     default_advice = "look at `clisk grants` for what is allowed"
+
+
+class UnrecordedError(ReadRefused):
+    """A read was refused because its record could not be written."""
 
 
 class UntrustedInputError(VaultError):
@@ -159,3 +167,21 @@ class StoreError(VaultError):
     """The disk refused: nothing was half-written."""
 
     default_advice = "check free space and permissions of the vault's folder"
+
+
+class DiskFullError(StoreError):
+    """There is no room left on the disk."""
+
+    default_advice = "make room on the disk, then try again"
+
+
+class ReadOnlyError(StoreError):
+    """The vault's file, folder or disk may not be written to."""
+
+    default_advice = "make the vault's folder writable again, then try again"
+
+
+class DiskFaultError(StoreError):
+    """The disk reports that reading or writing failed."""
+
+    default_advice = "copy the vault's folder to another disk, and check this one"

@@ -18,7 +18,13 @@ from clisk_vault.access_record import (
     RequesterKind,
     Use,
 )
-from clisk_vault.errors import CallerError, LogDamagedError, ReadRefused, StoreError
+from clisk_vault.errors import (
+    CallerError,
+    LogDamagedError,
+    ReadRefused,
+    StoreError,
+    UnrecordedError,
+)
 from clisk_vault.log_bundle import BundleFacts, LogKeys, runs
 from clisk_vault.log_bundle_write import check_free, write_bundle
 from clisk_vault.log_entry import Opening
@@ -105,7 +111,7 @@ def _open(
     try:
         log.append_many(records)
     except (StoreError, LogDamagedError) as err:
-        raise ReadRefused(
+        raise UnrecordedError(
             f"the access log cannot be written, so nothing is opened ({err})",
             advice=err.advice,
         ) from err

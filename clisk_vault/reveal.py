@@ -7,6 +7,7 @@ then open the seal. What cannot be recorded is not read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol, TypeAlias
@@ -22,10 +23,12 @@ from clisk_vault.entry import value_key
 from clisk_vault.epochs import Epochs
 from clisk_vault.errors import (
     CallerError,
+    DiskFullError,
     FormatError,
     LockedError,
     ReadRefused,
     StoreError,
+    UnrecordedError,
     VaultError,
 )
 from clisk_vault.field_seal import FieldPlace, open_field
@@ -35,6 +38,7 @@ from clisk_vault.ids import GrantId, ItemId
 from clisk_vault.item_store import SETTINGS, ItemStore, StoredItem
 from clisk_vault.keys import SecretText
 from clisk_vault.log_walk import MAX_GROUP
+from clisk_vault.reserve import RESERVE_BYTES, Reserve
 from clisk_vault.session import Session
 from clisk_vault.versions import FieldView, Version
 
@@ -98,6 +102,9 @@ class Reader:
         self._epochs = epochs
         self._grants = grants
         self._log = log
+        self._reserve = Reserve(session.storage.path)
+        self._reserve.fill()
+        self._reserve_is_short = False
 
     def reveal(self, request: ReadRequest) -> SecretText:
         """Return the value asked for; its record is on disk before it is opened.
@@ -259,15 +266,39 @@ class Reader:
 
     def _write(self, records: Sequence[AccessRecord]) -> None:
         try:
-            if len(records) == 1:
-                self._log.append(records[0])
-            else:
-                self._log.append_many(records)
+            self._write_at_any_cost(records)
         except StoreError as err:
-            raise ReadRefused(
+            raise UnrecordedError(
                 f"the access log cannot be written, so nothing is read ({err})",
                 advice=err.advice,
             ) from err
+
+    def _write_at_any_cost(self, records: Sequence[AccessRecord]) -> None:
+        """Write *records*, with what was kept aside where the disk is full."""
+        drawn = False
+        while True:
+            try:
+                if len(records) == 1:
+                    self._log.append(records[0])
+                else:
+                    self._log.append_many(records)
+            except DiskFullError:
+                if not self._reserve.draw():
+                    raise
+                drawn = True
+                # What waits in the write-ahead log holds room twice.
+                with suppress(StoreError):
+                    self._session.storage.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            else:
+                self._keep_reserve(drawn=drawn)
+                return
+
+    def _keep_reserve(self, *, drawn: bool) -> None:
+        """Make the reserve whole again once there is room without it."""
+        if self._reserve_is_short and not drawn:
+            self._reserve.fill()
+            self._reserve_is_short = self._reserve.left < RESERVE_BYTES
+        self._reserve_is_short = self._reserve_is_short or drawn
 
     def _record_refusal(self, request: ReadRequest, refused: ReadRefused) -> None:
         try:

@@ -14,7 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
 
-from clisk_vault.errors import FormatError, StoreError, UnsupportedError
+from clisk_vault.errors import (
+    DiskFaultError,
+    DiskFullError,
+    FormatError,
+    ReadOnlyError,
+    StoreError,
+    UnsupportedError,
+)
 from clisk_vault.schema import SCHEMA, SCHEMA_VERSION
 
 Column: TypeAlias = "bytes | int | str | None"
@@ -166,6 +173,15 @@ class Storage:
         self._connection.close()
 
 
+_DISK_ERRORS = {
+    sqlite3.SQLITE_FULL: DiskFullError,
+    sqlite3.SQLITE_READONLY: ReadOnlyError,
+    # The file is there, and so it is its journal that cannot be made or opened.
+    sqlite3.SQLITE_CANTOPEN: ReadOnlyError,
+    sqlite3.SQLITE_IOERR: DiskFaultError,
+}
+
+
 class _NamedErrors:
     """Turns what sqlite3 raises into our errors; a generator costs ten times more."""
 
@@ -182,7 +198,9 @@ class _NamedErrors:
             return
         if err.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
             raise FormatError("vault file: damaged or not a database") from err
-        raise StoreError(f"vault file: {err}") from err
+        # The low byte is the kind of error, whatever the operation was.
+        kind_of = _DISK_ERRORS.get(err.sqlite_errorcode & 0xFF, StoreError)
+        raise kind_of(f"vault file: {err}") from err
 
 
 def _connect(path: Path) -> sqlite3.Connection:
