@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "conflicts": ("conflicts", "Show and settle what two devices changed at once."),
     "generate": ("generate", "Make a password."),
     "import": ("transfer", "Bring items from another password manager."),
+    "export": ("export", "Take everything out, in another program's format."),
     "relay": ("relay", "Run a relay, which stores only what it cannot read."),
     "pair": ("pairing", "Let a new device into this vault."),
     "join": ("pairing", "Make this device part of a vault."),

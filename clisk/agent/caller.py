@@ -12,6 +12,7 @@ from clisk.agent.fill_session import FillSession
 from clisk.agent.joining import Joining
 from clisk.agent.konnector_session import KonnectorSession
 from clisk.agent.staged_import import StagedImport
+from clisk_vault.ids import ItemId
 
 SendEvent = Callable[[str, wire.Message], Awaitable[None]]
 
@@ -33,4 +34,5 @@ class Caller:
         self.joining: Joining | None = None
         self.kit: DraftedKit | None = None
         self.staged: StagedImport | None = None
+        self.exporting: tuple[str, tuple[ItemId, ...]] | None = None
         self.at_hang_up = AsyncExitStack()

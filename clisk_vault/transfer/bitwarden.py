@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from clisk_vault.draft import FieldValue
 from clisk_vault.item import TRUE
-from clisk_vault.item_types import URI_MATCHES
+from clisk_vault.item_types import URI_MATCHES, Secrecy, secrecy
 from clisk_vault.keys import SecretText
 from clisk_vault.transfer.bitwarden_json import (
     CustomField,
@@ -41,15 +41,16 @@ from clisk_vault.transfer.imported import (
     plan_file,
     run_plan,
 )
+from clisk_vault.transfer.outgoing import OURS
 from clisk_vault.vault import Vault
 
 SOURCE = "bitwarden"
 
-_TYPES = {1: "login", 2: "note", 3: "card", 4: "identity", 5: "ssh-key"}
-_CUSTOM_KINDS = {0: "text", 1: "hidden", 2: "boolean", 3: "linked"}
+TYPES = {1: "login", 2: "note", 3: "card", 4: "identity", 5: "ssh-key"}
+CUSTOM_KINDS = {0: "text", 1: "hidden", 2: "boolean", 3: "linked"}
 _SECTIONS = {"card": "card", "identity": "identity", "ssh_key": "ssh"}
 # What a linked field points at, by Bitwarden's number (`linkedId`).
-_LINKED = {
+LINKED = {
     100: "username", 101: "password",
     300: "card.holder", 301: "card.exp_month", 302: "card.exp_year", 303: "card.code",
     304: "card.brand", 305: "card.number",
@@ -126,7 +127,7 @@ def _outside(export: Export) -> Iterator[ForeignItem]:
 def _common(item: Item, folders: Mapping[str, str]) -> Fields:
     return _present(
         {
-            "type": _TYPES.get(item.type, "note"),
+            "type": TYPES.get(item.type, "note"),
             "title": item.name or "",
             "notes": _secret(item.notes),
             "folder": folders.get(item.folder_id or ""),
@@ -149,9 +150,32 @@ def _sections(item: Item) -> Fields:
         section: BaseModel | None = getattr(item, name)
         if section is not None:
             fields |= _section(section, prefix)
-    fields |= element_rows("custom", map(_custom, item.fields_ or ()))
+    fields |= element_rows("custom", (_custom(f) for f in _theirs(item)))
+    fields |= _ours(item, fields)
     fields |= _history(item.history or ())
     return fields
+
+
+def _theirs(item: Item) -> list[CustomField]:
+    return [each for each in item.fields_ or () if not _is_ours(each)]
+
+
+def _is_ours(field: CustomField) -> bool:
+    """Return whether an export of ours wrote *field*, for want of a better place."""
+    name = (field.name or "").removeprefix(OURS)
+    known = secrecy(name) is not Secrecy.UNKNOWN and field.value is not None
+    return known and name != field.name
+
+
+def _ours(item: Item, fields: Fields) -> Fields:
+    """Return the fields that an export of ours wrote under their own names."""
+    found: Fields = {}
+    for each in item.fields_ or ():
+        name = (each.name or "").removeprefix(OURS)
+        if _is_ours(each) and each.value is not None and name not in fields:
+            secret = secrecy(name) is Secrecy.SECRET
+            found[name] = SecretText(each.value) if secret else each.value
+    return found
 
 
 def _section(section: BaseModel, prefix: str) -> Fields:
@@ -186,13 +210,13 @@ def _passkey(passkey: Passkey) -> Fields:
 
 
 def _custom(field: CustomField) -> Fields:
-    kind = _CUSTOM_KINDS.get(field.type)
+    kind = CUSTOM_KINDS.get(field.type)
     if kind is None:
         return _present({"name": field.name or "", "kind": "hidden"})
     if kind == "hidden":
         value: Fields = _present({"hidden": _secret(field.value)})
     elif kind == "linked" and field.linked_id is not None:
-        value = {"value": _LINKED.get(field.linked_id, f"{SOURCE}:{field.linked_id}")}
+        value = {"value": LINKED.get(field.linked_id, f"{SOURCE}:{field.linked_id}")}
     else:
         value = _present({"value": field.value})
     return {**_present({"name": field.name}), "kind": kind, **value}
@@ -211,7 +235,7 @@ def _history(earlier: Iterable[EarlierPassword]) -> Fields:
 def _leftovers(item: Item, folders: Mapping[str, str]) -> Leftovers:
     """Return every value of *item* that no field above takes, by its own keys."""
     rest = _unknown(item)
-    if item.type not in _TYPES:
+    if item.type not in TYPES:
         rest["type"] = item.type
     if item.reprompt not in (0, 1):
         rest["reprompt"] = item.reprompt
@@ -250,7 +274,7 @@ def _uri_leftovers(uri: Uri) -> Leftovers:
 
 def _custom_leftovers(field: CustomField) -> Leftovers:
     rest = _unknown(field)
-    kind = _CUSTOM_KINDS.get(field.type)
+    kind = CUSTOM_KINDS.get(field.type)
     if kind is None:
         rest["type"] = field.type
     linked = field.linked_id is not None

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 from clisk_vault.errors import FormatError, UnsupportedError
 from clisk_vault.transfer.foreign import ItemBuilder, Taken
 from clisk_vault.transfer.imported import ForeignFile, ForeignItem
+from clisk_vault.transfer.outgoing import OURS
 
 SOURCE = "cxf"
 WHAT = "CXF file"
@@ -43,14 +44,17 @@ PASSKEY = {
     "userDisplayName": "user_display_name", "userHandle": "user_handle",
     "key": "private_key",
 }  # fmt: skip
-_KIND_OF = {
+# What the standard does not say, because it allows nothing else or leaves it open.
+PASSKEY_DEFAULTS = {
+    "key_type": "public-key", "algorithm": "ECDSA", "curve": "P-256", "counter": "0",
+    "discoverable": "true",
+}  # fmt: skip
+KIND_OF = {
     "basic-auth": "login", "passkey": "login", "totp": "login", "api-key": "login",
     "credit-card": "card", "ssh-key": "ssh-key", "address": "identity",
     "person-name": "identity", "passport": "identity", "drivers-license": "identity",
     "identity-document": "identity",
 }  # fmt: skip
-# What our own exports say beyond the standard, in custom fields of this label.
-OURS = "clisk-vault"
 
 
 def is_cxf(document: Mapping[str, object]) -> bool:
@@ -95,7 +99,7 @@ def _collection(
 def _item(item: Taken, place_of: Mapping[str, list[str]], place: str) -> ForeignItem:
     credentials = item.objects("credentials")
     kinds = [credential.text("type") or "" for credential in credentials]
-    kind = next((_KIND_OF[each] for each in kinds if each in _KIND_OF), "note")
+    kind = next((KIND_OF[each] for each in kinds if each in KIND_OF), "note")
     made = ItemBuilder(SOURCE, kind, item.text("title") or "", place=place)
     made.key = item.text("id")
     first, *others = place_of.get(made.key or "", [""])
@@ -146,10 +150,8 @@ def _name(made: ItemBuilder, credential: Taken) -> None:
 
 def _passkey(made: ItemBuilder, credential: Taken) -> None:
     parts = {ours: credential.text(theirs) for theirs, ours in PASSKEY.items()}
-    made.row(
-        "passkey", key_type="public-key", algorithm="ECDSA", curve="P-256",
-        counter="0", discoverable="true", **parts,
-    )  # fmt: skip
+    made.row("passkey", **parts)
+    made.defaults["passkey"] = PASSKEY_DEFAULTS
 
 
 def _card(made: ItemBuilder, credential: Taken) -> None:
@@ -210,8 +212,8 @@ def _ssh(made: ItemBuilder, credential: Taken) -> None:
     der = credential.text("privateKey")
     if der:
         made.set("ssh.private_key", _pem(der))
-    made.custom("key type", credential.text("keyType") or None)
-    made.custom("key comment", credential.text("keyComment") or None)
+    made.set("ssh.key_type", credential.text("keyType"))
+    made.set("ssh.comment", credential.text("keyComment"))
 
 
 def _pem(text: str) -> str:
@@ -232,23 +234,14 @@ def _custom(made: ItemBuilder, credential: Taken) -> None:
         label = field.text("label") or "field"
         value = field.text("value")
         field.drop("id")
-        if heading == OURS:
-            _ours(made, label, value)
+        if label.startswith(OURS) and value is not None:
+            if not made.ours(label.removeprefix(OURS), value):
+                made.custom(label, value, hidden=kind == _HIDDEN)
         elif kind == "boolean":
             made.row("custom", name=label, kind="boolean", value=value)
         else:
             name = f"{heading} / {label}" if heading else label
             made.custom(name, value, hidden=kind == _HIDDEN)
-
-
-def _ours(made: ItemBuilder, label: str, value: str | None) -> None:
-    """Take back a field that our own export had no other place for."""
-    kind, _, part = label.partition(".")
-    if kind == "history" and part == "password":
-        password, _, used = (value or "").rpartition("\0")
-        made.earlier(password, used or None)
-    else:
-        made.set(label, value)
 
 
 _READERS: Mapping[str, Callable[[ItemBuilder, Taken], None]] = {

@@ -116,6 +116,8 @@ class ItemBuilder:
         self._aside: Leftovers = {}
         self._attached: list[Attached] = []
         self.key: str | None = None
+        self.defaults: dict[str, Mapping[str, str]] = {}
+        """Parts of elements that a format leaves unsaid, by kind of element."""
 
     def set(self, name: str, value: str | None) -> None:
         """Give a field its value; None and nothing say nothing."""
@@ -211,8 +213,16 @@ class ItemBuilder:
         rest = dict(self._aside)
         for name in [n for n, v in self._fields.items() if _too_long(v)]:
             rest[name] = _exposed(self._fields.pop(name))
-        for (kind, _), row in sorted(self._ours.items(), key=lambda pair: pair[0]):
-            self._rows.setdefault(kind, []).append(row)
+        for (kind, element), row in sorted(self._ours.items(), key=lambda p: p[0]):
+            rows, place = self._rows.setdefault(kind, []), int(element, 16)
+            # Parts of an element whose other parts had a place of their own.
+            if place < len(rows) and not rows[place].keys() & row.keys():
+                rows[place].update(row)
+            else:
+                rows.append(row)
+        for kind, parts in self.defaults.items():
+            for row in self._rows.get(kind, []):
+                row.update({k: v for k, v in parts.items() if k not in row})
         fields = dict(self._fields)
         if "title" not in fields:
             fields["title"] = _exposed(rest["title"])[:200]

@@ -14,10 +14,9 @@ from clisk_vault.transfer.file_secrets import FileSecrets
 from clisk_vault.transfer.foreign import ItemBuilder
 from clisk_vault.transfer.imported import ForeignFile, ForeignItem
 from clisk_vault.transfer.keepass import KeePassEntry, KeePassGroup, open_database
+from clisk_vault.transfer.outgoing import OURS
 
 SOURCE = "keepass"
-OURS = "clisk:"
-"""Before the name of a field of ours that KeePass has none for."""
 STANDARD = {
     "Title": "title", "UserName": "username", "Password": "password", "URL": "uri",
     "Notes": "notes",
@@ -132,7 +131,8 @@ def _passkey(made: ItemBuilder, strings: dict[str, str]) -> None:
         ours: strings.pop(theirs, None) for theirs, ours in PASSKEY.items()
     }
     parts["private_key"] = _pkcs8(parts["private_key"] or "")
-    made.row("passkey", key_type="public-key", **parts)
+    made.row("passkey", **parts)
+    made.defaults["passkey"] = {"key_type": "public-key"}
 
 
 def _pkcs8(pem: str) -> str:

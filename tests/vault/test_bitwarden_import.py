@@ -25,7 +25,7 @@ from clisk_vault.ids import ItemId
 from clisk_vault.item import ElementView, ItemView
 from clisk_vault.item_types import URI_MATCHES
 from clisk_vault.keys import SecretText
-from clisk_vault.transfer.bitwarden import _LINKED, import_bitwarden, plan_import
+from clisk_vault.transfer.bitwarden import LINKED, import_bitwarden, plan_import
 from clisk_vault.transfer.bitwarden_json import Export, parse_export
 from clisk_vault.transfer.imported import Action, run_plan
 from clisk_vault.vault import Vault
@@ -212,7 +212,7 @@ class _Rebuilt:
         kind, value = self.part(element, "kind"), self.part(element, "value")
         linked = None
         if kind == "linked" and value is not None:
-            names = {name: number for number, name in _LINKED.items()}
+            names = {name: number for number, name in LINKED.items()}
             linked = names.get(value) or int(value.removeprefix("bitwarden:"))
             value = None
         return {

@@ -15,6 +15,7 @@ _MODULES = (
     "trash",
     "duplicates",
     "transfer",
+    "export",
     "grants",
     "access",
     "log",
