@@ -24,7 +24,7 @@ from clisk_vault.errors import (
     VaultError,
 )
 from clisk_vault.generator import (
-    GeneratedPassword,
+    Generated,
     PasswordRules,
     generate_password,
 )
@@ -53,7 +53,7 @@ __all__ = [
     "Edit",
     "EpochSecret",
     "FieldValue",
-    "GeneratedPassword",
+    "Generated",
     "Grant",
     "GrantId",
     "GrantState",

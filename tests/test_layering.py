@@ -40,7 +40,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "clisk_vault/wrapping.py",
     ),
     "h11": ("clisk_sync/relay/patience.py",),
-    "httpx": ("clisk_sync/http_transport.py",),
+    "httpx": ("clisk_sync/http_transport.py", "clisk/breach_service.py"),
     "idna": ("konnector_runner/origin.py",),
     "keyring": ("clisk/keychain.py",),
     "mnemonic": ("clisk_sync/recovery_words.py",),
@@ -64,6 +64,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "jinja2": ("clisk/dashboard/render.py",),
     "starlette": ("clisk/dashboard/*", "clisk_sync/relay/*"),
     "uvicorn": ("clisk/dashboard/serve.py", "clisk_sync/relay/*"),
+    "zxcvbn": ("clisk_vault/strength.py",),
     "zxingcpp": ("clisk_sync/qr.py",),
 }
 _FOLDER_BESIDE_US = "shared"

@@ -12,7 +12,7 @@ from clisk.agent.labels import find_field
 from clisk.agent.registry import Params, Secret
 from clisk.errors import CliskError
 from clisk_vault.draft import FieldValue, ItemDraft, elements
-from clisk_vault.generator import generate_password
+from clisk_vault.generator import generate_for_site, generate_password
 from clisk_vault.item import ItemView
 from clisk_vault.item_types import (
     URI_MATCHES,
@@ -21,6 +21,7 @@ from clisk_vault.item_types import (
     secrecy,
     split_element,
 )
+from clisk_vault.password_rules import rules_for_uris
 
 # An item has these from its birth, or by an operation of their own.
 _NOT_EDITED = {"type", "trashed", "created", "changed", "origin"}
@@ -52,7 +53,7 @@ def draft(kind: str, title: str, changes: Changes) -> ItemDraft:
         type=kind,
         title=title,
         fields={
-            **_fields(changes),
+            **_fields(changes, changes.uris),
             **_uris(changes),
             **_custom(changes.custom),
         },
@@ -74,14 +75,18 @@ def edit(changes: Changes, view: ItemView) -> dict[str, FieldValue | None]:
         raise CliskError("an item needs a title", advice="give it another one")
     return {
         **dict.fromkeys(_removed(changes.remove, view)),
-        **_fields(changes),
+        **_fields(changes, [*changes.uris, *_addresses(view)]),
         **_custom(changes.custom),
         **_uris(changes),
         **elements("tag", ({"name": tag} for tag in changes.tags), os.urandom),
     }
 
 
-def _fields(changes: Changes) -> dict[str, FieldValue]:
+def _addresses(view: ItemView) -> Iterator[str]:
+    return (each.text("value") or "" for each in view.elements("uri"))
+
+
+def _fields(changes: Changes, uris: Iterable[str]) -> dict[str, FieldValue]:
     found: dict[str, FieldValue] = {}
     for name, value in changes.fields.items():
         _check_name(name)
@@ -94,7 +99,10 @@ def _fields(changes: Changes) -> dict[str, FieldValue]:
                 "only a secret field can be generated",
                 advice="name one, such as password",
             )
-        found[name] = generate_password().secret
+        # What the site is known to take: nobody sees it to correct it.
+        rules = rules_for_uris(uris) if name == "password" else None
+        made = generate_password() if rules is None else generate_for_site(rules)
+        found[name] = made.secret
     return found
 
 

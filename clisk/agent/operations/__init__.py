@@ -10,6 +10,8 @@ _MODULES = (
     "items",
     "reading",
     "conflicts",
+    "one_time_codes",
+    "health",
     "organise",
     "attachments",
     "trash",

@@ -1,0 +1,119 @@
+"""health: what is wrong with the passwords; each read of one is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from clisk.agent.caller import Caller
+from clisk.agent.core import Agent
+from clisk.agent.operations.reading import PERSON
+from clisk.agent.progress import with_progress
+from clisk.agent.registry import Answer, Params, operation
+from clisk_vault.ids import ItemId
+from clisk_vault.vault import Vault
+
+if TYPE_CHECKING:
+    from clisk_vault.health import Checkup, Finding
+
+
+class HealthParams(Params):
+    """When a password is old, and where breached ones are looked up, if anywhere."""
+
+    old_days: int = Field(default=365, ge=0)
+    breaches: str | None = None
+    online: bool = False
+    service: str | None = None
+
+
+class HealthFinding(Answer):
+    """One fault of one item; no value."""
+
+    item: str
+    title: str
+    username: str
+    fault: str
+    says: str
+    others: list[str]
+
+
+class HealthAnswer(Answer):
+    """How many passwords were examined, and what was found, the worst first."""
+
+    examined: int
+    asked_service: int
+    findings: list[HealthFinding]
+
+
+@operation("health", HealthParams, HealthAnswer)
+async def health(agent: Agent, caller: Caller, params: HealthParams) -> HealthAnswer:
+    """Examine every password on this device; reads are recorded.
+
+    Only if it is asked to does it ask a service, and then for ranges by five digits.
+    """
+    # Late: estimating strength needs large tables, and an agent may never be asked.
+    from clisk.breach_service import SERVICE, fetch_ranges
+    from clisk_vault.breaches import PREFIX_CHARS, open_breaches
+    from clisk_vault.health import examine, worst_first
+
+    done = 0
+
+    def one_more() -> None:
+        nonlocal done
+        done += 1
+
+    async def read() -> int:
+        return done
+
+    def work(vault: Vault) -> Checkup:
+        source = open_breaches(Path(params.breaches)) if params.breaches else None
+        return examine(
+            vault,
+            PERSON,
+            old_days=params.old_days,
+            breaches=source,
+            on_item=one_more,
+        )
+
+    found = await with_progress(caller, agent.vault(work), read)
+    findings: list[Finding] = list(found.findings)
+    prefixes = {digest[:PREFIX_CHARS] for digest in found.digests.values()}
+    if params.online:
+        ranges = await fetch_ranges(prefixes, service=params.service or SERVICE)
+        findings += await agent.vault(
+            lambda vault: _seen_online(vault, found.digests, ranges)
+        )
+    return HealthAnswer(
+        examined=found.examined,
+        asked_service=len(prefixes) if params.online else 0,
+        findings=[
+            HealthFinding(
+                item=each.item.hex(),
+                title=each.title,
+                username=each.username,
+                fault=each.fault.value,
+                says=each.says,
+                others=[other.hex() for other in each.others],
+            )
+            for each in worst_first(findings)
+        ],
+    )
+
+
+def _seen_online(
+    vault: Vault, digests: Mapping[ItemId, str], ranges: Mapping[str, Sequence[str]]
+) -> list[Finding]:
+    from clisk_vault.breaches import PREFIX_CHARS, seen_in_range
+    from clisk_vault.health import breached
+
+    return [
+        finding
+        for each in vault.overviews()
+        if (digest := digests.get(each.item)) is not None
+        for finding in breached(
+            each, seen_in_range(ranges[digest[:PREFIX_CHARS]], digest)
+        )
+    ]

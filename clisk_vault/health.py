@@ -1,0 +1,204 @@
+"""What is wrong with the passwords of a vault, found on this device alone.
+
+Reads every password, each read recorded, many under one head (reveal_many). What it
+keeps of them is digests; what it returns names items and says no value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+from functools import cache
+from importlib import resources
+
+from clisk_vault.access_record import Requester, Use
+from clisk_vault.breaches import Breaches, breach_digest
+from clisk_vault.errors import VaultError
+from clisk_vault.ids import ItemId
+from clisk_vault.item import ItemView
+from clisk_vault.keys import SecretText
+from clisk_vault.overview import ItemOverview
+from clisk_vault.reveal import ReadRequest
+from clisk_vault.strength import STRONG, estimate
+from clisk_vault.vault import Vault
+
+OLD_DAYS = 365
+_DAY_MS = 24 * 60 * 60 * 1000
+_HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?([^/:?#]+)", re.IGNORECASE)
+_HTTP = re.compile(r"http://([^/:?#]+)", re.IGNORECASE)
+
+
+class Fault(Enum):
+    """One thing that can be wrong with a login, the worst first."""
+
+    BREACHED = "breached"
+    WEAK = "weak"
+    REUSED = "reused"
+    HTTP_ONLY = "http-only"
+    NO_SECOND_FACTOR = "no-second-factor"
+    OLD = "old"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fault of an item: how grave it is, in words, and no value."""
+
+    item: ItemId
+    title: str
+    username: str
+    fault: Fault
+    says: str
+    others: tuple[ItemId, ...] = ()
+    """Items with the same password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """What an examination found; the digests are as secret as the passwords."""
+
+    examined: int
+    findings: tuple[Finding, ...]
+    digests: dict[ItemId, str] = field(repr=False)
+    """SHA-1 of each password, for asking a service about its first digits."""
+
+
+def examine(
+    vault: Vault,
+    who: Requester,
+    *,
+    old_days: int = OLD_DAYS,
+    breaches: Breaches | None = None,
+    on_item: Callable[[], None] = lambda: None,
+) -> Checkup:
+    """Return what is wrong with the logins of *vault* that are not in the trash.
+
+    Raises:
+        ReadRefused: the reads cannot be recorded.
+        FormatError, StoreError: the data of breaches cannot be used.
+    """
+    logins = [
+        each for each in vault.overviews() if each.type == "login" and not each.trashed
+    ]
+    findings = [finding for each in logins for finding in _by_overview(each)]
+    with_password = [each for each in logins if vault.view(each.item).has("password")]
+    digests: dict[ItemId, str] = {}
+    requests = (
+        ReadRequest(each.item, "password", who, "clisk health", use=Use.HEALTH)
+        for each in with_password
+    )
+    for each, answer in zip(with_password, vault.reveal_many(requests), strict=True):
+        on_item()
+        if isinstance(answer, VaultError):
+            findings.append(_finding(each, Fault.UNREADABLE, str(answer)))
+            continue
+        digests[each.item] = breach_digest(answer)
+        findings += _by_password(vault, each, answer, old_days)
+        if breaches is not None:
+            findings += breached(each, breaches.seen(digests[each.item]))
+    findings += _reused(with_password, digests)
+    return Checkup(len(with_password), tuple(worst_first(findings)), digests)
+
+
+def breached(each: ItemOverview, times: int) -> Iterator[Finding]:
+    """Yield the finding for a password that was seen *times* in breaches, if it was."""
+    if times:
+        yield _finding(each, Fault.BREACHED, f"seen {times:,} times in breaches")
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return *findings* in the order in which they are to be mended."""
+    order = list(Fault)
+    return sorted(findings, key=lambda f: (order.index(f.fault), f.title.casefold()))
+
+
+def _by_overview(each: ItemOverview) -> Iterator[Finding]:
+    hosts = [match[1] for uri in each.uris if (match := _HTTP.match(uri))]
+    if any(not _is_local(host) for host in hosts):
+        yield _finding(each, Fault.HTTP_ONLY, "its address is not encrypted: http")
+    if not each.has_totp and not each.has_passkey:
+        site = next(filter(None, map(_site_with_codes, each.uris)), None)
+        if site is not None:
+            yield _finding(
+                each, Fault.NO_SECOND_FACTOR, f"{site} offers one-time codes"
+            )
+
+
+def _by_password(
+    vault: Vault, each: ItemOverview, password: SecretText, old_days: int
+) -> Iterator[Finding]:
+    strength = estimate(password, _words(each))
+    if strength.score < STRONG:
+        yield _finding(
+            each, Fault.WEAK, f"guessed in about 10^{strength.guesses_log10:.0f} tries"
+        )
+    view = vault.view(each.item)
+    days = (vault.session.clock() - password_changed_ms(view)) // _DAY_MS
+    if old_days and days >= old_days:
+        yield _finding(each, Fault.OLD, f"unchanged for {days} days")
+
+
+def password_changed_ms(view: ItemView) -> int:
+    """Return when the password was last written, as imported until it is here."""
+    written = view.fields["password"].current.stamp.time_ms
+    imported = view.fields.get("password_changed")
+    if imported is None or imported.current.stamp.time_ms < written:
+        # One write gives both the same stamp; a later password has a later one.
+        return written
+    try:
+        moment = datetime.fromisoformat(imported.current.text or "")
+    except ValueError:
+        return written
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return min(written, round(aware.timestamp() * 1000))
+
+
+def _reused(
+    logins: Sequence[ItemOverview], digests: dict[ItemId, str]
+) -> Iterator[Finding]:
+    by_digest: dict[str, list[ItemOverview]] = {}
+    for each in logins:
+        if each.item in digests:
+            by_digest.setdefault(digests[each.item], []).append(each)
+    for group in by_digest.values():
+        for each in group if len(group) > 1 else ():
+            others = tuple(other.item for other in group if other is not each)
+            says = f"the same as in {len(others)} other" + "s" * (len(others) > 1)
+            yield _finding(each, Fault.REUSED, says, others)
+
+
+def _finding(
+    each: ItemOverview, fault: Fault, says: str, others: tuple[ItemId, ...] = ()
+) -> Finding:
+    return Finding(each.item, each.title, each.username, fault, says, others)
+
+
+def _words(each: ItemOverview) -> list[str]:
+    """Return what a guesser knows of the account."""
+    hosts = [match[1] for uri in each.uris if (match := _HOST.match(uri))]
+    texts = (each.title, each.username, *hosts)
+    return [word for text in texts for word in (text, *re.split(r"\W+", text))]
+
+
+def _is_local(host: str) -> bool:
+    return host.lower() == "localhost" or "." not in host or host.startswith("127.")
+
+
+def _site_with_codes(uri: str) -> str | None:
+    match = _HOST.match(uri)
+    labels = match[1].lower().split(".") if match else []
+    for begin in range(len(labels) - 1):
+        site = ".".join(labels[begin:])
+        if site in _sites_with_codes():
+            return site
+    return None
+
+
+@cache
+def _sites_with_codes() -> frozenset[str]:
+    file = resources.files("clisk_vault") / "data" / "second-factor.txt"
+    lines = file.read_text(encoding="ascii").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
