@@ -173,6 +173,9 @@ class SyncEngine:
             self._journal.set_state(State.CONTACT_MS, self._clock())
             for alert in self.frontier.withheld():
                 tally.alert(alert)
+            if self.cloned and not tally.has(CloneDetected):
+                # Found in an earlier round, and still so: nothing was sent.
+                tally.alert(self._older_copy())
             return tally.report(self.heard())
 
     async def add_kit(self, kit: DevicePublic, name: str, *, anchor: Mark) -> None:
@@ -316,15 +319,19 @@ class SyncEngine:
             async with self._telling_revocation(tally):
                 await self._exchange(tally)
                 if self.cloned:
-                    raise CloneDetected(
-                        "a copy of this device signs nothing",
-                        device=self.frontier.own,
-                        number=self.frontier.chain(self.frontier.own).mark.number,
-                    )
+                    raise self._older_copy()
                 yield tally
                 # It is done; that others hear of it now is a courtesy.
                 with suppress(TransportError, RelayRefused):
                     await self._announce(tally)
+
+    def _older_copy(self) -> CloneDetected:
+        own = self.frontier.own
+        return CloneDetected(
+            "another copy of this device has gone on; this one signs nothing",
+            device=own,
+            number=self.frontier.chain(own).mark.number,
+        )
 
     @asynccontextmanager
     async def _telling_revocation(self, tally: Tally) -> AsyncIterator[None]:

@@ -76,6 +76,10 @@ class Tally:
         if not known and str(found) not in {str(each) for each in self.alerts}:
             self.alerts.append(found)
 
+    def has(self, kind: type[SyncError]) -> bool:
+        """Tell whether something of that kind was found."""
+        return any(isinstance(each, kind) for each in self.alerts)
+
     def count(self, outcomes: Iterable[Arrival]) -> None:
         """Count what became of changes that were handed to the vault."""
         for outcome in outcomes:

@@ -121,12 +121,14 @@ def device(home: Path) -> Iterator[Device]:
 
 
 @contextmanager
-def relay(home: Path, port: str = "0") -> Iterator[str]:
+def relay(
+    home: Path, port: str = "0", *, options: tuple[str, ...] = ()
+) -> Iterator[str]:
     """Run `clisk relay` and give its address."""
     diary = home.parent / "relay.log"
     with diary.open("w") as log:
         running = subprocess.Popen(
-            Device(home).argv("relay", "--port", port),
+            Device(home).argv("relay", "--port", port, *options),
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
