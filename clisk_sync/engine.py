@@ -347,6 +347,7 @@ class SyncEngine:
         for _ in range(_ATTEMPTS):
             await self._pull(tally)
             if self.cloned:
+                self._intake.close_log()
                 return
             await self._append_record(self._registrar.owed_end, tally)
             await self._append_record(self._registrar.owed_rotation, tally)

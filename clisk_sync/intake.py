@@ -42,6 +42,7 @@ from clisk_sync.report import SetAside, Tally
 from clisk_vault.device import DevicePublic
 from clisk_vault.errors import (
     FormatError,
+    LogRestored,
     TamperedError,
     UnsupportedError,
     VaultError,
@@ -149,14 +150,18 @@ class Intake:
         if isinstance(found, CloneDetected) or (
             isinstance(found, ForkDetected) and found.device == self.frontier.own
         ):
-            self._is_restored()
+            self._journal.set_state(State.CLONED, 1)
 
-    def _is_restored(self) -> None:
-        """Stop writing under this identity, and let the vault know: once."""
-        if self._journal.state(State.CLONED):
+    def close_log(self) -> None:
+        """Let the vault know that this file is an older copy: once.
+
+        At the end of a reading, for a witness may have closed the log with a newer
+        head than the file has; that says more.
+        """
+        if self._journal.state(State.LOG_CLOSED):
             return
         with self._journal.storage.transaction():
-            self._journal.set_state(State.CLONED, 1)
+            self._journal.set_state(State.LOG_CLOSED, 1)
             self._vault.found_restored()
 
     def _is_worth_keeping(self, found: PeerError) -> bool:
@@ -298,6 +303,10 @@ class Intake:
         author = membership.known(envelope.header.author).public
         for found in self._vault.witness.hear(author, content.messages, known):
             tally.alert(found)
+            if isinstance(found, LogRestored):
+                # The log has begun anew already; the chain must stop as well.
+                self._journal.set_state(State.CLONED, 1)
+                self._journal.set_state(State.LOG_CLOSED, 1)
 
     def _hand_over(
         self,

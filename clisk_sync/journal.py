@@ -34,6 +34,8 @@ class State(StrEnum):
     RESCAN = "rescan"
     # 1 once this device knows that another one writes under its identity.
     CLONED = "cloned"
+    # 1 once the access log of that older copy was closed, so that it is done once.
+    LOG_CLOSED = "log_closed"
     # 1 once the relay has had this vault: from then on its absence is a loss.
     MET = "met"
     # When the relay was last heard out, to the end.

@@ -32,6 +32,7 @@ def hand_over(vault: VaultPort, membership: Membership) -> None:
     _cut_back(journal, own, last)
     journal.keep_membership(membership)
     journal.set_state(State.CLONED, 0)
+    journal.set_state(State.LOG_CLOSED, 0)
     journal.forget_positions()
 
 

@@ -7,6 +7,7 @@
     ├── ReadRefused            tell the person; the refusal is in the access log
     │   └── UnrecordedError    the record could not be written, so nothing was read
     ├── UntrustedInputError    stop, never repair
+    │   ├── CrowdedError       too many changes of one device wait already
     │   ├── FormatError        not the one accepted spelling
     │   ├── TamperedError      authentic once, changed since (or the wrong key)
     │   │   └── WrongKeyError  sealed under another key; a passphrase may be wrong
@@ -79,6 +80,15 @@ class UnrecordedError(ReadRefused):
 
 class UntrustedInputError(VaultError):
     """Bytes from a disk, a peer or a person that must not be used."""
+
+
+class CrowdedError(UntrustedInputError):
+    """A device's changes fill the room for what waits: this one is not kept waiting."""
+
+    default_advice = (
+        "something of that device is missing, or it floods the vault:"
+        " look at clisk sync status"
+    )
 
 
 class FormatError(UntrustedInputError):

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from clisk_vault.change_chunk import MAX_CHANGE_BYTES, parse_change
 from clisk_vault.document import Applied, Orphan, Outcome, Refused
 from clisk_vault.entry import check_entries, parse_key
-from clisk_vault.errors import UnsupportedError, UntrustedInputError
+from clisk_vault.errors import CrowdedError, UnsupportedError, UntrustedInputError
 from clisk_vault.hlc import Stamp
 from clisk_vault.ids import DeviceId, ItemId
 from clisk_vault.item import ItemView
@@ -26,6 +26,11 @@ from clisk_vault.primitives import sha256
 from clisk_vault.purge import covers, purged_item
 from clisk_vault.purging import Purging
 from clisk_vault.session import Session
+
+# Rows of one author that are kept: a device that was taken over, or that a relay
+# keeps something of, must not fill the disk of the others. Envelopes stay anyway.
+MAX_ORPHANS = 4096
+MAX_QUARANTINED = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +153,12 @@ class Replica:
             [(each.author, each.change) for each in changes],
             actor=self._session.actor,
         )
-        for each, outcome in zip(changes, merged.outcomes, strict=True):
-            if isinstance(outcome, Orphan):
-                self._keep_orphan(each)
-            elif each in kept:
+        outcomes = [
+            self._hold(each, outcome) if isinstance(outcome, Orphan) else outcome
+            for each, outcome in zip(changes, merged.outcomes, strict=True)
+        ]
+        for each, outcome in zip(changes, outcomes, strict=True):
+            if each in kept and not isinstance(outcome, Orphan):
                 self._forget_orphan(each)
             if isinstance(outcome, Applied):
                 self._observe(outcome)
@@ -164,8 +171,7 @@ class Replica:
                 self._items.put(item, merged.saved)
                 if item != SETTINGS and not is_chunk(view):
                     lines.append(overview_of(item, view))
-        outcomes = merged.outcomes[: len(arrived)]
-        return [_arrival(outcome) for outcome in outcomes], lines
+        return [_arrival(outcome) for outcome in outcomes[: len(arrived)]], lines
 
     def _after_purge(
         self, each: IncomingChange, seen: dict[DeviceId, Stamp]
@@ -188,12 +194,28 @@ class Replica:
             return False
         return self._purging.seen(owner) is not None
 
-    def _keep_orphan(self, each: IncomingChange) -> None:
+    def _hold(self, each: IncomingChange, orphan: Orphan) -> Outcome:
+        """Keep what waits for others; refuse it where too much of its author waits."""
+        if not self._has_room("orphan", each, MAX_ORPHANS):
+            return Refused(
+                CrowdedError(f"change: {MAX_ORPHANS} of its device wait already")
+            )
         self._session.storage.execute(
             "INSERT OR IGNORE INTO orphan (item, hash, author, sealed)"
             " VALUES (?, ?, ?, ?)",
             (*_row(each), self._seal("orphan", each)),
         )
+        return orphan
+
+    def _has_room(self, table: str, each: IncomingChange, most: int) -> bool:
+        """Tell whether one more row of its author may be there, or this one is."""
+        storage = self._session.storage
+        if storage.one(_IS_THERE[table], _row(each)) is not None:
+            return True
+        row = storage.one(_COUNT[table], (each.author,))
+        assert row is not None
+        assert isinstance(row[0], int)
+        return row[0] < most
 
     def _forget_orphan(self, each: IncomingChange) -> None:
         self._session.storage.execute(
@@ -201,6 +223,8 @@ class Replica:
         )
 
     def _keep_refused(self, each: IncomingChange, refused: Refused) -> None:
+        if not self._has_room("quarantine", each, MAX_QUARANTINED):
+            return
         sealed = self._seal("quarantine", each)
         self._session.storage.execute(
             "INSERT OR IGNORE INTO quarantine"
@@ -242,6 +266,16 @@ class Replica:
             assert isinstance(reason, str)
             assert isinstance(time_ms, int)
             yield QuarantinedChange(ItemId(item), DeviceId(author), reason, time_ms)
+
+
+_IS_THERE = {
+    "orphan": "SELECT 1 FROM orphan WHERE item = ? AND hash = ? AND author = ?",
+    "quarantine": "SELECT 1 FROM quarantine WHERE item = ? AND hash = ? AND author = ?",
+}
+_COUNT = {
+    "orphan": "SELECT count(*) FROM orphan WHERE author = ?",
+    "quarantine": "SELECT count(*) FROM quarantine WHERE author = ?",
+}
 
 
 def _row(each: IncomingChange) -> tuple[bytes, bytes, bytes]:

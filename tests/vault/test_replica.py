@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clisk_vault import replica
 from clisk_vault.change_chunk import MAX_CHANGE_BYTES
 from clisk_vault.document import Applied, Orphan
 from clisk_vault.draft import ItemDraft
@@ -116,6 +117,34 @@ def test_a_change_that_comes_twice_does_nothing(pair: tuple[Vault, Vault]) -> No
     assert isinstance(again, Applied)
     assert len(first.entries) > 0
     assert len(again.entries) == 0
+
+
+def test_a_flood_of_what_waits_is_bounded(
+    pair: tuple[Vault, Vault], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack: no end of changes that wait. The rest is refused by name."""
+    laptop, phone = pair
+    item = add_login(laptop)
+    for number in range(6):
+        laptop.edit(item, {"title": f"title {number}"})
+    first, *later = _all(laptop)
+    monkeypatch.setattr(replica, "MAX_ORPHANS", 3)
+    monkeypatch.setattr(replica, "MAX_QUARANTINED", 2)
+
+    outcomes = _deliver(phone, laptop, *later)
+    again = _deliver(phone, laptop, *later)
+
+    assert outcomes == [Orphan] * 3 + [Quarantined] * 3 == again
+    assert phone.replica.orphans() == 3
+    kept = phone.replica.quarantine()
+    assert [each.reason for each in kept] == [
+        "change: 3 of its device wait already"
+    ] * 2
+    # Control: what waited comes alive, and there is room again.
+    assert _deliver(phone, laptop, first) == [Applied]
+    assert phone.replica.orphans() == 0
+    assert _deliver(phone, laptop, *later) == [Applied] * 6
+    assert phone.view(item).text("title") == "title 5"
 
 
 def test_what_comes_too_early_waits(
