@@ -1,6 +1,7 @@
 """Vectors of protocol/envelope.md §7: what a relay gives, and what is found.
 
-The reader is the laptop. Each step is an envelope; `finds` names what disagrees.
+The reader is the laptop. Each step is an envelope, or a membership record that the
+reader learns of; `finds` names what disagrees.
 """
 
 from __future__ import annotations
@@ -10,10 +11,21 @@ from typing import Any
 
 from protocol.build.common import Cases, Cbor, Json, cases
 from protocol.build.envelope import Draft, content
-from protocol.build.family import LAPTOP, PHONE, TABLET, Device, family, genesis
+from protocol.build.epochs import revoke_body
+from protocol.build.family import (
+    LAPTOP,
+    PHONE,
+    TABLET,
+    Device,
+    family,
+    genesis,
+    signed,
+    with_changes,
+)
 from protocol.build.family import record_hash as digest
 
 Step = tuple[bytes, list[str]]
+_REVOCATIONS: set[bytes] = set()
 
 
 def build() -> None:
@@ -21,11 +33,12 @@ def build() -> None:
     with cases("frontier") as write:
         _chains(write)
         _claims(write)
+        _cuts(write)
 
 
 def _write(write: Cases, name: str, says: str, *steps: Step) -> None:
     clean = not any(finds for _, finds in steps)
-    told: list[Json] = [{"envelope": data, "finds": finds} for data, finds in steps]
+    told: list[Json] = [{_what(data): data, "finds": finds} for data, finds in steps]
     write(
         name,
         spec="envelope.md §7",
@@ -36,6 +49,18 @@ def _write(write: Cases, name: str, says: str, *steps: Step) -> None:
         steps=told,
         result="ok" if clean else "tampered",
     )
+
+
+def _what(data: bytes) -> str:
+    return "record" if data in _REVOCATIONS else "envelope"
+
+
+def _revocation(number: int, digest_of_last: bytes) -> bytes:
+    """Return the record by which the laptop revokes the tablet at that cut."""
+    cut = {1: TABLET.id, 2: number, 3: digest_of_last}
+    record = signed(with_changes(revoke_body(list(family())), {13: cut}), LAPTOP)
+    _REVOCATIONS.add(record)
+    return record
 
 
 def _chain(author: Device, length: int, **inside: Any) -> list[bytes]:
@@ -129,3 +154,32 @@ def _claims(write: Cases) -> None:
     )
     says = "a membership record that has not come"
     _write(write, "claim_record_ahead", says, (more.signed(), ["RecordsWithheld"]))
+
+
+def _cuts(write: Cases) -> None:
+    one, two, three = _chain(TABLET, 3)
+    other = Draft(TABLET, 2, digest(one), content(clock_ms=99)).signed()
+    at_two = _revocation(2, digest(two))
+    after, fork, withheld = ["AfterTheCut"], ["ForkDetected"], ["Withheld"]
+    says = "revoked at what is held; what it writes after that does not count"
+    held: list[Step] = [(one, []), (two, []), (at_two, []), (three, after)]
+    _write(write, "cut", says, *held)
+    says = "what counts comes after the revocation, and counts"
+    late: list[Step] = [(at_two, withheld), (one, withheld), (two, []), (three, after)]
+    _write(write, "cut_before_its_envelopes", says, *late)
+    says = "more was taken in than counts"
+    more: list[Step] = [(one, []), (two, []), (three, []), (at_two, after)]
+    _write(write, "cut_behind_what_is_held", says, *more)
+    says = "the revocation names another envelope than the one held"
+    forged = _revocation(2, digest(other))
+    _write(write, "cut_forged", says, (one, []), (two, []), (forged, fork))
+    says = "another envelope is given at the cut than the one that it names"
+    given: list[Step] = [(at_two, withheld), (one, withheld), (other, fork)]
+    _write(write, "cut_other_given", says, *given)
+    says = "none of its envelopes counts"
+    _write(write, "cut_at_0", says, (_revocation(0, bytes(32)), []), (one, after))
+    says = "another device has taken in what does not count"
+    marks: dict[bytes, Cbor] = {TABLET.id: [3, digest(three)]}
+    claims = Draft(PHONE, 1, bytes(32), content(marks=marks)).signed()
+    took: list[Step] = [(one, []), (two, []), (at_two, []), (claims, after)]
+    _write(write, "cut_and_a_claim_behind_it", says, *took)
