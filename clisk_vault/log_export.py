@@ -6,7 +6,8 @@ leaves its own records before the first entry is opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from clisk_vault.access_log import AccessLog
@@ -20,6 +21,7 @@ from clisk_vault.access_record import (
 )
 from clisk_vault.errors import (
     CallerError,
+    FormatError,
     LogDamagedError,
     ReadRefused,
     StoreError,
@@ -28,7 +30,8 @@ from clisk_vault.errors import (
 from clisk_vault.log_bundle import BundleFacts, LogKeys, runs
 from clisk_vault.log_bundle_write import check_free, write_bundle
 from clisk_vault.log_entry import Opening
-from clisk_vault.note import NoteKey, UnverifiedNote
+from clisk_vault.log_walk import LogRow
+from clisk_vault.note import NoteKey, SignatureLine, UnverifiedNote
 from clisk_vault.session import Session
 
 _BEFORE, _AFTER = "open entries ", " of the access log"
@@ -78,15 +81,56 @@ def export_log(
     facts = BundleFacts(log.origin, log.size)
     enrolled = NoteKey(log.origin, session.secrets.public.log)
     write_bundle(
-        log.rows(end=facts.size),
+        _with_cosignatures(log.rows(end=facts.size), seen),
         folder,
         facts=facts,
         keys=LogKeys(enrolled, tuple(peers)),
         openings=openings,
-        seen=seen,
+        seen=_others(log, seen, facts.size),
         on_entry=on_entry,
     )
     return facts
+
+
+def _with_cosignatures(
+    rows: Iterable[LogRow], seen: Sequence[UnverifiedNote]
+) -> Iterator[LogRow]:
+    """Yield *rows*, below each head the countersignatures that came back for it.
+
+    So a proof of one entry, which holds one head, carries them too.
+    """
+    lines: dict[str, list[SignatureLine]] = {}
+    for note in seen:
+        lines.setdefault(note.text, []).extend(note.lines)
+    for row in rows:
+        head = None if row.head is None else _parsed(row.head)
+        added = [] if head is None else lines.get(head.text, [])
+        more = [one for one in added if head and one not in head.lines]
+        if head is None or not more:
+            yield row
+            continue
+        # The log's own line stays the first, and each line stands once.
+        whole = UnverifiedNote(head.text, (*head.lines, *dict.fromkeys(more)))
+        yield replace(row, head=whole.encode())
+
+
+def _others(
+    log: AccessLog, seen: Sequence[UnverifiedNote], size: int
+) -> list[UnverifiedNote]:
+    """Return those of *seen* that are no head of this log as it is here."""
+    texts = {note.text for note in seen}
+    for row in log.rows(end=size) if texts else ():
+        head = None if row.head is None else _parsed(row.head)
+        if head is not None:
+            texts.discard(head.text)
+    return [note for note in seen if note.text in texts]
+
+
+def _parsed(head: bytes) -> UnverifiedNote | None:
+    try:
+        return UnverifiedNote.parse(head)
+    except FormatError:
+        return None
 
 
 def _open(

@@ -26,6 +26,7 @@ from clisk_vault.log_page import (
     Read,
     Times,
 )
+from clisk_vault.log_view import LogView
 from clisk_vault.session import Session
 
 
@@ -159,3 +160,29 @@ class LogIndex:
                 break
             self._pages.append(page)
             self._tail = PageBuilder(page.end)
+
+
+def tally_log(log: LogView) -> dict[Read, Times]:
+    """Return how often, and when last, each kind of read in *log* happened.
+
+    Opens every entry: for logs of other devices, which have no index here.
+
+    Raises:
+        TamperedError, FormatError, UnsupportedError: an entry cannot be trusted.
+    """
+    found: dict[Read, Times] = {}
+    builder = PageBuilder(0)
+    for entry in log.entries():
+        content = entry.content
+        record = content if isinstance(content, AccessRecord) else None
+        builder.add(record, content.time_ms)
+        if builder.full:
+            builder = _turned(builder, found)
+    _turned(builder, found)
+    return found
+
+
+def _turned(builder: PageBuilder, into: dict[Read, Times]) -> PageBuilder:
+    page = builder.page()
+    page.tally(page.matches(LogFilter(), before=None), into)
+    return PageBuilder(page.end)

@@ -25,11 +25,17 @@ class LogPlace:
     witnesses: tuple[str, ...]
 
 
-def place_in_log(log: LogView, index: int, peers: Sequence[NoteKey]) -> LogPlace:
+def place_in_log(
+    log: LogView,
+    index: int,
+    peers: Sequence[NoteKey],
+    *,
+    seen: Sequence[UnverifiedNote] = (),
+) -> LogPlace:
     """Return how entry *index* stands in the log, from its rows as they are.
 
     *included*: leaf *index* is as it was hashed, and all leaf hashes together make
-    the root of the newest head.
+    the root of the newest head. *seen*: countersigned heads that peers gave back.
 
     Raises:
         CallerError: there is no such entry.
@@ -46,7 +52,8 @@ def place_in_log(log: LogView, index: int, peers: Sequence[NoteKey]) -> LogPlace
         newest, last = tree.size, row.head
         if tree.size > index:
             head = head or tree.size
-            witnesses.update(dict.fromkeys(_signed_by(row.head, peers)))
+            for note in (row.head, *_over(seen, tree)):
+                witnesses.update(dict.fromkeys(_signed_by(note, peers)))
     if not 0 <= index < tree.size:
         raise CallerError(f"access log: there is no entry {index}")
     # An entry after the newest head leaves the tree without a signed root.
@@ -61,7 +68,7 @@ def _signed_by(head: bytes, peers: Sequence[NoteKey]) -> list[str]:
     except FormatError:
         return []
     found = []
-    for line in note.lines[1:]:
+    for line in note.lines:
         for peer in peers:
             if line.name == peer.name and line.key_id == peer.id:
                 try:
@@ -70,6 +77,16 @@ def _signed_by(head: bytes, peers: Sequence[NoteKey]) -> list[str]:
                     continue
                 found.append(peer.name)
     return found
+
+
+def _over(seen: Sequence[UnverifiedNote], tree: Frontier) -> list[bytes]:
+    """Return those of *seen* that are heads over this very tree."""
+    heads = [(note, Checkpoint.parse(note.text)) for note in seen]
+    return [
+        note.encode()
+        for note, head in heads
+        if head.size == tree.size and head.root == tree.root()
+    ]
 
 
 def _root(head: bytes) -> bytes | None:

@@ -128,6 +128,15 @@ class LogView:
             leaf = Leaf.parse(row.leaf)
             yield LogEntry(row.seq, leaf.type, self._content(row, leaf))
 
+    def readable(self) -> Iterator[LogEntry]:
+        """Yield the entries as entries() does, and pass over those that it refuses."""
+        for row in self.rows(0, self.size):
+            try:
+                leaf = Leaf.parse(row.leaf)
+                yield LogEntry(row.seq, leaf.type, self._content(row, leaf))
+            except (FormatError, TamperedError, UnsupportedError, CallerError):
+                continue
+
     def records(
         self, start: int = 0, end: int | None = None
     ) -> Iterator[tuple[int, AccessRecord]]:
@@ -200,6 +209,7 @@ class LogView:
         *,
         peers: Sequence[NoteKey] = (),
         seen: Sequence[UnverifiedNote] = (),
+        forks: Sequence[int] = (),
         on_entry: Callable[[], None] = _nothing,
     ) -> Verdict:
         """Check everything from the enrolled key to the end; never stops early.
@@ -211,6 +221,7 @@ class LogView:
             enrolled: the key of the first head, from the membership record.
             peers: countersigning keys of the vault's other devices, if there are any.
             seen: countersigned heads of this log that other devices hold.
+            forks: entries at which there is evidence of another history.
             on_entry: called for each entry, for those who show progress.
 
         Spec: protocol/access-log.md §8.
@@ -230,6 +241,8 @@ class LogView:
             on_entry()
         walk.finish()
         self._judge_end(walk)
+        for at in forks:
+            walk.find(Finding.FORK_EVIDENCE, at)
         witnessed = weigh(walk, peers, seen)
         return Verdict(
             origin,

@@ -43,6 +43,7 @@ class Finding(StrEnum):
     BAD_COSIGNATURE = "bad cosignature"
     UNKNOWN_LOG = "unknown log"
     BAD_PROOF = "bad proof"
+    FORK_EVIDENCE = "fork evidence"
     RESTORED = "restored"
     DAMAGED = "damaged"
 
@@ -73,6 +74,8 @@ _SAYS = {
     Finding.BAD_COSIGNATURE: "a countersignature of head {at} is not valid",
     Finding.UNKNOWN_LOG: "entries of log number {at}, which this device never began",
     Finding.BAD_PROOF: "the proof of entry {at} does not lead to a head of this log",
+    Finding.FORK_EVIDENCE: "forked: entry {at} exists twice, both signed; the evidence "
+    "is kept: clisk log evidence",
     Finding.RESTORED: "restored: the device was put back from an older copy, and head "
     "{at} of the newer one is not here",
     Finding.DAMAGED: "damaged: at head {at} the device found this log changed on its "

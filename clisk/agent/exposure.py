@@ -1,7 +1,7 @@
 """What a device that is gone can have read: the list of passwords to change.
 
 Every item that was in the vault, for every member can read all of it. Which of
-them it did read only its own access log tells, and that is not here.
+them it did read its own access log tells, as far as that has come here with the sync.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from clisk_vault.access_record import AccessRecord, Outcome
-from clisk_vault.ids import ItemId
+from clisk_vault.ids import DeviceId, ItemId
+from clisk_vault.log_view import LogView
 from clisk_vault.overview import ItemOverview
 from clisk_vault.vault import Vault
 
@@ -21,25 +22,45 @@ _WORST_FIRST: Final = ("login", "ssh-key", "card", "identity", "note")
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """An item that a device could read; how often, and when last, it was read here."""
+    """An item that a device could read; how often, and when last, it did."""
 
     overview: ItemOverview
-    reads_here: int
+    reads: int
     last_read_ms: int | None
 
 
-def exposed_items(vault: Vault) -> list[Exposed]:
-    """Return every item of *vault*, worst first.
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """*items* worst first; *known_ms*: up to when the device's log is here, if any."""
 
-    Items in the trash are last of all: their values can be read all the same.
+    items: tuple[Exposed, ...]
+    known_ms: int | None
+
+
+def exposure_of(vault: Vault, device: DeviceId) -> Exposure:
+    """Return what *device* could read and did read, by its own log.
+
+    What cannot be trusted in that log does not count as read, nor ends the list.
     """
-    return rank(vault.overviews(), (record for _, record in vault.log.records()))
+    own = device == vault.device_id
+    logs: list[LogView] = (
+        [*vault.log.earlier(), vault.log] if own else vault.witness.logs(device)
+    )
+    records: list[AccessRecord] = []
+    known_ms: int | None = None
+    for log in logs:
+        for entry in log.readable():
+            content = entry.content
+            known_ms = max(known_ms or 0, content.time_ms)
+            if isinstance(content, AccessRecord):
+                records.append(content)
+    return Exposure(tuple(rank(vault.overviews(), records)), known_ms)
 
 
 def rank(
     overviews: Iterable[ItemOverview], records: Iterable[AccessRecord]
 ) -> list[Exposed]:
-    """Return *overviews* by what they open, then by how often they are read."""
+    """Return *overviews*, what was read first, then by what they open."""
     times: dict[ItemId, list[int]] = {}
     for record in records:
         if record.item is not None and record.outcome is Outcome.GRANTED:
@@ -53,9 +74,10 @@ def _exposed(overview: ItemOverview, times: Mapping[ItemId, list[int]]) -> Expos
     return Exposed(overview, len(read), max(read, default=None))
 
 
-def _badness(exposed: Exposed) -> tuple[bool, int, int, str, bytes]:
+def _badness(exposed: Exposed) -> tuple[bool, bool, int, int, str, bytes]:
     overview = exposed.overview
     known = overview.type in _WORST_FIRST
     kind = _WORST_FIRST.index(overview.type) if known else len(_WORST_FIRST)
     title = overview.title.casefold()
-    return overview.trashed, kind, -exposed.reads_here, title, overview.item
+    unread = exposed.reads == 0
+    return unread, overview.trashed, kind, -exposed.reads, title, overview.item

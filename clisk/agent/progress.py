@@ -13,6 +13,21 @@ Result = TypeVar("Result")
 _EVERY_SECONDS = 1.0
 
 
+class Counter:
+    """Written by the vault's thread, read by the loop that tells the client."""
+
+    def __init__(self) -> None:
+        self.items = 0
+
+    def one_more(self) -> None:
+        """Count one."""
+        self.items += 1
+
+    async def read(self) -> int:
+        """Return how many were counted."""
+        return self.items
+
+
 async def with_progress(
     caller: Caller, work: Awaitable[Result], items: Callable[[], Awaitable[int]]
 ) -> Result:

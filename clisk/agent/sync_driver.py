@@ -147,13 +147,13 @@ class SyncDriver:
         return self.relay_url
 
     async def sync_once(self) -> SyncReport:
-        """Send and fetch everything now.
+        """Send and fetch everything now, news of the access log too.
 
         Raises:
             NoRelayError, TransportError, RelayRefused: nothing is lost.
         """
         try:
-            report = await self.engine.sync_once()
+            report = await self.engine.sync_once(tell_logs=True)
         except SyncError as err:
             self._heard(err)
             raise

@@ -129,18 +129,22 @@ def _tell(answer: Message) -> None:
     output.say(f"revoked: {answer['name']} (epoch {answer['epoch']} has begun)")
     output.say("")
     output.say(f"It could read everything until now: {count(len(items), 'item')}.")
-    output.say("Change these, worst first. READ HERE counts reads on this device;")
-    output.say("what the other device read only its own log tells, and that log is")
-    output.say("not here. Take all of them for read, and the first for tried.")
+    output.say("Change these, worst first: what it read, by its own access log,")
+    known_ms = answer["reads_known_ms"]
+    if known_ms is None:
+        output.say("which is not here. Take all of them for read.")
+    else:
+        output.say(f"which is here up to {date_and_time(known_ms)}. What it read")
+        output.say("later, or without asking this program, no log here tells.")
     output.write_table(
-        ("TYPE", "TITLE", "USERNAME", "READ HERE", "LAST READ HERE", "ID"),
+        ("TYPE", "TITLE", "USERNAME", "IT READ", "LAST", "ID"),
         (
             (
                 row["type"],
                 f"{row['title']} (in the trash)" if row["trashed"] else row["title"],
                 row["username"],
-                row["reads_here"],
-                ago(row["last_read_here_ms"]),
+                row["reads"],
+                ago(row["last_read_ms"]),
                 row["item"],
             )
             for row in items

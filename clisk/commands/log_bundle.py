@@ -61,7 +61,7 @@ def export_command(
         "open": [] if opened is None else _numbers(opened),
         "open_all": open_all,
     }
-    answer = ask_agent(home, "log.export", params, on_event=_progress)
+    answer = ask_agent(home, "log.export", params, on_event=tell_entries)
     if as_json:
         output.write_json(answer)
         return
@@ -69,7 +69,8 @@ def export_command(
     output.say("check it with keys from another device: clisk log keys")
 
 
-def _progress(event: str, data: Message) -> None:
+def tell_entries(event: str, data: Message) -> None:
+    """Say how far the agent has come, where that takes long."""
     if event == "progress":
         output.say(f"{data['items']} entries so far")
 

@@ -131,7 +131,7 @@ def test_a_device_leaves_and_the_rest_rotate(three: Three) -> None:
     assert laptop.ask("devices", "rotate") == {"epoch": 2}
 
     left = phone.ask("devices", "revoke", "phone", "--yes")
-    assert (left["this"], left["its_reads_are_known"]) == (True, True)
+    assert (left["this"], left["reads_known_ms"] is None) == (True, False)
     laptop.ok("sync")
     assert laptop.ask("devices")["epoch"] == 4  # the leaver's is never written in
     table = [line.split("\t") for line in laptop.ok("devices").splitlines()]
@@ -169,7 +169,13 @@ def test_only_a_yes_revokes(
         asked.append(operation)
         if operation == "devices.find":
             return {"device": "ab" * 16, "name": "phone", "this": this}
-        return {"name": "phone", "epoch": 2, "this": this, "could_read": []}
+        return {
+            "name": "phone",
+            "epoch": 2,
+            "this": this,
+            "could_read": [],
+            "reads_known_ms": None,
+        }
 
     monkeypatch.setattr("clisk.commands.devices.ask_agent", answer)
     monkeypatch.setattr("clisk.passphrase_input.ask_line", lambda *_, **__: typed)
@@ -204,7 +210,7 @@ def _overview(
 
 
 def test_the_worst_come_first() -> None:
-    """What opens most, then what is used most; refused reads do not count."""
+    """What was read, then what opens most; refused reads do not count."""
     bank, shop = _overview(1, "login", "bank"), _overview(2, "login", "shop")
     note, odd = _overview(3, "note", "note"), _overview(4, "seen-never", "odd")
     old, card = _overview(5, "login", "old", trashed=True), _overview(6, "card", "card")
@@ -230,6 +236,6 @@ def test_the_worst_come_first() -> None:
 
     ranked = rank([old, odd, note, card, bank, shop], records)
 
-    assert [each.overview for each in ranked] == [shop, bank, card, note, odd, old]
-    assert (ranked[0].reads_here, ranked[0].last_read_ms) == (1, 7)
-    assert (ranked[1].reads_here, ranked[1].last_read_ms) == (0, None)
+    assert [each.overview for each in ranked] == [shop, note, bank, card, odd, old]
+    assert (ranked[0].reads, ranked[0].last_read_ms) == (1, 7)
+    assert (ranked[2].reads, ranked[2].last_read_ms) == (0, None)

@@ -13,7 +13,8 @@ from clisk.errors import CliskError
 from clisk_sync.membership import Member
 from clisk_vault.access_record import Outcome, RequesterKind, Use
 from clisk_vault.grants import GrantState
-from clisk_vault.log_page import LogFilter
+from clisk_vault.log_index import tally_log
+from clisk_vault.log_page import LogFilter, Read, Times
 from clisk_vault.vault import Vault
 
 _MIN_PREFIX = 6
@@ -32,7 +33,7 @@ class AccessParams(Params):
 
 
 class ReadLine(Answer):
-    """One kind of read: how often it happened on this device, and when last."""
+    """One kind of read: how often it happened, and when last."""
 
     outcome: str
     use: str
@@ -82,18 +83,18 @@ def _access(driver: SyncDriver, who: str) -> AccessAnswer:
 
 
 def _of_device(driver: SyncDriver, member: Member) -> AccessAnswer:
-    # A log is on the device that wrote it; of another device only the heads are here.
-    name = driver.name_of(member)
-    wanted = LogFilter(device=member.id)
-    return _answer(
-        driver.vault,
-        "device",
-        name,
-        [],
-        wanted,
-        everything=True,
-        known=member.id == driver.vault.device_id,
-    )
+    # Another device's log came with the sync, as far as that device has told it.
+    vault, name = driver.vault, driver.name_of(member)
+    if member.id == vault.device_id:
+        wanted = LogFilter(device=member.id)
+        return _answer(vault, "device", name, [], wanted, everything=True)
+    logs = vault.witness.logs(member.id)
+    reads: dict[Read, Times] = {}
+    for log in logs:
+        for read, (times, last_ms) in tally_log(log).items():
+            before, before_ms = reads.get(read, (0, 0))
+            reads[read] = times + before, max(last_ms, before_ms)
+    return _answer(vault, "device", name, [], reads, everything=True, known=bool(logs))
 
 
 def _answer(
@@ -101,13 +102,13 @@ def _answer(
     kind: str,
     name: str,
     grants: list[GrantState],
-    wanted: LogFilter,
+    wanted: LogFilter | dict[Read, Times],
     *,
     everything: bool = False,
     known: bool = True,
 ) -> AccessAnswer:
     titles = {line.item: line.title for line in vault.overviews()}
-    reads = vault.log_index.tally(wanted)
+    reads = vault.log_index.tally(wanted) if isinstance(wanted, LogFilter) else wanted
     return AccessAnswer(
         kind=kind,
         name=name,

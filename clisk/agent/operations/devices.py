@@ -7,7 +7,7 @@ from pydantic import Field
 from clisk.agent import renewal
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
-from clisk.agent.exposure import Exposed, exposed_items
+from clisk.agent.exposure import Exposed, exposure_of
 from clisk.agent.registry import Answer, NoParams, Params, Secret, operation
 from clisk.agent.sync_driver import SyncDriver
 from clisk.errors import CliskError
@@ -70,19 +70,22 @@ class DeviceParams(Params):
 
 
 class ExposedLine(Answer):
-    """An item that a revoked device could read. Reads are those on this device."""
+    """An item that a revoked device could read; its reads, by its own log."""
 
     item: str
     title: str
     type: str
     username: str
     trashed: bool
-    reads_here: int
-    last_read_here_ms: int | None
+    reads: int
+    last_read_ms: int | None
 
 
 class RevokeAnswer(Answer):
-    """A device that is no member any more, and what it could read, worst first."""
+    """A device that is no member any more, and what it could read, worst first.
+
+    *reads_known_ms*: up to when its access log is here; None: nothing of it is.
+    """
 
     device: str
     name: str
@@ -91,7 +94,7 @@ class RevokeAnswer(Answer):
     this: bool
     epoch: int
     could_read: list[ExposedLine]
-    its_reads_are_known: bool
+    reads_known_ms: int | None
 
 
 class RenameParams(Params):
@@ -265,6 +268,7 @@ def _heard_ms(driver: SyncDriver, member: Member) -> int | None:
 
 def _revoked(driver: SyncDriver, departed: Departed) -> RevokeAnswer:
     member, this = departed.member, driver.vault.device_id
+    exposure = exposure_of(driver.vault, member.id)
     return RevokeAnswer(
         device=member.id.hex(),
         name=driver.name_of(member),
@@ -272,8 +276,8 @@ def _revoked(driver: SyncDriver, departed: Departed) -> RevokeAnswer:
         revoked_by=departed.by.hex(),
         this=member.id == this,
         epoch=driver.membership.epoch,
-        could_read=[_exposed_line(each) for each in exposed_items(driver.vault)],
-        its_reads_are_known=member.id == this,
+        could_read=[_exposed_line(each) for each in exposure.items],
+        reads_known_ms=exposure.known_ms,
     )
 
 
@@ -285,6 +289,6 @@ def _exposed_line(exposed: Exposed) -> ExposedLine:
         type=overview.type,
         username=overview.username,
         trashed=overview.trashed,
-        reads_here=exposed.reads_here,
-        last_read_here_ms=exposed.last_read_ms,
+        reads=exposed.reads,
+        last_read_ms=exposed.last_read_ms,
     )

@@ -8,14 +8,13 @@ from pydantic import Field
 
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
-from clisk.agent.operations.log import witness
-from clisk.agent.progress import with_progress
+from clisk.agent.log_check import first_keys, witnesses
+from clisk.agent.progress import Counter, with_progress
 from clisk.agent.registry import Answer, NoParams, Params, operation
 from clisk_vault.errors import CallerError
 from clisk_vault.log_bundle import BundleFacts
-from clisk_vault.log_view import FIRST_INCARNATION, log_origin
-from clisk_vault.note import NoteKey
 from clisk_vault.vault import Vault
+from clisk_vault.witness import witness_key
 
 
 class LogKeysAnswer(Answer):
@@ -30,18 +29,14 @@ async def keys(agent: Agent, _caller: Caller, _params: NoParams) -> LogKeysAnswe
     """List the keys that the logs of the vault's devices are checked with."""
     driver = agent.driver
 
-    def work(vault: Vault) -> LogKeysAnswer:
-        members = driver.membership.devices.values()
-        logs = [
-            NoteKey(log_origin(vault.id, each.id, FIRST_INCARNATION), each.public.log)
-            for each in members
-        ]
+    def work() -> LogKeysAnswer:
+        active = driver.membership.devices.values()
         return LogKeysAnswer(
-            logs=[key.encode() for key in logs],
-            witnesses=[witness(each).encode() for each in members],
+            logs=[key.encode() for key in first_keys(driver)],
+            witnesses=[witness_key(each.public).encode() for each in active],
         )
 
-    return await agent.vault(work)
+    return await agent.thread.run(work)
 
 
 class ExportParams(Params):
@@ -60,36 +55,23 @@ class ExportAnswer(Answer):
     opened: int
 
 
-class _Counter:
-    """Written by the vault's thread, read by the loop that tells the client."""
-
-    def __init__(self) -> None:
-        self.entries = 0
-
-    def one_more(self) -> None:
-        self.entries += 1
-
-    async def read(self) -> int:
-        return self.entries
-
-
 @operation("log.export", ExportParams, ExportAnswer)
 async def export(agent: Agent, caller: Caller, params: ExportParams) -> ExportAnswer:
     """Write this device's log to a new folder; what is opened is recorded first."""
-    driver, count = agent.driver, _Counter()
+    driver, count = agent.driver, Counter()
     folder = Path(params.folder)
     if not folder.is_absolute():
         raise CallerError("log export: not a whole path")
 
     def work(vault: Vault) -> tuple[BundleFacts, int]:
-        members = driver.membership.devices.values()
-        peers = [witness(each) for each in members if each.id != vault.device_id]
+        peers = witnesses(driver, vault.device_id)
         opened = range(vault.log.size) if params.open_all else set(params.open)
         facts = vault.export_log(
             folder,
             who="command line",
             peers=peers,
             open_entries=opened,
+            seen=vault.witness.cosigned(vault.log.origin),
             on_entry=count.one_more,
         )
         return facts, len(opened)

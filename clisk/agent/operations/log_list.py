@@ -8,7 +8,7 @@ from pydantic import Field
 
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
-from clisk.agent.operations.log import witness
+from clisk.agent.log_check import witnesses
 from clisk.agent.registry import Answer, Params, operation
 from clisk.agent.resolve import resolve_item
 from clisk.agent.sync_driver import SyncDriver
@@ -216,8 +216,13 @@ def _show(driver: SyncDriver, at: int) -> EntryAnswer:
 
 def _proof(driver: SyncDriver, at: int) -> ProofState:
     members = driver.membership.devices.values()
-    peers = [witness(each) for each in members if each.id != driver.vault.device_id]
-    place = place_in_log(driver.vault.log, at, peers)
+    vault = driver.vault
+    place = place_in_log(
+        vault.log,
+        at,
+        witnesses(driver, vault.device_id),
+        seen=vault.witness.cosigned(vault.log.origin),
+    )
     named = {each.id.hex(): driver.name_of(each) for each in members}
     return ProofState(
         head=place.head,
