@@ -52,6 +52,8 @@ class LogTeller:
     def _news(self, *, now: bool) -> list[bytes]:
         self._beat()
         for slot, origin in self._log.names().items():
+            if split_origin(origin)[0] != self._session.device_id:
+                continue  # of an identity that this device had before
             source = OwnLog(self._session.storage, slot, origin)
             news = self._news_of(source, now=now)
             if news is not None:

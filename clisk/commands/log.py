@@ -106,8 +106,14 @@ def evidence_command(home: Home, to: str | None, as_json: bool) -> None:
         output.say("no log was shown in two ways")
     for fork in forks:
         output.write_line(f"{fork['origin']} was shown in two ways:")
-        output.write_line(fork["smaller"].rstrip("\n"))
-        output.write_line(fork["larger"].rstrip("\n"))
+        _write_note(fork["smaller"])
+        _write_note(fork["larger"])
+
+
+def _write_note(note: str) -> None:
+    """Write a signed note byte for byte: its lines, the blank one among them."""
+    for line in note.removesuffix("\n").split("\n"):
+        output.write_line(line)
 
 
 def _write_evidence(folder: Path, found: list[bytes]) -> None:
@@ -144,7 +150,7 @@ def heads_command(home: Home, device: str, as_json: bool) -> None:
             "this device has countersigned no head of that log",
             advice="let both devices sync first: clisk sync",
         )
-    output.write_line(heads[-1].rstrip("\n"))
+    _write_note(heads[-1])
 
 
 for _command in (
