@@ -130,18 +130,23 @@ class Family:
 Acceptance: TypeAlias = Callable[[RelayUnderTest], Awaitable[None]]
 
 
-async def _founded(relay: RelayUnderTest) -> tuple[Family, VaultTransport]:
+async def founded(relay: RelayUnderTest) -> tuple[Family, VaultTransport]:
+    """Return a new vault on *relay*, and its founder's transport."""
     family = Family.found()
     transport = relay.vault(family.vault, family.founder.secrets)
     assert await transport.create(family.genesis) == family.vault
     return family, transport
 
 
-async def _read(transport: VaultTransport, after: int = 0) -> list[tuple[int, bytes]]:
+async def read_all(
+    transport: VaultTransport, after: int = 0
+) -> list[tuple[int, bytes]]:
+    """Return the log above *after*."""
     return [entry async for entry in transport.read(after)]
 
 
-async def _refused(doing: Awaitable[object], kind: type[ErrorT]) -> ErrorT:
+async def refused(doing: Awaitable[object], kind: type[ErrorT]) -> ErrorT:
+    """Return the error of *kind* that *doing* raises; fail if it does not."""
     try:
         await doing
     except kind as err:
@@ -151,25 +156,25 @@ async def _refused(doing: Awaitable[object], kind: type[ErrorT]) -> ErrorT:
 
 async def creating_twice_is_harmless(relay: RelayUnderTest) -> None:
     """The same genesis again gives the same vault and loses nothing in it."""
-    family, transport = await _founded(relay)
+    family, transport = await founded(relay)
     await transport.append(family.founder.write())
 
     assert await transport.create(family.genesis) == family.vault
     assert await transport.records() == [family.genesis]
-    assert len(await _read(transport)) == 1
+    assert len(await read_all(transport)) == 1
 
 
 async def an_unknown_vault_is_named(relay: RelayUnderTest) -> None:
     """A vault that was never brought here is refused by name."""
     family = Family.found()
     transport = relay.vault(family.vault, family.founder.secrets)
-    await _refused(transport.records(), UnknownVaultError)
-    await _refused(transport.append(family.founder.write()), UnknownVaultError)
+    await refused(transport.records(), UnknownVaultError)
+    await refused(transport.append(family.founder.write()), UnknownVaultError)
 
 
 async def records_come_back_in_order(relay: RelayUnderTest) -> None:
     """Membership records keep their order; again with one is harmless."""
-    family, transport = await _founded(relay)
+    family, transport = await founded(relay)
     first, _ = family.add()
     second, _ = family.add()
 
@@ -181,12 +186,12 @@ async def records_come_back_in_order(relay: RelayUnderTest) -> None:
 
 async def a_record_beside_the_newest_is_a_conflict(relay: RelayUnderTest) -> None:
     """Of two records on one predecessor the second is told what came first."""
-    family, transport = await _founded(relay)
+    family, transport = await founded(relay)
     first = family.record_adding(enrol()[0])
     second = family.record_adding(enrol()[0])
     await transport.append_record(first)
 
-    err = await _refused(transport.append_record(second), RecordConflictError)
+    err = await refused(transport.append_record(second), RecordConflictError)
 
     assert (err.head_number, err.head_hash) == (1, sha256(first))
     assert await transport.records() == [family.genesis, first]
@@ -194,7 +199,7 @@ async def a_record_beside_the_newest_is_a_conflict(relay: RelayUnderTest) -> Non
 
 async def records_that_are_not_right_are_refused(relay: RelayUnderTest) -> None:
     """Junk, changed bytes, another's or another vault's record."""
-    family, laptop = await _founded(relay)
+    family, laptop = await founded(relay)
     record, phone = family.add()
     theirs = relay.vault(family.vault, phone.secrets)
     await laptop.append_record(record)
@@ -208,56 +213,56 @@ async def records_that_are_not_right_are_refused(relay: RelayUnderTest) -> None:
         (laptop, "wrong-vault", other.genesis),
     )
     for transport, code, data in cases:
-        err = await _refused(transport.append_record(data), RelayRefused)
+        err = await refused(transport.append_record(data), RelayRefused)
         assert err.code == code, (err.code, code)
     assert await laptop.records() == [family.genesis, record]
 
 
 async def envelopes_come_back_as_they_went(relay: RelayUnderTest) -> None:
     """Positions start at 1, rise without a gap, and reading gives the same bytes."""
-    family, transport = await _founded(relay)
+    family, transport = await founded(relay)
     sent = [family.founder.write(os.urandom(size)) for size in (0, 1, 5000, 70_000)]
 
     positions = [await transport.append(envelope) for envelope in sent]
 
     assert positions == [1, 2, 3, 4]
-    assert await _read(transport) == list(enumerate(sent, start=1))
-    assert await _read(transport, 3) == [(4, sent[3])]
-    assert await _read(transport, 4) == []
-    assert await _read(transport, 99) == []
+    assert await read_all(transport) == list(enumerate(sent, start=1))
+    assert await read_all(transport, 3) == [(4, sent[3])]
+    assert await read_all(transport, 4) == []
+    assert await read_all(transport, 99) == []
 
 
 async def sending_again_keeps_the_position(relay: RelayUnderTest) -> None:
     """An envelope sent twice, first or latest, stands in the log once."""
-    family, transport = await _founded(relay)
+    family, transport = await founded(relay)
     first, second = family.founder.write(), family.founder.write()
     assert await transport.append(first) == 1
     assert await transport.append(second) == 2
 
     assert await transport.append(second) == 2
     assert await transport.append(first) == 1
-    assert len(await _read(transport)) == 2
+    assert len(await read_all(transport)) == 2
 
 
 async def another_envelope_at_a_number_is_evidence(relay: RelayUnderTest) -> None:
     """A second envelope at a number is refused with the hash of the first."""
-    family, transport = await _founded(relay)
+    family, transport = await founded(relay)
     forked = family.founder.peek(b"one")
     await transport.append(stored := family.founder.write(b"two"))
     await transport.append(family.founder.write())
 
-    err = await _refused(transport.append(forked), NumberTakenError)
+    err = await refused(transport.append(forked), NumberTakenError)
 
     assert (err.head_number, err.stored) == (1, sha256(stored))
 
 
 async def a_gap_is_told_the_head(relay: RelayUnderTest) -> None:
     """An envelope that skips a number is refused with the relay's head."""
-    family, transport = await _founded(relay)
+    family, transport = await founded(relay)
     await transport.append(first := family.founder.write())
     family.founder.write()
 
-    err = await _refused(transport.append(family.founder.write()), ConflictError)
+    err = await refused(transport.append(family.founder.write()), ConflictError)
 
     assert not isinstance(err, NumberTakenError)
     assert (err.head_number, err.head_hash) == (1, sha256(first))
@@ -265,59 +270,59 @@ async def a_gap_is_told_the_head(relay: RelayUnderTest) -> None:
 
 async def a_number_left_out_is_told_the_head(relay: RelayUnderTest) -> None:
     """A number that is not the next is refused though its predecessor is right."""
-    family, transport = await _founded(relay)
+    family, transport = await founded(relay)
     await transport.append(first := family.founder.write())
     family.founder.number += 1
 
-    err = await _refused(transport.append(family.founder.write()), ConflictError)
+    err = await refused(transport.append(family.founder.write()), ConflictError)
 
     assert (err.head_number, err.head_hash) == (1, sha256(first))
 
 
 async def a_broken_chain_is_told_the_head(relay: RelayUnderTest) -> None:
     """The next number on another predecessor is refused with the relay's head."""
-    family, transport = await _founded(relay)
+    family, transport = await founded(relay)
     await transport.append(first := family.founder.write())
     family.founder.previous = EnvelopeHash(b"\x01" * 32)
 
-    err = await _refused(transport.append(family.founder.write()), ConflictError)
+    err = await refused(transport.append(family.founder.write()), ConflictError)
 
     assert (err.head_number, err.head_hash) == (1, sha256(first))
 
 
 async def strangers_are_refused(relay: RelayUnderTest) -> None:
     """Who is not a member neither reads nor writes, whatever it signs."""
-    family, transport = await _founded(relay)
+    family, transport = await founded(relay)
     await transport.append(family.founder.write())
     stranger = Author(enrol()[0], family.vault, family.epoch_secret)
     theirs = relay.vault(family.vault, stranger.secrets)
 
-    await _refused(theirs.records(), AuthError)
-    await _refused(theirs.append(stranger.write()), AuthError)
-    await _refused(_read(theirs), AuthError)
-    await _refused(theirs.wait(0, 0), AuthError)
+    await refused(theirs.records(), AuthError)
+    await refused(theirs.append(stranger.write()), AuthError)
+    await refused(read_all(theirs), AuthError)
+    await refused(theirs.wait(0, 0), AuthError)
     own = family.record_adding(enrol()[0])
-    await _refused(theirs.append_record(own), AuthError)
-    assert len(await _read(transport)) == 1
+    await refused(theirs.append_record(own), AuthError)
+    assert len(await read_all(transport)) == 1
 
 
 async def a_newcomer_belongs_at_once(relay: RelayUnderTest) -> None:
     """Once its record is there a device reads what was and writes what comes."""
-    family, laptop = await _founded(relay)
+    family, laptop = await founded(relay)
     await laptop.append(first := family.founder.write())
     record, phone = family.add()
     theirs = relay.vault(family.vault, phone.secrets)
-    await _refused(theirs.records(), AuthError)
+    await refused(theirs.records(), AuthError)
     await laptop.append_record(record)
 
     assert await theirs.records() == [family.genesis, record]
     assert await theirs.append(second := phone.write()) == 2
-    assert await _read(laptop) == [(1, first), (2, second)]
+    assert await read_all(laptop) == [(1, first), (2, second)]
 
 
 async def a_revocation_names_all_that_stands(relay: RelayUnderTest) -> None:
     """A cut behind what the device has sent is refused, so nothing stands after it."""
-    family, laptop = await _founded(relay)
+    family, laptop = await founded(relay)
     record, phone = family.add()
     await laptop.append_record(record)
     theirs = relay.vault(family.vault, phone.secrets)
@@ -334,17 +339,17 @@ async def a_revocation_names_all_that_stands(relay: RelayUnderTest) -> None:
             newest,
         )
 
-    await _refused(laptop.append_record(revoking(seen)), RecordConflictError)
+    await refused(laptop.append_record(revoking(seen)), RecordConflictError)
     assert await laptop.records() == [family.genesis, record]
     revoked = revoking(Mark(phone.number, phone.previous))
     await laptop.append_record(revoked)
     assert await laptop.records() == [family.genesis, record, revoked]
-    await _refused(theirs.append(phone.peek()), AuthError)
+    await refused(theirs.append(phone.peek()), AuthError)
 
 
 async def what_is_not_signed_right_is_refused(relay: RelayUnderTest) -> None:
     """Junk, changed bytes, another's or another vault's envelope, an unknown epoch."""
-    family, transport = await _founded(relay)
+    family, transport = await founded(relay)
     record, phone = family.add()
     await transport.append_record(record)
     good = family.founder.peek()
@@ -360,14 +365,14 @@ async def what_is_not_signed_right_is_refused(relay: RelayUnderTest) -> None:
         "unknown-epoch": later.write(),
     }
     for code, envelope in cases.items():
-        err = await _refused(transport.append(envelope), RelayRefused)
+        err = await refused(transport.append(envelope), RelayRefused)
         assert err.code == code, (err.code, code)
-    assert await _read(transport) == []
+    assert await read_all(transport) == []
 
 
 async def appends_at_once_leave_no_gap(relay: RelayUnderTest) -> None:
     """Two devices that write at the same time get positions without a gap."""
-    family, laptop = await _founded(relay)
+    family, laptop = await founded(relay)
     record, phone = family.add()
     await laptop.append_record(record)
 
@@ -379,12 +384,12 @@ async def appends_at_once_leave_no_gap(relay: RelayUnderTest) -> None:
 
     assert sorted(mine + theirs) == list(range(1, 21))
     assert mine == sorted(mine)
-    assert [position for position, _ in await _read(laptop)] == list(range(1, 21))
+    assert [position for position, _ in await read_all(laptop)] == list(range(1, 21))
 
 
 async def news_wakes_who_waits(relay: RelayUnderTest) -> None:
     """A waiter is woken by an envelope, at once by one that is there already."""
-    family, transport = await _founded(relay)
+    family, transport = await founded(relay)
     assert not await transport.wait(0, 0.01)
 
     waiting = asyncio.create_task(transport.wait(0, 60))
@@ -403,7 +408,7 @@ async def a_mailbox_slot_is_written_once(relay: RelayUnderTest) -> None:
     await boxes.post(mailbox, 0, b"first")
     await boxes.post(mailbox, 0, b"first")
 
-    await _refused(boxes.post(mailbox, 0, b"second"), SlotTakenError)
+    await refused(boxes.post(mailbox, 0, b"second"), SlotTakenError)
 
     assert await boxes.fetch(mailbox, 0, 0) == b"first"
     assert await boxes.fetch(mailbox, 1, 0) is None
@@ -425,11 +430,11 @@ async def a_mailbox_wakes_who_waits(relay: RelayUnderTest) -> None:
 async def a_mailbox_has_bounds(relay: RelayUnderTest) -> None:
     """Ids, slots and sizes out of bounds are refused."""
     boxes, mailbox = relay.mailboxes(), os.urandom(32)
-    await _refused(boxes.post(mailbox, 8, b"x"), RelayRefused)
-    await _refused(boxes.post(mailbox[:31], 0, b"x"), RelayRefused)
+    await refused(boxes.post(mailbox, 8, b"x"), RelayRefused)
+    await refused(boxes.post(mailbox[:31], 0, b"x"), RelayRefused)
 
 
-ACCEPTANCE: tuple[Acceptance, ...] = (
+LOG_ACCEPTANCE: tuple[Acceptance, ...] = (
     creating_twice_is_harmless,
     an_unknown_vault_is_named,
     records_come_back_in_order,

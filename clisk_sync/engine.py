@@ -22,6 +22,7 @@ from collections.abc import (
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
+from clisk_sync.compaction import Compacted, Compactor, Progress, Round
 from clisk_sync.device_name import check_name
 from clisk_sync.envelope_content import Mark
 from clisk_sync.errors import (
@@ -93,8 +94,13 @@ class SyncEngine:
         self._outbox = Outbox(
             vault, self._journal, self._intake, clock=clock, random=random
         )
+        self._compactor = Compactor(
+            vault, self._journal, self._intake, self._outbox, clock=clock, random=random
+        )
         self._registrar = Registrar(vault, self._intake, clock=clock, random=random)
         self._one_at_a_time = asyncio.Lock()
+        # Then a snapshot tells it where each chain stands: snapshot.md §7.
+        self._relay_lost_our_chain = False
         self._nudge = asyncio.Event()
 
     @property
@@ -114,6 +120,11 @@ class SyncEngine:
         Then this one writes no more: it has to be paired again.
         """
         return self._journal.state(State.CLONED) == 1
+
+    @property
+    def is_compaction_due(self) -> bool:
+        """Whether it is this device's turn to make a snapshot."""
+        return self._compactor.is_due()
 
     def evidence(self) -> list[Evidence]:
         """Return everything ever found against the relay or a device."""
@@ -270,6 +281,51 @@ class SyncEngine:
                 lambda held: self._registrar.new_name(held, name), tally
             )
 
+    async def compact(
+        self, *, progress: Progress = lambda _doing, _done, _all: None
+    ) -> tuple[SyncReport, Compacted]:
+        """Pack all there is into a snapshot, so that the relay may delete the rest.
+
+        Syncs first. *progress* is told what is being done, how much of it, of how
+        much. Where another device was first its snapshot is taken instead.
+
+        Raises:
+            CloneDetected: a copy of this device makes none.
+            as sync_once().
+        """
+        async with self._one_at_a_time:
+            tally = Tally()
+            async with self._telling_revocation(tally):
+                await self._exchange(tally)
+                if self.cloned:
+                    raise self._older_copy()
+                await self._look_at_snapshots(tally)
+                before = self._compactor.store.uncovered()
+                made = self._compactor.has_something() and (
+                    await self._make_snapshot(tally, progress)
+                )
+            for alert in self.frontier.withheld():
+                tally.alert(alert)
+            compacted = self._compactor.outcome(
+                self.membership, made=made, before=before
+            )
+            return tally.report(self.heard()), compacted
+
+    async def _make_snapshot(
+        self, tally: Tally, progress: Progress = lambda _doing, _done, _all: None
+    ) -> bool:
+        """Make one, take it back from the relay, and tell the others."""
+        compactor = self._compactor
+        if self._journal.state(State.TAKING) or not self._registrar.may_seal(
+            self.membership
+        ):
+            return False
+        made = await compactor.make(self._transport, self.membership, progress=progress)
+        await self._look_at_snapshots(tally)
+        await compactor.acknowledge(self._transport)
+        await self._outbox.send_all(self._transport, tally)
+        return made
+
     async def follow(
         self,
         stop: asyncio.Event,
@@ -288,7 +344,11 @@ class SyncEngine:
         failures = 0
         while not stop.is_set():
             try:
-                tell(await self.sync_once())
+                report = await self.sync_once()
+                tell(report)
+                if (report.pushed or report.pulled) and self.is_compaction_due:
+                    report, _ = await self.compact()
+                    tell(report)
                 failures = 0
                 await self._idle(stop)
             except (TransportError, RelayRefused) as err:
@@ -344,13 +404,22 @@ class SyncEngine:
 
     async def _exchange(self, tally: Tally, *, tell_logs: bool = False) -> None:
         await self._learn(tally)
+        if self._compactor.is_new_here():
+            await self._look_at_snapshots(tally)
         for _ in range(_ATTEMPTS):
             await self._pull(tally)
+            if self._compactor.is_worth_a_look(tally) and (
+                await self._look_at_snapshots(tally)
+            ):
+                await self._pull(tally)
             if self.cloned:
                 self._intake.close_log()
                 return
+            await self._compactor.acknowledge(self._transport)
             await self._append_record(self._registrar.owed_end, tally)
             await self._append_record(self._registrar.owed_rotation, tally)
+            if self._relay_lost_our_chain:
+                await self._make_snapshot(tally)
             if await self._push(tally, tell_logs=tell_logs):
                 return
 
@@ -374,6 +443,13 @@ class SyncEngine:
             by = self._registrar.name_of(self.membership, departed.by)
             message = f"this device was revoked by {by}"
         raise RevokedError(message, by=departed.by, revoked_ms=departed.revoked_ms)
+
+    async def _look_at_snapshots(self, tally: Tally) -> bool:
+        """Take the newest snapshot, if any; tell whether a chain moved by it."""
+        may_seal = not self.cloned and self._registrar.may_seal(self.membership)
+        return await self._compactor.look(
+            Round(self._transport, self.membership, tally, may_seal)
+        )
 
     async def _append_record(
         self, make: Callable[[Membership], bytes | None], tally: Tally
@@ -433,6 +509,9 @@ class SyncEngine:
         """Ask for the envelope read last: a relay that was set back has it no more."""
         anchor = self._journal.newest_placed()
         if anchor is None:
+            if self._compactor.store.taken() is not None:
+                # All that was read is covered: the snapshot itself is the anchor.
+                await self._look_at_snapshots(tally)
             return
         async with _reading(self._transport, anchor.position - 1) as stream:
             async for position, data in stream:
@@ -472,8 +551,12 @@ class SyncEngine:
             tally.alert(RelayMisbehaved("the relay says it has another one of ours"))
             self._journal.forget_positions()
         except ConflictError as conflict:
+            # What a snapshot covers is kept here no more, so it cannot be sent again.
+            number = self._compactor.covers(self.frontier.own)
+            self._relay_lost_our_chain = conflict.head_number < number
             self._set_back(self.frontier.own, conflict.head_number + 1, tally)
         else:
+            self._relay_lost_our_chain = False
             return True
         return False
 

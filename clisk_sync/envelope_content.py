@@ -23,6 +23,7 @@ from clisk_vault.ids import (
     EnvelopeHash,
     ItemId,
     RecordHash,
+    SnapshotHash,
 )
 
 MAX_BATCH_CHANGES: Final = 256
@@ -33,6 +34,10 @@ _STREAM, _FRONTIER, _MEMBERSHIP, _CLOCK, _BATCH = range(1, 6)
 _SHAPE: dict[int, type] = {
     _STREAM: int, _FRONTIER: dict, _MEMBERSHIP: list, _CLOCK: int, _BATCH: list
 }  # fmt: skip
+# A control message.
+_KIND, _HEIGHT, _HASH = 1, 2, 3
+_SNAPSHOT: Final = 1
+_MESSAGE: dict[int, type] = {_KIND: int, _HEIGHT: int, _HASH: bytes}
 _WHAT: Final = "envelope content"
 
 
@@ -70,8 +75,16 @@ class ItemChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """A snapshot that the author has made: protocol/snapshot.md §6."""
+
+    height: int
+    hash: SnapshotHash
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
-    """What an envelope says. A control envelope with no changes is a heartbeat."""
+    """What an envelope says. A control envelope without a message is a heartbeat."""
 
     stream: Stream
     claim: Claim
@@ -79,6 +92,7 @@ class Content:
     changes: tuple[ItemChange, ...]
     # Of logs (access-log.md §11); what they say is not looked into here.
     messages: tuple[bytes, ...] = ()
+    announced: Announced | None = None
 
 
 def encode_content(content: Content) -> bytes:
@@ -101,6 +115,9 @@ def encode_content(content: Content) -> bytes:
 def _batch(content: Content) -> list[cbor.Encodable]:
     if content.stream is Stream.LOG:
         return list(content.messages)
+    if content.announced is not None:
+        told = content.announced
+        return [{_KIND: _SNAPSHOT, _HEIGHT: told.height, _HASH: told.hash}]
     return [[change.item, change.change] for change in content.changes]
 
 
@@ -114,12 +131,14 @@ def parse_content(data: bytes, *, author: DeviceId) -> Content:
     value = cbor.parse(data, max_bytes=MAX_ENVELOPE_BYTES, what=_WHAT)
     stream = _parse_stream(value)
     parts = cbor.expect_map(value, _SHAPE, what=_WHAT)
+    batch = parts[_BATCH]
     return Content(
         stream,
         Claim(_parse_marks(parts[_FRONTIER], author), *_parse_head(parts[_MEMBERSHIP])),
         cbor.expect_uint(parts[_CLOCK], what=f"{_WHAT}: clock", at_most=MAX_TIME_MS),
-        () if stream is Stream.LOG else _parse_batch(stream, parts[_BATCH]),
-        _parse_messages(parts[_BATCH]) if stream is Stream.LOG else (),
+        _parse_batch(batch) if stream is Stream.ITEMS else (),
+        _parse_messages(batch) if stream is Stream.LOG else (),
+        _parse_message(batch) if stream is Stream.CONTROL else None,
     )
 
 
@@ -172,13 +191,27 @@ def _parse_head(value: cbor.Value) -> tuple[int, RecordHash]:
     )
 
 
-def _parse_batch(stream: Stream, value: cbor.Value) -> tuple[ItemChange, ...]:
+def _parse_message(value: cbor.Value) -> Announced | None:
+    """Return the one message of a control envelope, None in a heartbeat."""
+    what = f"{_WHAT}: message"
+    batch = cbor.expect_list(value, what=what, max_items=1)
+    if not batch:
+        return None
+    if leading_uint(batch[0], _KIND, what=what) != _SNAPSHOT:
+        raise UnsupportedError(f"{what}: a control message that is not known here")
+    parts = cbor.expect_map(batch[0], _MESSAGE, what=what)
+    height = cbor.expect_uint(parts[_HEIGHT], what=f"{what}: height")
+    if height == 0:
+        raise FormatError(f"{what}: snapshots count from 1")
+    digest = cbor.expect_bytes(parts[_HASH], length=HASH_LENGTH, what=what)
+    return Announced(height, SnapshotHash(digest))
+
+
+def _parse_batch(value: cbor.Value) -> tuple[ItemChange, ...]:
     what = f"{_WHAT}: batch"
     batch = cbor.expect_list(value, what=what, max_items=MAX_BATCH_CHANGES)
-    if stream is Stream.CONTROL and batch:
-        raise UnsupportedError(f"{what}: a control message that is not known here")
     changes = tuple(_parse_change(entry, what) for entry in batch)
-    if stream is Stream.ITEMS and not changes:
+    if not changes:
         raise FormatError(f"{what}: empty")
     if sum(len(change.change) for change in changes) > MAX_BATCH_BYTES:
         raise FormatError(f"{what}: more than {MAX_BATCH_BYTES} bytes")

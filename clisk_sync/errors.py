@@ -11,7 +11,7 @@
     │   ├── KitUsed              a recovery kit let a device in: told, not refused
     │   ├── ForeignEnvelope      another vault's envelope
     │   ├── NotAMember           signed by no member
-    │   └── FrontierError        what a relay did to the envelopes (envelope.md §6)
+    │   ├── FrontierError        what a relay did to the envelopes (envelope.md §6)
     │       ├── ReplayedEnvelope     seen before
     │       ├── GapError             one before it is missing
     │       ├── UnknownEpoch         sealed in an epoch that is not known here
@@ -22,7 +22,18 @@
     │       ├── FrontierRegression   its author knew more before
     │       ├── RollbackDetected     the relay gives less than it gave before
     │       ├── Withheld             a peer has it, the relay does not give it
-    │       └── CloneDetected        the relay holds more of our own chain than we do
+    │       ├── CloneDetected        the relay holds more of our own chain than we do
+    │       └── CoveredEnvelope      a snapshot took its place here
+    │   └── SnapshotError        a snapshot that must not be taken (snapshot.md §5)
+    │       ├── SnapshotForged       signed by no active member, or other parts
+    │       ├── SnapshotReplayed     an older one than was taken
+    │       ├── SnapshotFork         two at one height: evidence of both
+    │       ├── SnapshotContradicted covers another envelope than was verified
+    │       ├── SnapshotUnproven     moves a chain that its device has not signed for
+    │       ├── SnapshotInvents      a change that nobody sent
+    │       ├── SnapshotDrops        lacks a change that it should have
+    │       ├── SnapshotWithheld     a peer announced it, the relay does not give it
+    │       └── DeletedEarly         envelopes went before this device had signed
     ├── RevokedError             this device is no member any more: it stops here
     ├── PairingError             this pairing is over, except for WrongDigits
     │   ├── PairingCodeError         not a pairing code
@@ -39,8 +50,10 @@
         ├── UnknownVaultError    the relay has no such vault
         ├── QuotaError           full: nothing was stored
         ├── RateError            too fast: retry after ``retry_after_seconds``
+        ├── UnknownSnapshotError  no such snapshot, or no such part
         ├── SlotTakenError       something else stands in this mailbox slot
         └── ConflictError        the relay holds something else; its head says what
+            ├── SnapshotConflictError another snapshot is the newest one
             ├── NumberTakenError      another envelope stands at this number: evidence
             └── RecordConflictError   the membership log has moved on
 
@@ -167,6 +180,14 @@ class NumberTakenError(ConflictError):
 
 class RecordConflictError(ConflictError):
     """Another membership record was appended first; build on it and try again."""
+
+
+class SnapshotConflictError(ConflictError):
+    """Another snapshot is the newest one on the relay: look at that first."""
+
+
+class UnknownSnapshotError(RelayRefused):
+    """The relay does not have this snapshot, or this part of one."""
 
 
 class SlotTakenError(RelayRefused):
@@ -330,6 +351,79 @@ class CloneDetected(FrontierError):
         "this vault was restored from a backup or copied; nothing is sent until it"
         " goes on as a new device: clisk devices renew"
     )
+
+
+class CoveredEnvelope(FrontierError):
+    """Not verified here before a snapshot took its place: to be looked into."""
+
+
+class SnapshotError(PeerError):
+    """A snapshot that must not be taken. *height* says which; *evidence* shows it."""
+
+    default_advice = "nothing was taken from it, and nothing is deleted because of it"
+
+    def __init__(
+        self, message: str, *, height: int, evidence: tuple[bytes, ...] = ()
+    ) -> None:
+        super().__init__(f"snapshot {height}: {message}")
+        self.height = height
+        self.evidence = evidence
+
+
+class SnapshotForged(SnapshotError):
+    """Not signed by a member as it must be, or its parts are not those it names."""
+
+
+class SnapshotReplayed(SnapshotError):
+    """The relay gives an older snapshot than this device has taken."""
+
+    default_advice = "the relay was set back, or lies; nothing here is lost"
+
+
+class SnapshotFork(SnapshotError):
+    """Two snapshots bear one height: devices were shown different ones."""
+
+    default_advice = "compare the safety code of your devices; keep the evidence"
+
+
+class SnapshotContradicted(SnapshotError):
+    """It covers another envelope than the one verified here."""
+
+    default_advice = "its author may have been shown a fork: look at its device"
+
+
+class SnapshotUnproven(SnapshotError):
+    """It moves a device's chain forward, and that device has not signed for it."""
+
+    default_advice = "it is looked at again at each sync, until that device has signed"
+
+
+class SnapshotInvents(SnapshotError):
+    """It holds a change that is in no envelope."""
+
+    default_advice = "its author is not to be trusted: look at `clisk devices`"
+
+
+class SnapshotDrops(SnapshotError):
+    """It lacks a change that it says it covers."""
+
+    default_advice = "its author is not to be trusted: look at `clisk devices`"
+
+
+class SnapshotWithheld(SnapshotError):
+    """Another device announced it, and the relay does not give it."""
+
+    default_advice = "the relay keeps something back; it is asked again at each sync"
+
+    def __init__(self, *, height: int, since_ms: int) -> None:
+        super().__init__("announced, and not given by the relay", height=height)
+        self.since_ms = since_ms
+
+
+class DeletedEarly(SnapshotError):
+    """The relay deleted envelopes before this device had signed that it has them."""
+
+    default_advice = "the snapshot was taken instead; ask who runs the relay"
 
 
 class RevokedError(SyncError):

@@ -16,6 +16,7 @@ from clisk_sync.envelope_content import Claim, Mark
 from clisk_sync.errors import (
     AfterTheCut,
     CloneDetected,
+    CoveredEnvelope,
     ForkDetected,
     FrontierRegression,
     GapError,
@@ -109,6 +110,8 @@ class Frontier:
             ours = history.hash_of(header.author, header.number)
             if ours == envelope.hash:
                 raise ReplayedEnvelope("seen before", **where)
+            if ours is None:
+                raise CoveredEnvelope("a snapshot took its place here", **where)
             kept = history.bytes_of(header.author, header.number)
             raise ForkDetected(
                 "another one bears this number",
@@ -190,6 +193,8 @@ class Frontier:
                 found.append(_after_cut(device, mark.number, envelope.data))
                 continue
             held = history.hash_of(device, mark.number)
+            if held is None and mark.number <= self.chain(device).mark.number:
+                continue  # a snapshot took its place here
             if held is None and device == self.own:
                 found.append(_cloned(device, mark, envelope.data))
             elif held is None:
@@ -224,6 +229,15 @@ class Frontier:
             missing={**self.missing, **missing},
             said={**self.said, self.own: said},
         )
+
+    def jump(self, ahead: Mapping[DeviceId, Chain]) -> Frontier:
+        """Return the frontier whose chains *ahead* a snapshot has moved forward."""
+        missing = {
+            device: each
+            for device, each in self.missing.items()
+            if device not in ahead or ahead[device].mark.number < each.number
+        }
+        return replace(self, chains={**self.chains, **ahead}, missing=missing)
 
     def await_records(self, membership: Membership, *, now_ms: int) -> Frontier:
         """Return the frontier with what it lacks of the membership known or settled."""

@@ -21,6 +21,7 @@ from clisk_sync.envelope_content import Content, parse_content
 from clisk_sync.errors import (
     AfterTheCut,
     CloneDetected,
+    CoveredEnvelope,
     ForeignEnvelope,
     ForkDetected,
     GapError,
@@ -29,6 +30,8 @@ from clisk_sync.errors import (
     RecordsWithheld,
     RelayMisbehaved,
     ReplayedEnvelope,
+    SnapshotDrops,
+    SnapshotFork,
     SyncError,
     UnknownEpoch,
 )
@@ -39,7 +42,9 @@ from clisk_sync.journal import Journal, State
 from clisk_sync.membership import Membership
 from clisk_sync.ports import VaultPort
 from clisk_sync.report import SetAside, Tally
+from clisk_sync.snapshot_store import SnapshotStore
 from clisk_vault.device import DevicePublic
+from clisk_vault.document import Applied
 from clisk_vault.errors import (
     FormatError,
     LogRestored,
@@ -176,6 +181,10 @@ class Intake:
             envelope = self._believe(offer, membership)
         except ReplayedEnvelope as again:
             self._place_again(offer.position, again, tally)
+            if self._journal.bytes_of(again.device, again.number) is None:
+                self._take_covered(offer, membership, tally)
+        except CoveredEnvelope:
+            self._take_covered(offer, membership, tally)
         except (PeerError, TamperedError, UnsupportedError) as refused:
             tally.refused += 1
             self.note(refused, tally)
@@ -223,6 +232,30 @@ class Intake:
             number=header.number,
         )
 
+    def _take_covered(
+        self, offer: Offered, membership: Membership, tally: Tally
+    ) -> None:
+        """Bring in what a snapshot stands for; it should have been in there."""
+        assert isinstance(offer.envelope, UnverifiedEnvelope)
+        header = offer.envelope.unverified_header
+        key = membership.known(header.author).public.signing
+        envelope = offer.envelope.verify(key)
+        content = self._open(envelope, tally)
+        if content is None:
+            return
+        changes = incoming(header.author, content, membership)
+        arrived = self._vault.replica.apply_all(changes)
+        tally.count(arrived)
+        if any(isinstance(each, Applied) and each.entries for each in arrived):
+            store = SnapshotStore(self._journal.storage)
+            taken = store.taken()
+            lacking = SnapshotDrops(
+                "lacks a change that an envelope has which it covers",
+                height=0 if taken is None else taken.height,
+                evidence=(store.body(), envelope.data),
+            )
+            self.note(lacking, tally)
+
     def _place_again(
         self, position: int, again: ReplayedEnvelope, tally: Tally
     ) -> None:
@@ -250,6 +283,7 @@ class Intake:
         for found in disputes:
             self.note(found, tally)
         if content is not None:
+            self._note_announced(envelope, content, tally)
             self._hear(envelope, content, membership, tally)
             self._hand_over(envelope, content, membership, tally)  # 6.10
             self._hear_of_logs(envelope, content, membership, tally)
@@ -265,6 +299,24 @@ class Intake:
             self._journal.set_aside(aside.author, aside.number, aside.reason)
             tally.set_aside.append(aside)
             return None
+
+    def _note_announced(
+        self, envelope: Envelope, content: Content, tally: Tally
+    ) -> None:
+        """Keep word of a snapshot that is newer than the one taken."""
+        told, store = content.announced, SnapshotStore(self._journal.storage)
+        if told is None:
+            return
+        taken = store.taken()
+        if taken is None or told.height > taken.height:
+            store.keep_announced(envelope.header.author, told, self._clock())
+        elif told.height == taken.height and told.hash != taken.hash:
+            forked = SnapshotFork(
+                "another one was announced than was taken here",
+                height=told.height,
+                evidence=(store.body(), envelope.data),
+            )
+            self.note(forked, tally)
 
     def _hear(
         self,

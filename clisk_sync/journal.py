@@ -17,6 +17,7 @@ from clisk_sync.errors import (
     MembershipError,
     MembershipFork,
     PeerError,
+    SnapshotError,
 )
 from clisk_sync.membership import Membership
 from clisk_vault.errors import FormatError
@@ -36,6 +37,10 @@ class State(StrEnum):
     CLONED = "cloned"
     # 1 once the access log of that older copy was closed, so that it is done once.
     LOG_CLOSED = "log_closed"
+    # 1 while the relay lacks the acknowledgement of the snapshot that was taken.
+    ACK_OWED = "ack-owed"
+    # The height of a snapshot that is being taken: none is made meanwhile.
+    TAKING = "taking"
     # 1 once the relay has had this vault: from then on its absence is a loss.
     MET = "met"
     # When the relay was last heard out, to the end.
@@ -158,10 +163,14 @@ class Journal:
             self.set_state(State.RESCAN, 0)
 
     def newest_placed(self) -> Placed | None:
-        """Return the envelope that stood last in what was read of the relay's log."""
+        """Return the envelope that stood last in what was read of the relay's log.
+
+        Those that a snapshot covers are none: the relay may have deleted them.
+        """
         row = self.storage.one(
             "SELECT author, number, hash, position FROM sync_envelope"
-            " WHERE position <= ? ORDER BY position DESC LIMIT 1",
+            " WHERE position <= ? AND body IS NOT NULL"
+            " ORDER BY position DESC LIMIT 1",
             (self.state(State.CURSOR),),
         )
         if row is None:
@@ -178,7 +187,7 @@ class Journal:
         """Return the numbers of own envelopes not known to be on the relay."""
         rows = self.storage.all(
             "SELECT number FROM sync_envelope WHERE author = ? AND position IS NULL"
-            " ORDER BY number",
+            " AND body IS NOT NULL ORDER BY number",
             (own,),
         )
         return [_int(number) for (number,) in rows]
@@ -315,6 +324,8 @@ def _subject(found: PeerError) -> tuple[bytes, int, Sequence[bytes]]:
         return found.device, found.height, (found.record,)
     if isinstance(found, MembershipFork):
         return b"", found.height, (found.ours, found.theirs)
+    if isinstance(found, SnapshotError):
+        return b"", found.height, found.evidence
     if isinstance(found, MembershipError):
         return b"", found.height, ()
     return b"", 0, ()

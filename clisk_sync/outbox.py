@@ -12,6 +12,7 @@ from clisk_sync.envelope import Header, parse_unverified_envelope, seal_envelope
 from clisk_sync.envelope_content import (
     MAX_BATCH_BYTES,
     MAX_BATCH_CHANGES,
+    Announced,
     Claim,
     Content,
     ItemChange,
@@ -107,6 +108,10 @@ class Outbox:
             self._note_sent(number, position)
             tally.pushed += 1
 
+    def announce(self, membership: Membership, told: Announced) -> None:
+        """Put word of a snapshot into an envelope, within the caller's transaction."""
+        self._keep(membership, (), told=told)
+
     def _note_sent(self, number: int, position: int) -> None:
         with self._journal.storage.transaction():
             self._journal.place(self._own, number, position)
@@ -126,7 +131,8 @@ class Outbox:
         self,
         membership: Membership,
         changes: tuple[ItemChange, ...],
-        messages: tuple[bytes, ...],
+        messages: tuple[bytes, ...] = (),
+        told: Announced | None = None,
     ) -> None:
         """Seal one envelope, and keep it as the newest of the own chain."""
         frontier, now_ms = self._intake.frontier, self._clock()
@@ -148,7 +154,7 @@ class Outbox:
             stream = Stream.LOG
         secrets = self._vault.secrets
         data = seal_envelope(
-            encode_content(Content(stream, claim, now_ms, changes, messages)),
+            encode_content(Content(stream, claim, now_ms, changes, messages, told)),
             header,
             key=secrets.signing,
             secret=self._vault.epochs.secret(header.epoch),

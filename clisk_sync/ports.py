@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
+from clisk_vault.change_chunk import ChangeHash
 from clisk_vault.device import DevicePublic, DeviceSecrets
 from clisk_vault.errors import VaultError
 from clisk_vault.ids import DeviceId, ItemId, VaultId
 from clisk_vault.keys import EpochSecret
 from clisk_vault.pending import PendingChange
-from clisk_vault.replica import Arrival, IncomingChange
+from clisk_vault.replica import Arrival, HeldChange, IncomingChange
 from clisk_vault.storage import Storage
 
 
@@ -27,6 +28,28 @@ class ReplicaPort(Protocol):
 
     def resend(self, item_id: ItemId, change: bytes) -> None:
         """Queue a change of this file's again."""
+        ...
+
+    def held_items(self) -> Sequence[ItemId]:
+        """Return the id of everything of which changes are here, ascending."""
+        ...
+
+    def held(self, item: ItemId) -> Sequence[HeldChange]:
+        """Return the changes of *item*, each after those it has seen."""
+        ...
+
+    def unsent_hashes(self, item: ItemId) -> set[ChangeHash]:
+        """Return the hashes of this device's unsent changes of *item*."""
+        ...
+
+    def purged_in(self, changes: Iterable[bytes]) -> set[ItemId]:
+        """Return the items that *changes* of the settings say are purged."""
+        ...
+
+    def is_purged(
+        self, item: ItemId, changes: Iterable[bytes], also: Collection[ItemId]
+    ) -> bool:
+        """Tell whether *item*, or what its *changes* belong to, is purged."""
         ...
 
     def apply_all(self, arrived: Sequence[IncomingChange]) -> Sequence[Arrival]:

@@ -20,6 +20,8 @@ from clisk_sync.errors import (
     RecordConflictError,
     RelayRefused,
     SlotTakenError,
+    SnapshotConflictError,
+    UnknownSnapshotError,
     UnknownVaultError,
 )
 from clisk_sync.transport import NO_HASH
@@ -48,10 +50,14 @@ class Code(StrEnum):
     NUMBER_TAKEN = "number-taken"
     OUT_OF_ORDER = "out-of-order"
     RECORD_OUT_OF_ORDER = "record-out-of-order"
+    SNAPSHOT_OUT_OF_ORDER = "snapshot-out-of-order"
+    REFUSED_SNAPSHOT = "refused-snapshot"
+    UNKNOWN_SNAPSHOT = "unknown-snapshot"
     SLOT_TAKEN = "slot-taken"
     TOO_LARGE = "too-large"
     TOO_FAST = "too-fast"
     VAULT_FULL = "vault-full"
+    SNAPSHOTS_FULL = "snapshots-full"
     RECORDS_FULL = "records-full"
     MAILBOXES_FULL = "mailboxes-full"
     INTERNAL = "internal"
@@ -140,6 +146,23 @@ TABLE: dict[Code, Refusal] = {
         "read the membership, then do it again",
         RecordConflictError,
     ),
+    Code.SNAPSHOT_OUT_OF_ORDER: Refusal(
+        409,
+        "another snapshot is the newest one of this vault",
+        "look at that one first",
+        SnapshotConflictError,
+    ),
+    Code.REFUSED_SNAPSHOT: Refusal(
+        403,
+        "the snapshot does not agree with what the relay holds",
+        "read what the relay has, then make another one",
+    ),
+    Code.UNKNOWN_SNAPSHOT: Refusal(
+        404,
+        "the relay does not have this snapshot, or a part of it",
+        "look at the newest one",
+        UnknownSnapshotError,
+    ),
     Code.SLOT_TAKEN: Refusal(
         409,
         "this mailbox slot has been written already",
@@ -154,6 +177,12 @@ TABLE: dict[Code, Refusal] = {
         507,
         "the vault has used all its room on this relay; nothing was stored",
         "ask who runs the relay for more room; changes stay queued on the device",
+        QuotaError,
+    ),
+    Code.SNAPSHOTS_FULL: Refusal(
+        507,
+        "the snapshots of the vault have used all their room; nothing was stored",
+        "ask who runs the relay for more room",
         QuotaError,
     ),
     Code.RECORDS_FULL: Refusal(

@@ -33,15 +33,23 @@ from clisk_sync.relay_answers import (
     parse_answer,
 )
 from clisk_sync.sequence import (
+    ACK_ITEM,
     MAX_ENTRY_BYTES,
     MAX_RECORD_ITEM_BYTES,
+    SNAPSHOT_ITEM,
     SequenceReader,
     parse_entry,
     parse_record_item,
 )
-from clisk_sync.transport import MAX_MAILBOX_BODY_BYTES, MAX_RECORDS
+from clisk_sync.snapshot import part_hash
+from clisk_sync.transport import (
+    MAX_MAILBOX_BODY_BYTES,
+    MAX_PART_BYTES,
+    MAX_RECORDS,
+    Offer,
+)
 from clisk_vault.errors import FormatError
-from clisk_vault.ids import DeviceId, VaultId
+from clisk_vault.ids import DeviceId, PartHash, VaultId
 from clisk_vault.primitives import SigningKey
 
 # A relay's own wait is 30 s; ours is shorter so that its answer comes first.
@@ -51,6 +59,7 @@ _POLL_PAUSE_SECONDS: Final = 0.5
 _MAX_PAGE_BYTES: Final = 16 << 20
 _MAX_PAGE_ENTRIES: Final = 10_000
 _MAX_RECORDS_BYTES: Final = 32 << 20
+_MAX_OFFER_BYTES: Final = 4 << 20
 _INVITE: Final = re.compile(r"([0-9a-f]{32})?")
 
 T = TypeVar("T")
@@ -151,6 +160,35 @@ class HttpVaultTransport:
                 raise page.cut
             await retry.sleep(retry.pause_seconds(failures))
 
+    async def put_part(self, part: bytes) -> None:
+        """Keep a sealed part of a snapshot."""
+        await self._call("PUT", _part_path(part_hash(part)), body=part)
+
+    async def part(self, name: PartHash) -> bytes:
+        """Return the part of that hash, unverified."""
+
+        async def fetch(token: str) -> bytes:
+            return await self._relay.call(
+                "GET",
+                self._path + _part_path(name),
+                token=token,
+                max_bytes=MAX_PART_BYTES,
+            )
+
+        return await self._relay.retry.run(lambda: self._with_token(fetch))
+
+    async def append_snapshot(self, snapshot: bytes) -> None:
+        """Add a snapshot of this device, whose parts are there."""
+        await self._call("POST", "/snapshots", body=snapshot)
+
+    async def acknowledge(self, ack: bytes) -> None:
+        """Say that this device has all that a snapshot covers."""
+        await self._call("POST", "/acks", body=ack)
+
+    async def snapshots(self) -> Offer:
+        """Return the snapshots that the relay keeps, and what was acknowledged."""
+        return await self._relay.retry.run(lambda: self._with_token(self._offer))
+
     async def wait(self, after: int, timeout_seconds: float) -> bool:
         """Return True once something may stand above *after*, False at timeout."""
 
@@ -217,6 +255,23 @@ class HttpVaultTransport:
             reader.close()
         return records
 
+    async def _offer(self, token: str) -> Offer:
+        path = self._path + "/snapshots"
+        found: tuple[list[bytes], list[bytes]] = [], []
+        reader = SequenceReader(
+            max_item_bytes=MAX_ENTRY_BYTES, max_bytes=_MAX_OFFER_BYTES
+        )
+        with _misbehaving():
+            async with self._relay.stream("GET", path, token=token) as incoming:
+                async for chunk in incoming.chunks:
+                    for kind, data in map(parse_entry, reader.feed(chunk)):
+                        if kind not in (SNAPSHOT_ITEM, ACK_ITEM):
+                            raise FormatError("snapshots: an item of another kind")
+                        found[kind].append(data)
+            reader.close()
+        snapshots, acks = found
+        return Offer(tuple(snapshots), tuple(acks))
+
     async def _page(self, after: int) -> _Page:
         """Return one page, held whole, so no connection waits for its consumer."""
         page = _Page()
@@ -273,6 +328,10 @@ class HttpMailboxTransport:
             return body or None
 
         return await _poll(poll, timeout_seconds)
+
+
+def _part_path(name: PartHash) -> str:
+    return f"/parts/{name.hex()}"
 
 
 def _slot_path(mailbox: bytes, slot: int) -> str:

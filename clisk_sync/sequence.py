@@ -16,6 +16,8 @@ from clisk_vault.errors import FormatError
 # The heads of [position, envelope] take at most 1 + 9 + 5 bytes.
 MAX_ENTRY_BYTES = MAX_ENVELOPE_BYTES + 15
 MAX_RECORD_ITEM_BYTES = MAX_RECORD_BYTES + 5
+# What leads an item among snapshots: protocol/relay-api.md §5.
+SNAPSHOT_ITEM, ACK_ITEM = 0, 1
 _BYTES, _ARRAY = 2, 4
 
 

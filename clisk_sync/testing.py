@@ -15,12 +15,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from clisk_sync.acceptance import (
-    ACCEPTANCE,
+    LOG_ACCEPTANCE,
     Acceptance,
     Author,
     Family,
     RelayUnderTest,
 )
+from clisk_sync.acceptance_snapshots import SNAPSHOT_ACCEPTANCE
 from clisk_sync.admission import (
     Admitted,
     Head,
@@ -32,14 +33,31 @@ from clisk_sync.admission import (
 )
 from clisk_sync.errors import CallerError
 from clisk_sync.refusals import Code, refuse
+from clisk_sync.snapshot import Covered, Snapshot, part_hash
+from clisk_sync.snapshot_admission import (
+    Newest,
+    admit_ack,
+    admit_snapshot,
+    check_place,
+    is_complete,
+)
 from clisk_sync.transport import (
     MAILBOX_SLOTS,
     MAX_ENVELOPE_BYTES,
     MAX_MAILBOX_BODY_BYTES,
+    MAX_PART_BYTES,
     MAX_RECORD_BYTES,
+    Offer,
+    VaultTransport,
 )
 from clisk_vault.device import DeviceSecrets
-from clisk_vault.ids import DeviceId, EnvelopeHash, VaultId
+from clisk_vault.ids import (
+    DeviceId,
+    EnvelopeHash,
+    PartHash,
+    SnapshotHash,
+    VaultId,
+)
 
 __all__ = [
     "ACCEPTANCE",
@@ -49,19 +67,34 @@ __all__ = [
     "MemoryMailboxTransport",
     "MemoryRelay",
     "MemoryVaultTransport",
+    "PassingTransport",
     "RelayUnderTest",
 ]
+
+
+ACCEPTANCE = LOG_ACCEPTANCE + SNAPSHOT_ACCEPTANCE
 
 
 @dataclass(slots=True)
 class _Vault:
     members: Members
-    bytes: int = 0
     log: list[Admitted] = field(default_factory=list)
+    # Positions whose envelopes were deleted; they are never given out again.
+    deleted: set[int] = field(default_factory=set)
     heads: dict[DeviceId, Head] = field(default_factory=dict)
     placed: dict[tuple[DeviceId, int], tuple[int, EnvelopeHash]] = field(
         default_factory=dict
     )
+    parts: dict[PartHash, bytes] = field(default_factory=dict)
+    snapshots: list[Snapshot] = field(default_factory=list)
+    acks: dict[SnapshotHash, dict[DeviceId, bytes]] = field(default_factory=dict)
+    complete: dict[DeviceId, Covered] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many bytes of envelopes are kept."""
+        kept = enumerate(self.log, 1)
+        return sum(len(each.data) for at, each in kept if at not in self.deleted)
 
 
 class MemoryRelay:
@@ -157,9 +190,8 @@ class MemoryVaultTransport:
         position = place(admitted, head, vault.placed.get((author, number)))
         if position is not None:
             return position
-        if vault.bytes + len(envelope) > self._relay.vault_bytes:
+        if vault.size + len(envelope) > self._relay.vault_bytes:
             raise refuse(Code.VAULT_FULL)
-        vault.bytes += len(envelope)
         vault.log.append(admitted)
         vault.heads[author] = Head(number, admitted.hash)
         vault.placed[author, number] = (len(vault.log), admitted.hash)
@@ -172,13 +204,146 @@ class MemoryVaultTransport:
         vault.members.active(self._device)
         while after < len(vault.log):
             after += 1
-            yield after, vault.log[after - 1].data
+            if after not in vault.deleted:
+                yield after, vault.log[after - 1].data
+
+    async def put_part(self, part: bytes) -> None:
+        """Keep a sealed part of a snapshot."""
+        _check_size(part, MAX_PART_BYTES)
+        vault = self._relay.find(self._vault)
+        vault.members.active(self._device)
+        vault.parts[part_hash(part)] = part
+
+    async def part(self, name: PartHash) -> bytes:
+        """Return the part of that hash."""
+        vault = self._relay.find(self._vault)
+        vault.members.active(self._device)
+        if name not in vault.parts:
+            raise refuse(Code.UNKNOWN_SNAPSHOT)
+        return vault.parts[name]
+
+    async def append_snapshot(self, snapshot: bytes) -> None:
+        """Add a snapshot of this device."""
+        vault = self._relay.find(self._vault)
+        admitted = admit_snapshot(vault.members, snapshot, author=self._device)
+        if any(each.hash == admitted.hash for each in vault.snapshots):
+            return
+        newest = vault.snapshots[-1] if vault.snapshots else None
+        placed = {key: digest for key, (_, digest) in vault.placed.items()}
+        check_place(
+            admitted,
+            Newest(newest.body.height, newest.hash) if newest else None,
+            complete=vault.complete,
+            heads=vault.heads,
+            hash_of=lambda device, number: placed.get((device, number)),
+        )
+        if not vault.parts.keys() >= set(admitted.body.parts):
+            raise refuse(Code.UNKNOWN_SNAPSHOT)
+        vault.snapshots.append(admitted)
+        vault.acks[admitted.hash] = {}
+        self._signed(vault, admitted)
+
+    async def acknowledge(self, ack: bytes) -> None:
+        """Say that this device has all that a snapshot covers."""
+        vault = self._relay.find(self._vault)
+        admitted = admit_ack(vault.members, ack, device=self._device)
+        for snapshot in vault.snapshots:
+            if snapshot.hash == admitted.hash:
+                vault.acks[snapshot.hash][self._device] = ack
+                self._signed(vault, snapshot)
+                return
+        raise refuse(Code.UNKNOWN_SNAPSHOT)
+
+    async def snapshots(self) -> Offer:
+        """Return the snapshots that are kept, and what was acknowledged."""
+        vault = self._relay.find(self._vault)
+        vault.members.active(self._device)
+        return Offer(
+            tuple(each.data for each in vault.snapshots),
+            tuple(ack for acks in vault.acks.values() for ack in acks.values()),
+        )
+
+    def _signed(self, vault: _Vault, snapshot: Snapshot) -> None:
+        """Heed what this device has signed, and delete what all have."""
+        body = snapshot.body
+        own = body.covered.get(self._device)
+        head = vault.heads.get(self._device, Head.none())
+        if own is not None and own.number > head.number:
+            vault.heads[self._device] = Head(own.number, own.hash)
+        if is_complete(
+            vault.members,
+            author=body.author,
+            acked=vault.acks[snapshot.hash],
+            writers=vault.heads,
+        ):
+            vault.complete = dict(body.covered)
+            for position, each in enumerate(vault.log, 1):
+                mark = body.covered.get(each.author)
+                if mark and each.number <= mark.number:
+                    vault.deleted.add(position)
+            older = vault.snapshots[: vault.snapshots.index(snapshot)]
+            for each_old in older:
+                for name in each_old.body.parts:
+                    vault.parts.pop(name, None)
+                vault.acks.pop(each_old.hash)
+            del vault.snapshots[: len(older)]
 
     async def wait(self, after: int, timeout_seconds: float) -> bool:
         """Return True once something may stand above *after*, False at timeout."""
         vault = self._relay.find(self._vault)
         vault.members.active(self._device)
         return len(vault.log) > after or await self._relay.woken(timeout_seconds)
+
+
+class PassingTransport:
+    """Hands every call on to *honest*: a test replaces the calls it means."""
+
+    def __init__(self, honest: VaultTransport) -> None:
+        self.honest = honest
+
+    async def create(self, genesis: bytes) -> VaultId:
+        """Bring the vault to the relay."""
+        return await self.honest.create(genesis)
+
+    async def append_record(self, record: bytes) -> int:
+        """Append a membership record."""
+        return await self.honest.append_record(record)
+
+    async def records(self) -> list[bytes]:
+        """Return all membership records in order."""
+        return await self.honest.records()
+
+    async def append(self, envelope: bytes) -> int:
+        """Append an envelope of this device."""
+        return await self.honest.append(envelope)
+
+    def read(self, after: int) -> AsyncIterator[tuple[int, bytes]]:
+        """Yield what stands above *after*."""
+        return self.honest.read(after)
+
+    async def put_part(self, part: bytes) -> None:
+        """Keep a sealed part of a snapshot."""
+        await self.honest.put_part(part)
+
+    async def part(self, name: PartHash) -> bytes:
+        """Return the part of that hash."""
+        return await self.honest.part(name)
+
+    async def append_snapshot(self, snapshot: bytes) -> None:
+        """Add a snapshot of this device."""
+        await self.honest.append_snapshot(snapshot)
+
+    async def acknowledge(self, ack: bytes) -> None:
+        """Say that this device has all that a snapshot covers."""
+        await self.honest.acknowledge(ack)
+
+    async def snapshots(self) -> Offer:
+        """Return the snapshots that are kept, and what was acknowledged."""
+        return await self.honest.snapshots()
+
+    async def wait(self, after: int, timeout_seconds: float) -> bool:
+        """Return True once something may stand above *after*."""
+        return await self.honest.wait(after, timeout_seconds)
 
 
 class MemoryMailboxTransport:

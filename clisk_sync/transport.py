@@ -18,18 +18,29 @@ envelope is number 1 and its previous hash is 32 zero bytes.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Final, Protocol
 
-from clisk_vault.ids import VaultId
+from clisk_vault.ids import PartHash, VaultId
 
 # Limits of the protocol. A reader refuses more before it looks at it; a relay
 # may allow less (protocol/relay-api.md §8).
 MAX_ENVELOPE_BYTES: Final = 1 << 20
 MAX_RECORD_BYTES: Final = 128 << 10
 MAX_RECORDS: Final = 1024
+MAX_SNAPSHOT_BYTES: Final = 128 << 10
+MAX_PART_BYTES: Final = 1 << 20
 MAX_MAILBOX_BODY_BYTES: Final = 8 << 10
 MAILBOX_SLOTS: Final = 8
 NO_HASH: Final = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Snapshots and acknowledgements as a relay gives them, all unverified."""
+
+    snapshots: tuple[bytes, ...] = ()
+    acks: tuple[bytes, ...] = ()
 
 
 class VaultTransport(Protocol):
@@ -66,6 +77,38 @@ class VaultTransport(Protocol):
         Ends when nothing newer is there. Positions rise; they are this relay's
         own numbers and prove nothing.
         """
+        ...
+
+    async def put_part(self, part: bytes) -> None:
+        """Keep a sealed part of a snapshot, for a snapshot that is to name it."""
+        ...
+
+    async def part(self, name: PartHash) -> bytes:
+        """Return the part of that hash, unverified.
+
+        Raises:
+            UnknownSnapshotError: the relay has no such part.
+        """
+        ...
+
+    async def append_snapshot(self, snapshot: bytes) -> None:
+        """Add a snapshot of this device, whose parts are there.
+
+        Raises:
+            SnapshotConflictError: it does not follow on the relay's newest.
+        """
+        ...
+
+    async def acknowledge(self, ack: bytes) -> None:
+        """Say that this device has all that a snapshot covers.
+
+        Raises:
+            UnknownSnapshotError: the relay does not keep that one.
+        """
+        ...
+
+    async def snapshots(self) -> Offer:
+        """Return the snapshots that the relay keeps, and what was acknowledged."""
         ...
 
     async def wait(self, after: int, timeout_seconds: float) -> bool:

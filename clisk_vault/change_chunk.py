@@ -108,6 +108,27 @@ def parse_change(data: bytes) -> Change:
     return change
 
 
+def hash_of(data: bytes) -> ChangeHash:
+    """Return the hash that the change in *data*, parsed or not, would have."""
+    return _hash(data)
+
+
+def unverified_actor(data: bytes) -> ActorId:
+    """Return the actor that *data* names; nothing else of it is read.
+
+    Raises:
+        FormatError: it does not get as far as an actor.
+    """
+    _check_size(data)
+    body = _open_chunk(data)
+    for _ in range(body.unsigned()):
+        body.take(HASH_BYTES)
+    actor = body.take(body.unsigned())
+    if len(actor) != ACTOR_BYTES:
+        raise FormatError(f"change: an actor of {len(actor)} bytes")
+    return ActorId(actor)
+
+
 def _check_size(data: bytes) -> None:
     if len(data) > MAX_CHANGE_BYTES:
         raise FormatError(

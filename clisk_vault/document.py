@@ -160,6 +160,18 @@ class EntryDocument:
         self._check_usable()
         return frozenset(self._heads)
 
+    def changes(self) -> list[tuple[ChangeHash, bytes]]:
+        """Return every change with its hash, each after those that it has seen.
+
+        The bytes are those that its author wrote, whatever the library keeps.
+        """
+        self._check_usable()
+        with self._guarded("document: changes"):
+            return [
+                (ChangeHash(change.hash), bytes(change.raw_bytes))
+                for change in self._document.get_changes([])
+            ]
+
     def write(self, entries: Entries) -> Change:
         """Add *entries*, all at once, and return the change that carries them.
 

@@ -18,6 +18,10 @@ RecordHash = NewType("RecordHash", bytes)
 """32 bytes: SHA-256 of a whole signed membership record."""
 EnvelopeHash = NewType("EnvelopeHash", bytes)
 """32 bytes: SHA-256 of a whole signed envelope."""
+SnapshotHash = NewType("SnapshotHash", bytes)
+"""32 bytes: SHA-256 of a whole signed snapshot."""
+PartHash = NewType("PartHash", bytes)
+"""32 bytes: SHA-256 of a sealed part of a snapshot. Names it on the relay."""
 
 VAULT_ID_LENGTH = 32
 DEVICE_ID_LENGTH = 16

@@ -46,6 +46,10 @@ class Label(bytes, Enum):
     # envelopes
     ENVELOPE = b"clisk/1/envelope"
     ENVELOPE_BODY = b"clisk/1/envelope-body"
+    # snapshots
+    SNAPSHOT = b"clisk/1/snapshot"
+    SNAPSHOT_PART = b"clisk/1/snapshot-part"
+    SNAPSHOT_ACK = b"clisk/1/snapshot-ack"
     # relay
     RELAY_LOGIN = b"clisk/1/relay-login"
     RELAY_CHALLENGE = b"clisk/1/relay-challenge"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from clisk_vault.change_chunk import Change
+from clisk_vault.change_chunk import Change, ChangeHash
 from clisk_vault.ids import ItemId
 from clisk_vault.session import Session
 
@@ -50,6 +50,13 @@ class Pending:
             self._session.storage.execute(
                 "DELETE FROM pending WHERE number <= ?", (through_rowid,)
             )
+
+    def hashes(self, item: ItemId) -> set[ChangeHash]:
+        """Return the hashes of the changes of *item* that wait."""
+        rows = self._session.storage.all(
+            "SELECT hash FROM pending WHERE item = ?", (item,)
+        )
+        return {ChangeHash(name) for (name,) in rows if isinstance(name, bytes)}
 
     def count(self) -> int:
         """Return how many changes wait."""

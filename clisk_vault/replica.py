@@ -7,13 +7,18 @@ refused is kept with its reason and its author. Tables: protocol/vault-file.md Â
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from clisk_vault.change_chunk import MAX_CHANGE_BYTES, parse_change
-from clisk_vault.document import Applied, Orphan, Outcome, Refused
-from clisk_vault.entry import check_entries, parse_key
+from clisk_vault.change_chunk import (
+    MAX_CHANGE_BYTES,
+    ChangeHash,
+    hash_of,
+    parse_change,
+)
+from clisk_vault.document import Applied, EntryDocument, Orphan, Outcome, Refused
+from clisk_vault.entry import EntryKey, EntryValue, check_entries, parse_key
 from clisk_vault.errors import CrowdedError, UnsupportedError, UntrustedInputError
 from clisk_vault.hlc import Stamp
 from clisk_vault.ids import DeviceId, ItemId
@@ -57,6 +62,14 @@ class QuarantinedChange:
     author: DeviceId
     reason: str
     time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldChange:
+    """A change that stands in a document here, or waits for others."""
+
+    hash: ChangeHash
+    change: bytes
 
 
 Arrival: TypeAlias = Applied | Orphan | Quarantined
@@ -127,6 +140,51 @@ class Replica:
             # Last: what is purged may have come in the same batch.
             self._purging.heed(_settings_written(arrived, results))
         return [results[index] for index in range(len(arrived))]
+
+    def held_items(self) -> list[ItemId]:
+        """Return the id of everything of which changes are here, ascending."""
+        rows = self._session.storage.all(
+            "SELECT id FROM item UNION SELECT item FROM orphan ORDER BY 1"
+        )
+        return [ItemId(raw) for (raw,) in rows if isinstance(raw, bytes)]
+
+    def held(self, item: ItemId) -> list[HeldChange]:
+        """Return the changes of *item*: each after those it has seen, orphans last.
+
+        Unsent ones are among them; what is quarantined is not.
+        """
+        saved = self._items.saved(item)
+        changes = list[HeldChange]()
+        if saved is not None:
+            document = EntryDocument.load(saved, self._session.actor)
+            changes += [HeldChange(*each) for each in document.changes()]
+        waiting = (each.change for each in self._orphans(item))
+        return changes + [HeldChange(hash_of(data), data) for data in waiting]
+
+    def unsent_hashes(self, item: ItemId) -> set[ChangeHash]:
+        """Return the hashes of this device's changes of *item* not in an envelope."""
+        return self._pending.hashes(item)
+
+    def purged_in(self, changes: Iterable[bytes]) -> set[ItemId]:
+        """Return the items that *changes* of the settings say are purged."""
+        fields = (key.field for key, _ in _entries_in(changes))
+        return {item for item in map(purged_item, fields) if item is not None}
+
+    def is_purged(
+        self, item: ItemId, changes: Iterable[bytes], also: Collection[ItemId]
+    ) -> bool:
+        """Tell whether *item* is purged, or a chunk, by *changes*, of one that is.
+
+        *also*: items that are to count as purged besides.
+        """
+        owners = {item}
+        for key, value in _entries_in(changes):
+            owner = purged_item(f"purged.{value!s}")
+            if key.field == "chunk.of" and owner is not None:
+                owners.add(owner)
+        return any(
+            owner in also or self._purging.seen(owner) is not None for owner in owners
+        )
 
     def orphans(self) -> int:
         """Return how many changes wait for others."""
@@ -276,6 +334,15 @@ _COUNT = {
     "orphan": "SELECT count(*) FROM orphan WHERE author = ?",
     "quarantine": "SELECT count(*) FROM quarantine WHERE author = ?",
 }
+def _entries_in(changes: Iterable[bytes]) -> Iterator[tuple[EntryKey, EntryValue]]:
+    """Yield the entries of those of *changes* that are such."""
+    for data in changes:
+        try:
+            change = parse_change(data)
+            parsed = [(parse_key(key), value) for key, value in change.entries.items()]
+        except (UntrustedInputError, UnsupportedError):
+            continue
+        yield from parsed
 
 
 def _row(each: IncomingChange) -> tuple[bytes, bytes, bytes]:

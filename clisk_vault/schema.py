@@ -179,6 +179,20 @@ _SYNC = (
         acknowledged_ms INTEGER,
         UNIQUE (kind, device, number)
     ) STRICT""",
+    # The newest snapshot that was taken, what it covers, and those told of since.
+    """CREATE TABLE sync_snapshot (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        height INTEGER NOT NULL,
+        hash BLOB NOT NULL CHECK (length(hash) = 32),
+        bytes INTEGER NOT NULL,
+        body BLOB NOT NULL
+    ) STRICT""",
+    """CREATE TABLE sync_announced (
+        height INTEGER PRIMARY KEY,
+        hash BLOB NOT NULL CHECK (length(hash) = 32),
+        device BLOB NOT NULL,
+        since_ms INTEGER NOT NULL
+    ) STRICT""",
     """CREATE TABLE sync_state (
         name TEXT PRIMARY KEY,
         value INTEGER NOT NULL

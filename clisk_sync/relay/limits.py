@@ -17,6 +17,7 @@ from clisk_sync.transport import (
     MAILBOX_SLOTS,
     MAX_ENVELOPE_BYTES,
     MAX_MAILBOX_BODY_BYTES,
+    MAX_PART_BYTES,
     MAX_RECORD_BYTES,
     MAX_RECORDS,
 )
@@ -45,6 +46,9 @@ class Limits:
     mailbox_body_bytes: int = MAX_MAILBOX_BODY_BYTES
     # a vault
     vault_bytes: int = 256 << 20
+    # Besides: a full vault can always be compacted.
+    snapshot_bytes: int = 256 << 20
+    part_bytes: int = MAX_PART_BYTES
     records: int = MAX_RECORDS
     appends: Rate = field(default=Rate(1000, 50))  # a device
     # one network address, or one proxy

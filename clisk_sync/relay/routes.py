@@ -29,6 +29,7 @@ from clisk_sync.relay.requests import (
     until_gone,
     vault_of,
 )
+from clisk_sync.relay.store_snapshots import Kept
 from clisk_sync.relay_answers import (
     HEAD_HEADER,
     INVITE_HEADER,
@@ -40,7 +41,15 @@ from clisk_sync.relay_answers import (
     RecordIndex,
     Token,
 )
-from clisk_sync.sequence import encode_entry, encode_record_item
+from clisk_sync.sequence import (
+    ACK_ITEM,
+    SNAPSHOT_ITEM,
+    encode_entry,
+    encode_record_item,
+)
+from clisk_sync.snapshot import MAX_ACK_BYTES
+from clisk_sync.transport import MAX_SNAPSHOT_BYTES
+from clisk_vault.ids import HASH_LENGTH, PartHash
 
 _MAILBOX_ID_BYTES = 32
 _SEQUENCE = "application/cbor-seq"
@@ -118,6 +127,47 @@ async def read_envelopes(request: Request) -> Response:
     return StreamingResponse(_entries(page), headers=headers, media_type=_SEQUENCE)
 
 
+async def put_part(request: Request) -> Response:
+    """PUT a sealed part of a snapshot, under its hash."""
+    relay, caller = relay_of(request), await caller_of(request)
+    name = PartHash(hex_of(request, "part", length=HASH_LENGTH))
+    relay.check_append(caller, 0)
+    part = await body_of(request, at_most=relay.limits.part_bytes)
+    await relay.put_part(caller, name, part)
+    return Response(status_code=204)
+
+
+async def get_part(request: Request) -> Response:
+    """GET a part by its hash."""
+    relay, caller = relay_of(request), await caller_of(request)
+    name = PartHash(hex_of(request, "part", length=HASH_LENGTH))
+    return Response(await relay.part(caller, name), media_type=_OCTETS)
+
+
+async def append_snapshot(request: Request) -> Response:
+    """POST a snapshot of the caller's, whose parts are here."""
+    relay, caller = relay_of(request), await caller_of(request)
+    relay.check_append(caller, 0)
+    snapshot = await body_of(request, at_most=MAX_SNAPSHOT_BYTES)
+    await relay.append_snapshot(caller, snapshot)
+    return Response(status_code=204)
+
+
+async def list_snapshots(request: Request) -> Response:
+    """GET snapshots and acknowledgements, a sequence of [kind, bytes]."""
+    relay, caller = relay_of(request), await caller_of(request)
+    kept = await relay.snapshots(caller)
+    return StreamingResponse(_offer(kept), media_type=_SEQUENCE)
+
+
+async def acknowledge(request: Request) -> Response:
+    """POST an acknowledgement of the caller's."""
+    relay, caller = relay_of(request), await caller_of(request)
+    relay.check_append(caller, 0)
+    await relay.acknowledge(caller, await body_of(request, at_most=MAX_ACK_BYTES))
+    return Response(status_code=204)
+
+
 async def wait_for_news(request: Request) -> Response:
     """GET: answers once something may stand above `after`, or after `wait_ms`."""
     relay, caller = relay_of(request), await caller_of(request)
@@ -156,6 +206,13 @@ def _slot_of(request: Request) -> tuple[bytes, int]:
     return mailbox, uint_of(request.path_params, "slot", at_most=last)
 
 
+def _offer(kept: list[Kept]) -> Iterator[bytes]:
+    for each in kept:
+        yield encode_entry(SNAPSHOT_ITEM, each.body)
+        for ack in each.acks:
+            yield encode_entry(ACK_ITEM, ack)
+
+
 def _record_items(records: list[bytes]) -> Iterator[bytes]:
     for record in records:
         yield encode_record_item(record)
@@ -183,6 +240,11 @@ ROUTES = [
     Route("/v1/vaults/{vault}/records", list_records, methods=["GET"]),
     Route("/v1/vaults/{vault}/envelopes", append_envelope, methods=["POST"]),
     Route("/v1/vaults/{vault}/envelopes", read_envelopes, methods=["GET"]),
+    Route("/v1/vaults/{vault}/parts/{part}", put_part, methods=["PUT"]),
+    Route("/v1/vaults/{vault}/parts/{part}", get_part, methods=["GET"]),
+    Route("/v1/vaults/{vault}/snapshots", append_snapshot, methods=["POST"]),
+    Route("/v1/vaults/{vault}/snapshots", list_snapshots, methods=["GET"]),
+    Route("/v1/vaults/{vault}/acks", acknowledge, methods=["POST"]),
     Route("/v1/vaults/{vault}/news", wait_for_news, methods=["GET"]),
     Route("/v1/mailboxes/{mailbox}/{slot}", post_slot, methods=["PUT"]),
     Route("/v1/mailboxes/{mailbox}/{slot}", fetch_slot, methods=["GET"]),

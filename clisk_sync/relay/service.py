@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from enum import Enum, auto
 from typing import Any, Final, TypeAlias
 
@@ -28,8 +28,11 @@ from clisk_sync.relay.sessions import Sessions
 from clisk_sync.relay.settings import Creation, Settings
 from clisk_sync.relay.store import Store, VaultRow
 from clisk_sync.relay.store_append import MembershipMovedError
+from clisk_sync.relay.store_snapshots import Kept
 from clisk_sync.relay.writer import Writer
-from clisk_vault.ids import DeviceId, VaultId
+from clisk_sync.snapshot import part_hash
+from clisk_sync.snapshot_admission import admit_ack, admit_snapshot
+from clisk_vault.ids import DeviceId, PartHash, VaultId
 
 _MAX_MEMBERSHIPS: Final = 1024
 # Membership may move between check and commit; more often than this is a fault.
@@ -245,6 +248,60 @@ class Relay:
                 woken = await self._woken(wake, ends - time.monotonic(), gone)
                 if woken is not Woken.LOOK_AGAIN:
                     return woken is Woken.NEWS
+
+    # --- snapshots
+
+    async def put_part(self, caller: Caller, name: PartHash, part: bytes) -> None:
+        """Keep a part of a snapshot by the caller, under its own hash."""
+        await self._check_active(caller)
+        if part_hash(part) != name:
+            raise refuse(Code.MALFORMED)
+        await self.store.put_part(
+            caller.vault, name, part, limits=self.limits, at=self._clock()
+        )
+
+    async def part(self, caller: Caller, name: PartHash) -> bytes:
+        """Return the part of that hash."""
+        await self._check_active(caller)
+        body = await self.store.part(caller.vault, name)
+        if body is None:
+            raise refuse(Code.UNKNOWN_SNAPSHOT)
+        return body
+
+    async def append_snapshot(self, caller: Caller, data: bytes) -> None:
+        """Add a snapshot by the caller."""
+
+        async def add(members: Members) -> None:
+            snapshot = admit_snapshot(members, data, author=caller.device)
+            await self.store.add_snapshot(caller.vault, snapshot, members)
+
+        await self._with_members(caller, add)
+
+    async def acknowledge(self, caller: Caller, data: bytes) -> None:
+        """Note that the caller has all that a snapshot covers."""
+
+        async def add(members: Members) -> None:
+            ack = admit_ack(members, data, device=caller.device)
+            await self.store.add_ack(caller.vault, ack, members)
+
+        await self._with_members(caller, add)
+
+    async def snapshots(self, caller: Caller) -> list[Kept]:
+        """Return the snapshots of the caller's vault."""
+        await self._check_active(caller)
+        return await self.store.snapshots(caller.vault)
+
+    async def _with_members(
+        self, caller: Caller, add: Callable[[Members], Awaitable[None]]
+    ) -> None:
+        """Do it with the newest membership, and again if that moves meanwhile."""
+        for _ in range(_TRIES):
+            members, _row = await self.members(caller.vault)
+            try:
+                return await add(members)
+            except MembershipMovedError:
+                continue
+        raise refuse(Code.BUSY)
 
     # --- signing in
 

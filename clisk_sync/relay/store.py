@@ -23,9 +23,10 @@ from sqlalchemy import (
     update,
 )
 
-from clisk_sync.admission import Admitted, Head
+from clisk_sync.admission import Admitted, Head, Members
 from clisk_sync.errors import CallerError
 from clisk_sync.refusals import Code, refuse
+from clisk_sync.relay import store_snapshots
 from clisk_sync.relay.limits import Limits
 from clisk_sync.relay.store_append import MembershipMovedError, append_batch
 from clisk_sync.relay.store_bell import Bell
@@ -42,7 +43,8 @@ from clisk_sync.relay.store_tables import (
     USED,
     VAULT,
 )
-from clisk_vault.ids import DeviceId, EnvelopeHash, RecordHash, VaultId
+from clisk_sync.snapshot import Snapshot, UnverifiedAck
+from clisk_vault.ids import DeviceId, EnvelopeHash, PartHash, RecordHash, VaultId
 
 # How much of a page is in memory at a time, for each reader.
 _CHUNK_BYTES: Final = 1 << 20
@@ -241,6 +243,70 @@ class Store:
                 lambda db, query=ordered: db.execute(query).all()  # type: ignore[misc]
             ):
                 yield position, body
+
+    # --- snapshots
+
+    async def put_part(
+        self, vault: VaultId, name: PartHash, body: bytes, *, limits: Limits, at: int
+    ) -> None:
+        """Keep a sealed part of a snapshot.
+
+        Raises:
+            QuotaError: the vault's snapshots have used all their room.
+        """
+        room = limits.snapshot_bytes
+        await self._db.write(
+            lambda db: store_snapshots.put_part(db, vault, name, body, room=room, at=at)
+        )
+
+    async def part(self, vault: VaultId, name: PartHash) -> bytes | None:
+        """Return the part of that hash, None if there is none."""
+        return await self._db.read(lambda db: store_snapshots.part(db, vault, name))
+
+    async def add_snapshot(
+        self, vault: VaultId, snapshot: Snapshot, members: Members
+    ) -> None:
+        """Add a snapshot, and delete what it covers if all have signed already.
+
+        Raises:
+            MembershipMovedError: check it again, against the newest membership.
+            RelayRefused: as store_snapshots.add_snapshot().
+        """
+        if await self._db.write(
+            lambda db: store_snapshots.add_snapshot(db, vault, snapshot, members)
+        ):
+            await self._delete_covered(vault)
+
+    async def add_ack(
+        self, vault: VaultId, ack: UnverifiedAck, members: Members
+    ) -> None:
+        """Keep a verified acknowledgement, and delete what is to go by it.
+
+        Raises:
+            MembershipMovedError: check it again, against the newest membership.
+            UnknownSnapshotError: that snapshot is not kept here.
+        """
+        if await self._db.write(
+            lambda db: store_snapshots.add_ack(
+                db,
+                vault,
+                members,
+                device=ack.device,
+                snapshot=ack.hash,
+                data=ack.data,
+            )
+        ):
+            await self._delete_covered(vault)
+
+    async def _delete_covered(self, vault: VaultId) -> None:
+        while await self._db.write(
+            lambda db: store_snapshots.delete_covered(db, vault)
+        ):
+            pass
+
+    async def snapshots(self, vault: VaultId) -> list[store_snapshots.Kept]:
+        """Return the snapshots of *vault* with their acknowledgements."""
+        return await self._db.read(lambda db: store_snapshots.snapshots(db, vault))
 
     # --- mailboxes and challenges
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 
 from clisk_sync.errors import CallerError
 
-REVISIONS: Final = ("0001", "0002")
+REVISIONS: Final = ("0001", "0002", "0003")
 MIGRATIONS: Final = Path(__file__).with_name("store_migrations")
 # Any number will do, as long as every relay takes the same.
 _LOCK: Final = 0x436C69736B

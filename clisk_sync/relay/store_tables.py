@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -93,4 +94,32 @@ INVITE = Table(
     METADATA,
     Column("hash", LargeBinary, primary_key=True),
     Column("expires", BigInteger, nullable=False),
+)
+SNAPSHOT = Table(
+    "snapshot",
+    METADATA,
+    Column("vault", LargeBinary, primary_key=True),
+    Column("height", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("author", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("complete", Boolean, nullable=False),
+)
+SNAPSHOT_PART = Table(
+    "snapshot_part",
+    METADATA,
+    Column("vault", LargeBinary, primary_key=True),
+    Column("hash", LargeBinary, primary_key=True),
+    Column("height", BigInteger, nullable=False),  # 0 until a snapshot names it
+    Column("size", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+SNAPSHOT_ACK = Table(
+    "snapshot_ack",
+    METADATA,
+    Column("vault", LargeBinary, primary_key=True),
+    Column("height", BigInteger, primary_key=True, autoincrement=False),
+    Column("device", LargeBinary, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
 )

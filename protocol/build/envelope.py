@@ -158,6 +158,11 @@ def _good(write: Cases) -> None:
             "an empty batch says what was heard",
             content(marks={PHONE.id: mark}),
         ),
+        (
+            "announced",
+            "a snapshot is announced",
+            {**content(), 5: [{1: 1, 2: 7, 3: bytes(range(32))}]},
+        ),
         ("one_change", "one change", content(batch=one)),
         ("full_by_count", "256 changes", content(batch=many)),
         ("full_by_size", "65,536 bytes of changes", content(batch=full)),
@@ -253,9 +258,14 @@ def _bad_inside(write: Cases) -> None:
     case(
         "control_message",
         "a control message",
-        {**content(), 5: [{1: 1}]},
+        {**content(), 5: [{1: 2}]},
         "unsupported",
     )
+    told: dict[int, Cbor] = {1: 1, 2: 1, 3: bytes(range(32))}
+    case("announced_0", "a snapshot of height 0", {**content(), 5: [{**told, 2: 0}]})
+    case("announced_no_hash", "a snapshot unnamed", {**content(), 5: [{1: 1, 2: 1}]})
+    case("announced_twice", "two messages", {**content(), 5: [told, told]})
+    case("control_change", "a change in the control stream", {**content(), 5: [change]})
     case("items_empty", "items without any", {**content(), 1: 1})
     case("too_many", "257 changes", content(batch=[change] * 257))
     too_big: list[Cbor] = [[ITEM, bytes(32_768)], [ITEM, bytes(32_769)]]

@@ -25,8 +25,9 @@ from hypothesis.stateful import (
 )
 
 from clisk_sync.errors import RecordConflictError, RevokedError, TransportError
+from clisk_sync.testing import PassingTransport
 from clisk_sync.transport import VaultTransport
-from clisk_vault.ids import ItemId, VaultId
+from clisk_vault.ids import ItemId
 from clisk_vault.vault import Vault
 from tests.sync.crashes import CrashError, DyingAfter
 from tests.sync.world import Device, Log, World, run
@@ -51,11 +52,11 @@ faults = st.sampled_from(
 )
 
 
-class BadNetwork:
+class BadNetwork(PassingTransport):
     """The honest relay behind a network that has a plan for each call."""
 
     def __init__(self, honest: VaultTransport) -> None:
-        self.honest = honest
+        super().__init__(honest)
         self.plan: dict[str, str] = {}
         self.reads = 0
 
@@ -65,12 +66,6 @@ class BadNetwork:
 
     def _fault(self, call: str) -> str:
         return self.plan.pop(call, "none")
-
-    async def create(self, genesis: bytes) -> VaultId:
-        return await self.honest.create(genesis)
-
-    async def wait(self, after: int, timeout_seconds: float) -> bool:
-        return await self.honest.wait(after, timeout_seconds)
 
     async def append_record(self, record: bytes) -> int:
         fault = self._fault("append_record")

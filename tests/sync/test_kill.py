@@ -6,32 +6,30 @@ import os
 import random
 import select
 import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from clisk_sync.envelope import parse_unverified_envelope
 from clisk_sync.report import SyncReport
-from clisk_sync.testing import MemoryRelay
-from clisk_vault.ids import VaultId
+from clisk_sync.testing import MemoryRelay, PassingTransport
 from tests.sync.test_convergence import everything
 from tests.sync.world import Device, World, run
 
 
-class FolderTransport:
+class FolderTransport(PassingTransport):
     """A relay that keeps its log in a file: what it answered to, it has."""
 
     def __init__(self, folder: Path, device: Device, records: list[bytes]) -> None:
         self._path = folder / "relay.log"
         self._relay = MemoryRelay()
-        self._honest = self._relay.vault(device.vault_id, device.secrets)
+        super().__init__(self._relay.vault(device.vault_id, device.secrets))
         self._device = device
         self._records = records
 
     async def load(self) -> None:
         """Admit what stands in the file; a torn end was never answered."""
-        await self._honest.create(self._records[0])
+        await self.honest.create(self._records[0])
         vault = self._relay.find(self._device.vault_id)
         for device in self._device.world.devices.values():
             other = self._relay.vault(self._device.vault_id, device.secrets)
@@ -55,31 +53,16 @@ class FolderTransport:
                 transport = self._relay.vault(self._device.vault_id, device.secrets)
                 await transport.append(envelope)
 
-    async def create(self, genesis: bytes) -> VaultId:
-        return await self._honest.create(genesis)
-
-    async def append_record(self, record: bytes) -> int:
-        return await self._honest.append_record(record)
-
-    async def records(self) -> list[bytes]:
-        return await self._honest.records()
-
     async def append(self, envelope: bytes) -> int:
         log = self._relay.find(self._device.vault_id).log
         before = len(log)
-        position = await self._honest.append(envelope)
+        position = await self.honest.append(envelope)
         if len(log) > before:
             with self._path.open("ab") as file:
                 file.write(len(envelope).to_bytes(4) + envelope)
                 file.flush()
                 os.fsync(file.fileno())
         return position
-
-    def read(self, after: int) -> AsyncIterator[tuple[int, bytes]]:
-        return self._honest.read(after)
-
-    async def wait(self, after: int, timeout_seconds: float) -> bool:
-        return await self._honest.wait(after, timeout_seconds)
 
 
 def work(device: Device, records: list[bytes], told: int, turn: int) -> None:

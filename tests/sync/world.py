@@ -13,16 +13,17 @@ from clisk_sync.engine import SyncEngine
 from clisk_sync.envelope import Header, seal_envelope
 from clisk_sync.envelope_content import Claim, Content, ItemChange, Mark, Stream
 from clisk_sync.envelope_content import encode_content as encode
+from clisk_sync.errors import TransportError
 from clisk_sync.founding import add_record, found, unwrap_epochs
 from clisk_sync.journal import Journal
 from clisk_sync.membership import Membership
 from clisk_sync.report import SyncReport
 from clisk_sync.succession import hand_over
-from clisk_sync.testing import MemoryRelay
-from clisk_sync.transport import NO_HASH, VaultTransport
+from clisk_sync.testing import MemoryRelay, PassingTransport
+from clisk_sync.transport import NO_HASH, Offer, VaultTransport
 from clisk_vault.device import DeviceSecrets, enrol
 from clisk_vault.draft import ItemDraft
-from clisk_vault.ids import DeviceId, EnvelopeHash, ItemId, VaultId
+from clisk_vault.ids import DeviceId, EnvelopeHash, ItemId, PartHash, VaultId
 from clisk_vault.keys import EpochSecret
 from clisk_vault.primitives import SigningKey, sha256
 from clisk_vault.vault import Vault
@@ -37,22 +38,22 @@ def run(coroutine: Coroutine[object, object, T]) -> T:
     return asyncio.run(coroutine)
 
 
-class LyingTransport:
+class LyingTransport(PassingTransport):
     """An honest transport, and a person in the middle who owns the relay.
 
     `on_read` gets the whole log and gives what the device shall see of it.
     """
 
     def __init__(self, honest: VaultTransport) -> None:
-        self.honest = honest
+        super().__init__(honest)
         self.on_read: Callable[[Log], Log] = lambda log: log
         self.on_records: Callable[[list[bytes]], list[bytes]] = lambda records: records
         self.on_append: Callable[[bytes], object] = lambda _: None
+        self.before_part: Callable[[], Awaitable[object]] | None = None
+        self.on_snapshots: Callable[[Offer], Offer] = lambda offer: offer
+        self.on_part: Callable[[bytes], bytes] = lambda part: part
         self.before_record: Callable[[], Awaitable[object]] | None = None
         self.sent: list[bytes] = []
-
-    async def create(self, genesis: bytes) -> VaultId:
-        return await self.honest.create(genesis)
 
     async def append_record(self, record: bytes) -> int:
         if (happens := self.before_record) is not None:
@@ -74,8 +75,29 @@ class LyingTransport:
             if position > after:
                 yield position, data
 
-    async def wait(self, after: int, timeout_seconds: float) -> bool:
-        return await self.honest.wait(after, timeout_seconds)
+    def fail_once(self, call: str, *, lost: str) -> None:
+        """Lose the request, or the answer, of the next *call*."""
+        honest = getattr(self.honest, call)
+
+        async def fail(*args: object) -> object:
+            setattr(self.honest, call, honest)
+            if lost == "answer":
+                await honest(*args)
+            raise TransportError("no answer")
+
+        setattr(self.honest, call, fail)
+
+    async def put_part(self, part: bytes) -> None:
+        if (happens := self.before_part) is not None:
+            self.before_part = None
+            await happens()
+        await self.honest.put_part(part)
+
+    async def part(self, name: PartHash) -> bytes:
+        return self.on_part(await self.honest.part(name))
+
+    async def snapshots(self) -> Offer:
+        return self.on_snapshots(await self.honest.snapshots())
 
 
 @dataclass
