@@ -308,3 +308,37 @@ def test_compacting_again_at_once_makes_no_other(tmp_path: Path) -> None:
         world.close()
 
     run(story())
+
+
+@pytest.mark.parametrize("knows", ["the author", "the reader"])
+def test_a_purge_on_one_side_is_no_lie_of_the_other(tmp_path: Path, knows: str) -> None:
+    """A snapshot from before a purge, or after it, agrees with a device that differs."""
+
+    async def story() -> None:
+        world = World(tmp_path)
+        laptop, phone = await world.pair()
+        item = laptop.write("to be purged")
+        await world.settle()
+        purger, other = (laptop, phone) if knows == "the author" else (phone, laptop)
+        purger.vault.trash(item)
+        if knows == "the author":
+            await world.settle()
+        purger.vault.purging.purge([item])
+        if knows == "the author":
+            await laptop.sync()
+
+        report, done = await laptop.engine.compact()
+        assert done.made
+        assert not report.alerts
+        found = await phone.sync()
+
+        assert not found.alerts
+        assert phone.engine._compactor.store.taken() is not None
+        await world.settle()
+        assert "to be purged" not in laptop.titles() + phone.titles()
+        newcomer = await world.join(other, "desk")
+        assert not (await newcomer.sync()).alerts
+        assert newcomer.titles() == laptop.titles()
+        world.close()
+
+    run(story())
