@@ -36,6 +36,7 @@ def sync_command(
       clisk sync --relay http://127.0.0.1:8470
       clisk sync status
       clisk sync code          # compare with another device's screen
+      clisk sync compact       # one snapshot instead of many envelopes
     """
     if context.invoked_subcommand is not None:
         return
@@ -51,8 +52,59 @@ def sync_command(
         _tell(answer)
 
 
+@sync_command.command("compact")
+@json_option
+@click.pass_obj
+def compact_command(home: Home, as_json: bool) -> None:
+    """Pack the vault into one snapshot, so that the relay can drop old envelopes.
+
+    Nothing is lost by it: every value that a field ever had is in the snapshot.
+    The relay deletes what the snapshot covers once each of your devices has
+    signed that it has all of it; they do that by themselves. A new device then
+    starts from the snapshot. The agent compacts on its own when enough has come
+    together; this does it now. Ctrl-C is safe at any moment.
+
+    \b
+    Examples:
+      clisk sync compact
+      clisk sync compact --json
+    """
+    answer = ask_agent(home, "sync.compact", on_event=_progress)
+    if as_json:
+        output.write_json(answer)
+        return
+    if answer["made"]:
+        covered = output.count(answer["envelopes"], "envelope")
+        output.say(
+            f"snapshot {answer['height']} made: {covered} of {_kib(answer['bytes'])}"
+            f" in {_kib(answer['snapshot_bytes'])}"
+        )
+    elif answer["height"]:
+        output.say(f"nothing to do: snapshot {answer['height']} covers what is there")
+    else:
+        output.say("nothing to do: nothing was sent yet")
+    if names := cast(list[str], answer["waiting_for"]):
+        output.say(
+            f"the relay keeps the envelopes until heard from: {', '.join(names)}"
+        )
+    _tell_alerts(answer)
+
+
+def _kib(size: object) -> str:
+    return f"{cast(int, size) / 1024:,.0f} KiB"
+
+
+def _progress(_event: str, data: Message) -> None:
+    if data["of"]:
+        output.say(f"{data['doing']}: {data['done']} of {data['of']}")
+
+
 def _tell(answer: Message) -> None:
     output.say(f"sent {answer['sent']}, received {answer['received']}")
+    _tell_alerts(answer)
+
+
+def _tell_alerts(answer: Message) -> None:
     for alert in cast(list[dict[str, Any]], answer["alerts"]):
         output.say(f"warning: {alert['message']}")
         if alert["advice"]:

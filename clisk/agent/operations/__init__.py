@@ -24,6 +24,7 @@ _MODULES = (
     "log_list",
     "log_export",
     "sync",
+    "compaction",
     "devices",
     "pairing",
     "joining",

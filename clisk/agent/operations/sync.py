@@ -13,6 +13,7 @@ from clisk.agent.sync_status import SyncStatusAnswer, evidence_file, sync_status
 from clisk.errors import CliskError
 from clisk_sync.founding import clock_ms
 from clisk_sync.journal import Journal
+from clisk_sync.report import SyncReport
 
 
 class Alert(Answer):
@@ -46,11 +47,16 @@ async def sync(agent: Agent, _caller: Caller, _params: NoParams) -> SyncAnswer:
         changes_received=report.changes_in,
         waiting=report.orphans,
         refused=report.quarantined,
-        alerts=[
-            Alert(error=type(each).__name__, message=str(each), advice=each.advice)
-            for each in report.alerts
-        ],
+        alerts=alerts_of(report),
     )
+
+
+def alerts_of(report: SyncReport) -> list[Alert]:
+    """Return the faults that *report* names."""
+    return [
+        Alert(error=type(each).__name__, message=str(each), advice=each.advice)
+        for each in report.alerts
+    ]
 
 
 class RelayParams(Params):
