@@ -203,8 +203,8 @@ def missing_changes(
     """Return what of one item is to be brought in, with its authors (step 7).
 
     *authors* may have written what is not held: chains that are ahead, and whom they
-    succeed. *excused* are the changes held that need not be in the snapshot. Of an item that
-    *is_purged* nothing needs to be anywhere: the vault drops what is brought in.
+    succeed. *excused* are the changes held that need not be in the snapshot. Of an
+    item that *is_purged* nothing needs to be anywhere: the vault drops it.
 
     Raises:
         SnapshotInvents, SnapshotDrops: it is not what it says that it covers.

@@ -100,6 +100,42 @@ _WORDS: Final[dict[str, Words]] = {
         "the relay gave a membership record that must not be believed",
         "nothing changed here; pair nothing over this relay until it is clear why",
     ),
+    "SnapshotForged": Words(
+        "the relay gave a snapshot that no member has made, or spoilt it",
+        "nothing of it was taken, nothing is deleted for it; ask who runs the relay",
+    ),
+    "SnapshotReplayed": Words(
+        "the relay gives an older snapshot than it gave before",
+        "nothing is lost here; ask who runs the relay",
+    ),
+    "SnapshotFork": Words(
+        "two devices were shown two different snapshots",
+        "keep the evidence: clisk sync evidence --to FILE; and " + _COMPARE,
+    ),
+    "SnapshotContradicted": Words(
+        "a snapshot covers other things than this device has verified",
+        "nothing of it was taken; look at the device that made it",
+    ),
+    "SnapshotUnproven": Words(
+        "a snapshot says more of a device than that device has signed for",
+        "it is looked at again at each sync; if it stays: " + _COMPARE,
+    ),
+    "SnapshotInvents": Words(
+        "a snapshot holds something that no device ever sent",
+        "nothing of it was taken; revoke the device that made it: clisk devices",
+    ),
+    "SnapshotDrops": Words(
+        "a snapshot leaves out something that it should hold",
+        "nothing is deleted for it; revoke the device that made it: clisk devices",
+    ),
+    "SnapshotWithheld": Words(
+        "another device made a snapshot that the relay does not give",
+        "it is asked for again at each sync; if it stays: " + _COMPARE,
+    ),
+    "DeletedEarly": Words(
+        "the relay deleted news before this device had signed that it has them",
+        "the snapshot was taken instead, and nothing of yours is lost; ask who runs it",
+    ),
     "KitUsed": Words(
         "a recovery kit let {who} in",
         "if that was not you: revoke both, then change every password",

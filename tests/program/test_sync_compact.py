@@ -1,4 +1,4 @@
-"""`clisk sync compact`: two devices, a relay, and a third that starts from a snapshot."""
+"""`clisk sync compact`: two devices, and a third that starts from a snapshot."""
 
 from __future__ import annotations
 

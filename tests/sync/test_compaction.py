@@ -312,7 +312,7 @@ def test_compacting_again_at_once_makes_no_other(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("knows", ["the author", "the reader"])
 def test_a_purge_on_one_side_is_no_lie_of_the_other(tmp_path: Path, knows: str) -> None:
-    """A snapshot from before a purge, or after it, agrees with a device that differs."""
+    """One from before a purge, or after it, agrees with a device that differs."""
 
     async def story() -> None:
         world = World(tmp_path)

@@ -47,10 +47,8 @@ async def compact(agent: Agent, caller: Caller, _params: NoParams) -> CompactAns
     task = asyncio.ensure_future(agent.sync(work))
     try:
         while not (await asyncio.wait({task}, timeout=_TELL_EVERY_SECONDS))[0]:
-            doing, done, of = at[0]
-            await caller.send_event(
-                "progress", {"doing": doing, "done": done, "of": of}
-            )
+            told = dict(zip(("doing", "done", "of"), at[0], strict=True))
+            await caller.send_event("progress", told)
     finally:
         task.cancel()
     report, compacted, waiting = task.result()
