@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.harness import Figure
 
-_PARTS = ("vault", "program", "sync", "relay")
+_PARTS = ("vault", "program", "sync", "relay", "live")
 
 
 def main() -> int:
@@ -35,10 +35,14 @@ def main() -> int:
 def _line(figure: Figure) -> str:
     return (
         f"{figure.name}\n"
-        f"    {_time(figure.seconds)}, {figure.ratio:.1f} times the floor"
-        f" ({_time(figure.floor_seconds)}: {figure.floor})\n"
+        f"    {_shown(figure.seconds, figure.unit)}, {figure.ratio:.1f} times the floor"
+        f" ({_shown(figure.floor_seconds, figure.unit)}: {figure.floor})\n"
         f"    aim: {figure.aim}; medians of {figure.rounds} rounds"
     )
+
+
+def _shown(value: float, unit: str) -> str:
+    return _time(value) if unit == "s" else f"{value:.0f} {unit}"
 
 
 def _time(seconds: float) -> str:

@@ -24,6 +24,8 @@ class Figure:
     floor_seconds: float
     rounds: int
     aim: str
+    # What the two numbers are of: seconds, unless it says otherwise.
+    unit: str = "s"
 
     @property
     def ratio(self) -> float:

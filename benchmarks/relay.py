@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -125,11 +126,26 @@ def _on_sqlite(runner: asyncio.Runner, folder: Path, rounds: int) -> Iterator[Fi
     process.stop()
 
 
-def _commit(folder: Path, times: int) -> None:
+def commit_seconds(folder: Path) -> float:
+    """Return how long one commit of a small row takes."""
+    connection = _floor(folder)
+    started = time.perf_counter()
+    connection.execute("INSERT INTO rows VALUES (?)", (os.urandom(512),))
+    taken = time.perf_counter() - started
+    connection.close()
+    return taken
+
+
+def _floor(folder: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(folder / "floor.db", isolation_level=None)
     for pragma in ("journal_mode = WAL", "synchronous = FULL"):
         connection.execute(f"PRAGMA {pragma}")
     connection.execute("CREATE TABLE IF NOT EXISTS rows (value BLOB)")
+    return connection
+
+
+def _commit(folder: Path, times: int) -> None:
+    connection = _floor(folder)
     for _ in range(times):
         connection.execute("INSERT INTO rows VALUES (?)", (os.urandom(512),))
     connection.close()

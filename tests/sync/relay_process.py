@@ -51,6 +51,11 @@ class RelayProcess:
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
 
+    @property
+    def pid(self) -> int:
+        """The process that runs now."""
+        return self._process.pid
+
     def kill(self) -> None:
         """End it without a word."""
         os.kill(self._process.pid, signal.SIGKILL)

@@ -1,0 +1,183 @@
+"""A relay under live load: latency, pairs of clients, listeners that only wait.
+
+Real processes, sealed and signed envelopes, each acknowledged after it is on the
+disk. The peers of the aims were measured on the same type of machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from benchmarks.harness import Figure
+from benchmarks.relay import Client, Crowd, commit_seconds
+from clisk_sync.http_transport import HttpRelay
+from clisk_sync.testing import Family
+from tests.sync.relay_process import RelayProcess, transport_of
+
+_LIVE = 300
+_PAIRS = 25
+_EACH = 40
+_LISTENERS = 1000
+_FLOOR = "a commit of one row of 512 bytes"
+_WAIT_IN_ONE_VAULT = 50
+
+
+def run(folder: Path, *, rounds: int) -> Iterator[Figure]:
+    """Yield the figures of one relay on SQLite."""
+    with asyncio.Runner() as runner:
+        process = RelayProcess(folder / "live.db", folder / "live.log")
+        url = process.start()
+        yield from _latency(runner, url, folder, rounds)
+        yield _pairs(runner, url, folder, rounds)
+        yield _listeners(runner, url, process)
+        process.stop()
+
+
+def _latency(
+    runner: asyncio.Runner, url: str, folder: Path, rounds: int
+) -> Iterator[Figure]:
+    """Median and 99th percentile from a change to the device that waits for it."""
+    crowd = Crowd(runner, [url], 1)
+    taken: list[float] = []
+
+    async def once(client: Client) -> None:
+        started = time.perf_counter()
+        await client.send_and_see()
+        taken.append(time.perf_counter() - started)
+
+    crowd.all(once, 20)
+    taken.clear()
+    for _ in range(rounds):
+        crowd.all(once, _LIVE // rounds)
+    floors = sorted(commit_seconds(folder) for _ in range(_LIVE))
+    taken.sort()
+    for name, at, aim in (
+        ("median", 0.5, "1.6 ms, as secsync, which stores nothing"),
+        ("99th percentile", 0.99, "18 ms, as secsync"),
+    ):
+        yield Figure(
+            f"live: from a change to the other device, durable, {name}",
+            taken[int(len(taken) * at)],
+            _FLOOR,
+            floors[int(len(floors) * at)],
+            rounds,
+            aim,
+        )
+    crowd.close()
+
+
+class _Pair:
+    """A writer and the reader that follows it."""
+
+    def __init__(self, relay: HttpRelay) -> None:
+        self.writer = Client(relay)
+        self._reader = transport_of(relay, self.writer.family.founder)
+
+    async def carry(self, times: int) -> None:
+        """Write so many envelopes one by one; return when the reader has them."""
+        start = self.writer.position
+        await asyncio.gather(self._write(times), self._follow(start, start + times))
+
+    async def _write(self, times: int) -> None:
+        for _ in range(times):
+            await self.writer.send()
+
+    async def _follow(self, after: int, until: int) -> None:
+        while after < until:
+            await self._reader.wait(after, 20)
+            async for position, _ in self._reader.read(after):
+                after = position
+
+
+def _pairs(runner: asyncio.Runner, url: str, folder: Path, rounds: int) -> Figure:
+    relays = [HttpRelay(url) for _ in range(_PAIRS)]
+    pairs = [_Pair(relay) for relay in relays]
+
+    async def found() -> None:
+        for pair in pairs:
+            await pair.writer.transport.create(pair.writer.family.genesis)
+
+    async def carry() -> None:
+        await asyncio.gather(*(pair.carry(_EACH) for pair in pairs))
+
+    async def close() -> None:
+        for relay in relays:
+            await relay.aclose()
+
+    runner.run(found())
+    taken, floors = list[float](), list[float]()
+    for number in range(rounds + 1):
+        started = time.perf_counter()
+        runner.run(carry())
+        if number:
+            taken.append((time.perf_counter() - started) / (_PAIRS * _EACH))
+            floors.append(commit_seconds(folder))
+    runner.run(close())
+    each = statistics.median(taken)
+    return Figure(
+        f"{2 * _PAIRS} clients in pairs, a change each: {1 / each:,.0f} a second",
+        each,
+        _FLOOR,
+        statistics.median(floors),
+        rounds,
+        "1,690 a second, as secsync, which stores nothing",
+    )
+
+
+def _listeners(runner: asyncio.Runner, url: str, process: RelayProcess) -> Figure:
+    """How much memory a process takes with so many devices that wait."""
+    memory = psutil.Process(process.pid).memory_info
+    families = [Family.found() for _ in range(_LISTENERS // _WAIT_IN_ONE_VAULT)]
+
+    async def listen() -> tuple[int, int]:
+        relays = [HttpRelay(url) for _ in families]
+        waiting = []
+        for relay, family in zip(relays, families, strict=True):
+            transport = transport_of(relay, family.founder)
+            await transport.create(family.genesis)
+            await transport.append(family.founder.write(os.urandom(300)))
+        before = memory().rss
+        for relay, family in zip(relays, families, strict=True):
+            transport = transport_of(relay, family.founder)
+            waiting += [
+                asyncio.create_task(transport.wait(1, 25))
+                for _ in range(_WAIT_IN_ONE_VAULT)
+            ]
+        async with HttpRelay(url) as asking:
+            await _until_waiting(asking, _LISTENERS)
+        with_all = memory().rss
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        for relay in relays:
+            await relay.aclose()
+        return before, with_all
+
+    before, with_all = runner.run(listen())
+    return Figure(
+        f"memory of a relay with {_LISTENERS:,} devices that wait",
+        with_all / 2**20,
+        "the same relay with none",
+        before / 2**20,
+        1,
+        "105 MiB, as secsync with 50",
+        unit="MiB",
+    )
+
+
+async def _until_waiting(relay: HttpRelay, count: int) -> None:
+    while True:
+        figures = (await relay.call("GET", "/metrics", max_bytes=1 << 20)).decode()
+        line = next(
+            line for line in figures.splitlines() if line.startswith("clisk_relay_wait")
+        )
+        if float(line.split()[-1]) >= count:
+            return
+        await asyncio.sleep(0.2)
