@@ -334,6 +334,8 @@ _COUNT = {
     "orphan": "SELECT count(*) FROM orphan WHERE author = ?",
     "quarantine": "SELECT count(*) FROM quarantine WHERE author = ?",
 }
+
+
 def _entries_in(changes: Iterable[bytes]) -> Iterator[tuple[EntryKey, EntryValue]]:
     """Yield the entries of those of *changes* that are such."""
     for data in changes:
