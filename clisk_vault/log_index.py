@@ -26,6 +26,7 @@ from clisk_vault.log_page import (
     Read,
     Times,
 )
+from clisk_vault.log_summary import Moment
 from clisk_vault.log_view import LogView
 from clisk_vault.session import Session
 
@@ -75,6 +76,14 @@ class LogIndex:
             for page in self._newest_first():
                 page.tally(page.matches(wanted, before=None), found)
         return found
+
+    def moments(self, wanted: LogFilter) -> Iterator[Moment]:
+        """Yield the records that match, oldest first, as a summary needs them."""
+        if wanted.device not in {None, self._session.device_id}:
+            return
+        self._refresh()
+        for page in reversed(list(self._newest_first())):
+            yield from page.moments(reversed(page.matches(wanted, before=None)))
 
     def uses(self, grant: GrantId) -> int:
         """Return how many reads this grant has covered on this device."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -18,6 +18,7 @@ from clisk_vault import cbor
 from clisk_vault.access_record import AccessRecord, Outcome, RequesterKind, Use
 from clisk_vault.errors import FormatError
 from clisk_vault.ids import DeviceId, GrantId, ItemId
+from clisk_vault.log_summary import Moment
 
 PAGE_ENTRIES = 1024
 _VERSION = 1
@@ -143,6 +144,17 @@ class LogPage:
             read = Read(*values)  # type: ignore[arg-type]  # as _values() wrote them
             count, latest = into.get(read, (0, 0))
             into[read] = count + 1, max(latest, self._times[at])
+
+    def moments(self, rows: Iterable[int]) -> Iterator[Moment]:
+        """Yield the records with the indexes *rows* of this page."""
+        columns = [self._columns[name] for name in ("outcome", "kind", "name", "item")]
+        for index in rows:
+            at = index - self.start
+            values = (
+                one.table[one.numbers[at] - 1] if one.numbers[at] else None
+                for one in columns
+            )
+            yield Moment(index, self._times[at], *values)  # type: ignore[arg-type]  # as _values() wrote them
 
     def _where(
         self, among: Sequence[int], name: str, value: Value | None

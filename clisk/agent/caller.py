@@ -12,6 +12,7 @@ from clisk.agent.fill_session import FillSession
 from clisk.agent.joining import Joining
 from clisk.agent.konnector_session import KonnectorSession
 from clisk.agent.staged_import import StagedImport
+from clisk_vault.access_record import Requester, RequesterKind
 from clisk_vault.ids import ItemId
 
 SendEvent = Callable[[str, wire.Message], Awaitable[None]]
@@ -28,6 +29,7 @@ class Caller:
     def __init__(self, send_event: SendEvent) -> None:
         self.send_event = send_event
         self.quiet = False
+        self.requester = Requester(RequesterKind.PERSON, "command line")
         self.konnector: KonnectorSession | None = None
         self.fill: FillSession | None = None
         self.admission: Admission | None = None

@@ -14,7 +14,7 @@ from clisk.commands.log_bundle import (
     tell_entries,
     verify_bundle_command,
 )
-from clisk.commands.log_list import list_command, show_command
+from clisk.commands.log_list import list_command, show_command, summary_command
 from clisk.commands.options import ask_agent, json_option
 from clisk.errors import AgentRefusal, InputError
 from clisk.home import Home
@@ -156,6 +156,7 @@ def heads_command(home: Home, device: str, as_json: bool) -> None:
 for _command in (
     list_command,
     show_command,
+    summary_command,
     export_command,
     keys_command,
     verify_bundle_command,

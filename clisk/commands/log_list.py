@@ -87,6 +87,46 @@ def list_command(
         output.say(f"there are more: --before {answer['before']}")
 
 
+@click.command("summary")
+@click.option(
+    "--since",
+    metavar="TIME",
+    default="90d",
+    show_default=True,
+    help="Not before: 7d, 12h, or a date.",
+)
+@click.option("--until", metavar="TIME", help="Before: 7d, 12h, or a date.")
+@json_option
+@click.pass_obj
+def summary_command(home: Home, since: str, until: str | None, as_json: bool) -> None:
+    """Count reads by reader and item, and show those that stand out.
+
+    A read stands out when it was refused, when a konnector or program reads an
+    item for the first time, at an hour when hardly anything is read, or when one
+    reader reads many items within a minute. That is a hint, not a verdict.
+    """
+    moments = {"since_ms": moment_ms(since, option="--since")}
+    if until is not None:
+        moments["until_ms"] = moment_ms(until, option="--until")
+    answer = ask_agent(home, "log.summary", {**moments})
+    if as_json:
+        output.write_json(answer)
+        return
+    found = cast(dict[str, Any], answer)
+    output.write_line(output.count(found["total"], "read"))
+    for each in found["readers"]:
+        output.write_line(f"{each['reads']:6}  {each['kind']} {each['name']}")
+    for each in found["items"][:10]:
+        output.write_line(f"{each['reads']:6}  {each['title'] or each['item']}")
+    for each in found["unusual"]:
+        row = each["record"]
+        what = f"{row['title'] or row['item'] or ''} {row['field'] or ''}"
+        output.write_line(
+            f"{each['why']}: entry {row['index']}, {date_and_time(row['time_ms'])},"
+            f" {row['kind']} {row['name']}, {what}"
+        )
+
+
 @click.command("show")
 @click.argument("number", metavar="N", type=click.IntRange(0))
 @json_option

@@ -29,10 +29,14 @@ class Desk:
     ) -> dict[str, Any]:
         """Return the agent's answer; raises what AgentClient.call raises."""
         with AgentClient.connect(self._home) as agent:
-            if self._quiet:
-                agent.call("quiet")
+            self._introduce(agent)
             return agent.call(operation, params, on_event=on_event)
 
     def stay(self) -> AgentClient:
         """Return a connection for what lasts longer than one question."""
-        return AgentClient.connect(self._home)
+        agent = AgentClient.connect(self._home)
+        self._introduce(agent)
+        return agent
+
+    def _introduce(self, agent: AgentClient) -> None:
+        agent.call("introduce", {"program": "dashboard", "quiet": self._quiet})

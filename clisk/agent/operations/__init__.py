@@ -22,6 +22,7 @@ _MODULES = (
     "access",
     "log",
     "log_list",
+    "log_summary",
     "log_export",
     "sync",
     "compaction",

@@ -11,7 +11,6 @@ from pydantic import Field
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.operations.items import ItemParams
-from clisk.agent.operations.reading import PERSON
 from clisk.agent.registry import Answer, Done, Secret, operation
 from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
@@ -103,7 +102,7 @@ async def list_attachments(
 
 @operation("attach.get", AttachmentParams, FileAnswer)
 async def read_attachment(
-    agent: Agent, _caller: Caller, params: AttachmentParams
+    agent: Agent, caller: Caller, params: AttachmentParams
 ) -> FileAnswer:
     """Give the bytes of an attachment; the read is recorded first."""
 
@@ -111,7 +110,7 @@ async def read_attachment(
         item = resolve_item(vault, params.item, everywhere=True)
         found = _find(vault, item, params.name)
         data = vault.attachments.read(
-            ReadRequest(item, found.field, PERSON, "clisk attach get")
+            ReadRequest(item, found.field, caller.requester, "clisk attach get")
         )
         return FileAnswer(
             name=found.name,

@@ -6,7 +6,6 @@ from pydantic import Field
 
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
-from clisk.agent.operations.reading import PERSON
 from clisk.agent.registry import Answer, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
 from clisk_vault.duplicates import find_duplicates, merge_items
@@ -70,14 +69,14 @@ class MergeParams(Params):
 
 
 @operation("merge", MergeParams, MergeAnswer)
-async def merge(agent: Agent, _caller: Caller, params: MergeParams) -> MergeAnswer:
+async def merge(agent: Agent, caller: Caller, params: MergeParams) -> MergeAnswer:
     """Bring what items have into one, and put them into the trash; reads recorded."""
 
     def work(vault: Vault) -> list[ItemId]:
         keep, *others = [
             resolve_item(vault, meant) for meant in (params.keep, *params.items)
         ]
-        merge_items(vault, keep, others, PERSON)
+        merge_items(vault, keep, others, caller.requester)
         return [keep, *others]
 
     keep, *others = await agent.change(work)

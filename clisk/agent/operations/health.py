@@ -10,7 +10,6 @@ from pydantic import Field
 
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
-from clisk.agent.operations.reading import PERSON
 from clisk.agent.progress import with_progress
 from clisk.agent.registry import Answer, Params, operation
 from clisk_vault.ids import ItemId
@@ -72,7 +71,7 @@ async def health(agent: Agent, caller: Caller, params: HealthParams) -> HealthAn
         source = open_breaches(Path(params.breaches)) if params.breaches else None
         return examine(
             vault,
-            PERSON,
+            caller.requester,
             old_days=params.old_days,
             breaches=source,
             on_item=one_more,

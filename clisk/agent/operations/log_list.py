@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from pydantic import Field
@@ -83,14 +84,10 @@ async def list_log(agent: Agent, _caller: Caller, params: LogParams) -> LogAnswe
             wanted, before=params.before, limit=params.last + 1
         )
         shown = found[: params.last]
-        titles = {line.item: line.title for line in vault.overviews()}
-        lines = [
-            _line(index, record, titles)
-            for at in reversed(shown)
-            for index, record in vault.log.records(at, at + 1)
-        ]
+        lines = log_lines(vault, shown)
         return LogAnswer(
-            records=lines, before=shown[-1] if len(found) > len(shown) else None
+            records=[lines[at] for at in reversed(shown) if at in lines],
+            before=shown[-1] if len(found) > len(shown) else None,
         )
 
     return await agent.vault(work)
@@ -139,6 +136,16 @@ def _named(kind: type[_Kind], word: str | None, what: str) -> _Kind | None:
             return one
     words = ", ".join(one.name.lower() for one in kind)
     raise CliskError(f"no such {what}", advice=f"one of: {words}")
+
+
+def log_lines(vault: Vault, indexes: Iterable[int]) -> dict[int, LogLine]:
+    """Return what each of these entries says, checked against its leaf."""
+    titles = {line.item: line.title for line in vault.overviews()}
+    return {
+        index: _line(index, record, titles)
+        for at in indexes
+        for index, record in vault.log.records(at, at + 1)
+    }
 
 
 def _line(index: int, record: AccessRecord, titles: dict[ItemId, str]) -> LogLine:

@@ -6,7 +6,6 @@ from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.labels import find_field
 from clisk.agent.operations.items import ItemParams
-from clisk.agent.operations.reading import PERSON
 from clisk.agent.registry import Answer, Params, Secret, operation
 from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
@@ -35,7 +34,7 @@ class CodeAnswer(Answer):
 
 
 @operation("totp", CodeParams, CodeAnswer)
-async def totp(agent: Agent, _caller: Caller, params: CodeParams) -> CodeAnswer:
+async def totp(agent: Agent, caller: Caller, params: CodeParams) -> CodeAnswer:
     """Give the one-time code of this moment; the read of its seed is recorded first."""
 
     def work(vault: Vault) -> CodeAnswer:
@@ -48,7 +47,9 @@ async def totp(agent: Agent, _caller: Caller, params: CodeParams) -> CodeAnswer:
                 " clisk edit ITEM --ask totp",
             )
         field = find_field(view, params.field)
-        request = ReadRequest(item, field.name, PERSON, "clisk totp", use=Use.TOTP)
+        request = ReadRequest(
+            item, field.name, caller.requester, "clisk totp", use=Use.TOTP
+        )
         seed = parse_seed(vault.reveal(request))
         made = code_at(seed, vault.session.clock() // 1000)
         return CodeAnswer(

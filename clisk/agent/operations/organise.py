@@ -12,7 +12,7 @@ from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.labels import find_field, labelled_fields
 from clisk.agent.operations.items import ItemAnswer, ItemParams
-from clisk.agent.operations.reading import PERSON, RevealAnswer
+from clisk.agent.operations.reading import RevealAnswer
 from clisk.agent.registry import Answer, Done, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
@@ -280,14 +280,14 @@ async def bring_back(
 
 @operation("history.reveal", BringBackParams, RevealAnswer)
 async def reveal_earlier(
-    agent: Agent, _caller: Caller, params: BringBackParams
+    agent: Agent, caller: Caller, params: BringBackParams
 ) -> RevealAnswer:
     """Give an earlier version of a field; always recorded."""
 
     def work(vault: Vault) -> RevealAnswer:
         item, field, version = _version(vault, params)
         request = ReadRequest(
-            item, field, PERSON, "clisk history", version=version.stamp
+            item, field, caller.requester, "clisk history", version=version.stamp
         )
         value = vault.reveal(request).expose()
         return RevealAnswer(item=item.hex(), field=field, value=value, conflict=False)

@@ -9,13 +9,10 @@ from clisk.agent.core import Agent
 from clisk.agent.labels import find_field
 from clisk.agent.registry import Answer, Params, operation
 from clisk.agent.resolve import resolve_item
-from clisk_vault.access_record import Requester, RequesterKind, Use
+from clisk_vault.access_record import Use
 from clisk_vault.hlc import parse_stamp
-from clisk_vault.ids import ItemId
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.vault import Vault
-
-PERSON = Requester(RequesterKind.PERSON, "command line")
 
 
 class RevealParams(Params):
@@ -45,7 +42,7 @@ class RevealVersionParams(Params):
 
 
 @operation("reveal", RevealParams, RevealAnswer)
-async def reveal(agent: Agent, _caller: Caller, params: RevealParams) -> RevealAnswer:
+async def reveal(agent: Agent, caller: Caller, params: RevealParams) -> RevealAnswer:
     """Give one field of one item; the read of a secret is recorded first.
 
     A field that is not secret is given without a record, as `view` gives it.
@@ -57,7 +54,11 @@ async def reveal(agent: Agent, _caller: Caller, params: RevealParams) -> RevealA
         value = found.current.text
         if found.secret:
             request = ReadRequest(
-                item, found.name, PERSON, params.purpose, use=Use.of(params.use)
+                item,
+                found.name,
+                caller.requester,
+                params.purpose,
+                use=Use.of(params.use),
             )
             value = vault.reveal(request).expose()
         assert value is not None, "a field is clear, secret or not found"
@@ -73,14 +74,22 @@ async def reveal(agent: Agent, _caller: Caller, params: RevealParams) -> RevealA
 
 @operation("reveal.version", RevealVersionParams, RevealAnswer)
 async def reveal_version(
-    agent: Agent, _caller: Caller, params: RevealVersionParams
+    agent: Agent, caller: Caller, params: RevealVersionParams
 ) -> RevealAnswer:
     """Give one version of a field, current or earlier; always recorded."""
 
     def work(vault: Vault) -> RevealAnswer:
         item = resolve_item(vault, params.item)
         field = find_field(vault.view(item), params.field)
-        value = vault.reveal(_version_request(item, field.name, params.version))
+        request = ReadRequest(
+            item,
+            field.name,
+            caller.requester,
+            "compare versions",
+            version=parse_stamp(params.version),
+            use=Use.COMPARE,
+        )
+        value = vault.reveal(request)
         return RevealAnswer(
             item=item.hex(),
             field=field.name,
@@ -89,14 +98,3 @@ async def reveal_version(
         )
 
     return await agent.vault(work)
-
-
-def _version_request(item: ItemId, field: str, version: str) -> ReadRequest:
-    return ReadRequest(
-        item,
-        field,
-        PERSON,
-        "compare versions",
-        version=parse_stamp(version),
-        use=Use.COMPARE,
-    )

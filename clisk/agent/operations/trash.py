@@ -6,7 +6,6 @@ from pydantic import Field
 
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
-from clisk.agent.operations.reading import PERSON
 from clisk.agent.registry import Answer, Done, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
 from clisk_vault.duplicates import revive
@@ -93,9 +92,7 @@ async def empty_trash(
 
 
 @operation("trash.restore", PurgeParams, PurgeAnswer)
-async def restore_all(
-    agent: Agent, _caller: Caller, params: PurgeParams
-) -> PurgeAnswer:
+async def restore_all(agent: Agent, caller: Caller, params: PurgeParams) -> PurgeAnswer:
     """Take items out of the trash; of a leftover a new item is made."""
 
     def work(vault: Vault) -> list[ItemId]:
@@ -105,7 +102,7 @@ async def restore_all(
             (item, {"trashed": None}) for item in chosen if item not in leftovers
         )
         return [
-            revive(vault, item, PERSON) if item in leftovers else item
+            revive(vault, item, caller.requester) if item in leftovers else item
             for item in chosen
         ]
 

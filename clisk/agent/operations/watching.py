@@ -1,4 +1,4 @@
-"""watch, quiet: for clients that look without a person: news, and no use."""
+"""introduce, watch: what a client that shows things says once, and how it waits."""
 
 from __future__ import annotations
 
@@ -6,9 +6,24 @@ from pydantic import Field
 
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
-from clisk.agent.registry import Answer, Done, NoParams, Params, operation
+from clisk.agent.registry import Answer, Done, Params, operation
+from clisk.errors import CliskError
+from clisk_vault.access_record import Requester, RequesterKind
 
 MAX_SECONDS = 60.0
+# What a record of a read says that the person used.
+_REQUESTERS = {
+    "command line": Requester(RequesterKind.PERSON, "command line"),
+    "terminal": Requester(RequesterKind.PERSON, "terminal"),
+    "dashboard": Requester(RequesterKind.DASHBOARD, "dashboard"),
+}
+
+
+class IntroduceParams(Params):
+    """Through what the person asks. *quiet*: a program looks by itself."""
+
+    program: str
+    quiet: bool = False
 
 
 class WatchParams(Params):
@@ -26,15 +41,20 @@ class WatchAnswer(Answer):
     unlocked: bool
 
 
+@operation("introduce", IntroduceParams, Done, counts_as_use=False)
+async def introduce(_agent: Agent, caller: Caller, params: IntroduceParams) -> Done:
+    """Say what this connection is, for the records; quiet: nothing counts as use."""
+    if params.program not in _REQUESTERS:
+        raise CliskError(
+            "no such kind of client", advice=f"one of: {', '.join(_REQUESTERS)}"
+        )
+    caller.requester = _REQUESTERS[params.program]
+    caller.quiet = params.quiet
+    return Done()
+
+
 @operation("watch", WatchParams, WatchAnswer, counts_as_use=False)
 async def watch(agent: Agent, _caller: Caller, params: WatchParams) -> WatchAnswer:
     """Wait until something may have changed; says that, never what."""
     beat = await agent.pulse.wait(params.seen, seconds=params.seconds)
     return WatchAnswer(beat=beat, opened=agent.times_opened, unlocked=agent.unlocked)
-
-
-@operation("quiet", NoParams, Done, counts_as_use=False)
-async def quiet(_agent: Agent, caller: Caller, _params: NoParams) -> Done:
-    """Let nothing that this connection asks from now on count as use."""
-    caller.quiet = True
-    return Done()

@@ -2,28 +2,81 @@
 
 from __future__ import annotations
 
+import time
+from datetime import date, timedelta
+from typing import Any
+
 from starlette.responses import Response
 
+from clisk.dashboard import charts
 from clisk.dashboard.page import act, show
 from clisk.dashboard.visit import Visit
 from clisk.errors import AgentRefusal
+from clisk.times import moment_ms
 
-ROWS = 200
+ROWS = 100
+_SPAN_DAYS = 90
+_DAY_MS = 86_400_000
+_FILTERS = ("item", "konnector", "origin", "outcome", "kind", "use")
+OUTCOMES = ("granted", "refused", "failed")
 
 
 def listed(visit: Visit) -> Response:
-    """Show the newest reads, newest first."""
-    item = visit.query.get("item") or None
-    records, damage = [], None
+    """Show the reads that match, newest first, a page of them at a time."""
+    query = visit.query
+    wanted: dict[str, Any] = {name: query[name] for name in _FILTERS if query.get(name)}
+    for name in ("since", "until"):
+        if query.get(name):
+            wanted[f"{name}_ms"] = moment_ms(query[name], option=name)
+    before = query.get("before", "")
+    answer, damage = _ask(
+        visit,
+        "log.list",
+        last=ROWS,
+        before=int(before) if before.isascii() and before.isdigit() else None,
+        **wanted,
+    )
+    values = {
+        "records": answer["records"][::-1] if answer else [],
+        "before": answer["before"] if answer else None,
+        "damage": damage,
+        "filters": {
+            name: query.get(name, "") for name in (*_FILTERS, "since", "until")
+        },
+        "outcomes": OUTCOMES,
+    }
+    if visit.fragment:
+        return visit.show("access_rows.html", **values)
+    return visit.show("access.html", summary=_summary(visit), **values)
+
+
+def _summary(visit: Visit) -> dict[str, Any] | None:
+    """Return the last 90 days at a glance, or None where the log cannot be read."""
+    since = time.time_ns() // 1_000_000 - _SPAN_DAYS * _DAY_MS
+    answer, _damage = _ask(visit, "log.summary", since_ms=since)
+    if answer is None:
+        return None
+    reads = {row["day"]: row["reads"] for row in answer["days"]}
+    today = date.today()  # noqa: DTZ011 - the person's own day
+    spanned = [today - timedelta(days=back) for back in range(_SPAN_DAYS, -1, -1)]
+    days = [(day.isoformat(), reads.get(day.isoformat(), 0)) for day in spanned]
+    return {
+        **answer,
+        "heat": charts.heat(answer["hours"]),
+        "bars": charts.bars(days, width=900, height=100),
+    }
+
+
+def _ask(
+    visit: Visit, operation: str, **params: Any
+) -> tuple[dict[str, Any] | None, AgentRefusal | None]:
+    """Return the answer, or what is wrong: a damaged log is the one to be verified."""
     try:
-        records = visit.desk.ask("log.list", last=ROWS, item=item)["records"][::-1]
+        return visit.desk.ask(operation, **params), None
     except AgentRefusal as err:
         if err.name == "LockedError":
             raise
-        # A log that cannot be read is the one to be verified: the button stays.
-        damage = err
-    template = "access_rows.html" if visit.fragment else "access.html"
-    return visit.show(template, records=records, item=item, damage=damage)
+        return None, err
 
 
 def one(visit: Visit) -> Response:

@@ -18,12 +18,13 @@ def copy(visit: Visit) -> Response:
     return JSONResponse({"value": _read(visit, "copy")["value"]})
 
 
-def _read(visit: Visit, purpose: str) -> dict[str, object]:
+def _read(visit: Visit, use: str) -> dict[str, object]:
     return visit.desk.ask(
         "reveal",
         item=visit.params["item"],
         field=visit.form.get("field", ""),
-        purpose=purpose,
+        purpose=f"dashboard: {use}",
+        use=use,
     )
 
 

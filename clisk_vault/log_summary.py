@@ -1,0 +1,142 @@
+"""The access log at a glance: when, by whom, of what; and which reads stand out.
+
+What stands out is a hint for a person and never a verdict: protocol/access-log.md
+§10.2 has the rules.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+from clisk_vault.access_record import Outcome, RequesterKind
+from clisk_vault.ids import ItemId
+
+_HABIT_READS = 100
+_RARE_SHARE = 0.01
+_BURST_ITEMS = 20
+_BURST_MS = 60_000
+_KEPT_UNUSUAL = 100
+_DAY_SECONDS = 86_400
+# These read many items by their nature, and a person started them.
+_BULK = frozenset({RequesterKind.EXPORT, RequesterKind.RECOVERY, RequesterKind.VAULT})
+
+
+class Moment(NamedTuple):
+    """One record, as far as a summary looks at it. *at*: its index in the log."""
+
+    at: int
+    time_ms: int
+    outcome: int
+    kind: int
+    name: str
+    item: ItemId | None
+
+
+class Oddity(Enum):
+    """Why a read stands out."""
+
+    REFUSED = "refused"
+    FIRST = "first"
+    ODD_HOUR = "odd-hour"
+    BURST = "burst"
+
+
+@dataclass(slots=True)
+class Summary:
+    """Counts of reads. *hours*: by weekday, Monday first, and hour; local time."""
+
+    total: int = 0
+    hours: list[list[int]] = field(default_factory=lambda: [[0] * 24 for _ in range(7)])
+    days: Counter[int] = field(default_factory=Counter)
+    """By local day, as a day of the calendar: date.toordinal()."""
+    readers: Counter[tuple[int, str]] = field(default_factory=Counter)
+    items: Counter[ItemId] = field(default_factory=Counter)
+    outcomes: Counter[int] = field(default_factory=Counter)
+    unusual: deque[tuple[int, Oddity]] = field(
+        default_factory=lambda: deque(maxlen=_KEPT_UNUSUAL)
+    )
+    """The newest reads that stand out, oldest first, and why."""
+
+
+Local = Callable[[float], time.struct_time]
+
+
+def summarise(reads: Iterable[Moment], *, local: Local = time.localtime) -> Summary:
+    """Return a summary of *reads*, which come oldest first.
+
+    *local* turns seconds since 1970 into local time.
+    """
+    found = Summary()
+    habits = _Habits()
+    for read in reads:
+        moment = local(read.time_ms / 1000)
+        found.total += 1
+        found.hours[moment.tm_wday][moment.tm_hour] += 1
+        found.days[_ordinal(read.time_ms, moment)] += 1
+        found.readers[read.kind, read.name] += 1
+        found.outcomes[read.outcome] += 1
+        if read.item is not None:
+            found.items[read.item] += 1
+        for oddity in habits.oddities(read, moment.tm_hour):
+            found.unusual.append((read.at, oddity))
+    return found
+
+
+def _ordinal(time_ms: int, moment: time.struct_time) -> int:
+    # 719163 is the ordinal of 1970-01-01. The offset is that of this very moment.
+    return 719_163 + (time_ms // 1000 + moment.tm_gmtoff) // _DAY_SECONDS
+
+
+class _Habits:
+    """What was usual up to a read."""
+
+    def __init__(self) -> None:
+        self._hours = [0] * 24
+        self._seen: set[tuple[int, str, ItemId | None]] = set()
+        self._recent: dict[tuple[int, str], deque[tuple[int, ItemId | None]]] = {}
+
+    def oddities(self, read: Moment, hour: int) -> list[Oddity]:
+        """Return why *read* stands out, and count it from now on."""
+        found = []
+        if read.outcome != Outcome.GRANTED:
+            found.append(Oddity.REFUSED)
+        if self._is_first(read):
+            found.append(Oddity.FIRST)
+        if self._is_rare(hour):
+            found.append(Oddity.ODD_HOUR)
+        if self._begins_burst(read):
+            found.append(Oddity.BURST)
+        self._hours[hour] += 1
+        return found
+
+    def _is_first(self, read: Moment) -> bool:
+        """Say whether other code than ours reads the item for the first time."""
+        if read.kind not in {RequesterKind.KONNECTOR, RequesterKind.PROGRAM}:
+            return False
+        key = (read.kind, read.name, read.item)
+        known = key in self._seen
+        self._seen.add(key)
+        return not known
+
+    def _is_rare(self, hour: int) -> bool:
+        before = sum(self._hours)
+        around = sum(self._hours[(hour + step) % 24] for step in (-1, 0, 1))
+        return before >= _HABIT_READS and around < before * _RARE_SHARE
+
+    def _begins_burst(self, read: Moment) -> bool:
+        """Say whether one reader has now read many items within a minute."""
+        if read.kind in _BULK:
+            return False
+        recent = self._recent.setdefault((read.kind, read.name), deque())
+        recent.append((read.time_ms, read.item))
+        while recent[0][0] < read.time_ms - _BURST_MS:
+            recent.popleft()
+        if len({item for _, item in recent}) < _BURST_ITEMS:
+            return False
+        recent.clear()
+        return True
