@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sync": ("sync", "Exchange news with the other devices now."),
     "konnector": ("konnector", "Run a program that fetches your data from a site."),
     "fill": ("fill", "Fill in a login in a browser window."),
+    "data": ("data", "Show what konnectors fetched for you."),
     "grants": ("grants", "Say what a konnector may read."),
     "log": ("log", "Show and check who read what."),
     "agent": ("agent", "The background process that keeps the vault open."),

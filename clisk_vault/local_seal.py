@@ -15,6 +15,11 @@ from clisk_vault.labels import Label
 from clisk_vault.primitives import Random, derive
 
 
+def table_key(storage_key: StorageKey, table: str) -> LocalKey:
+    """Return the key of *table*, from which no other can be had."""
+    return derive(storage_key, Label.LOCAL_KEY, table.encode(), LocalKey)
+
+
 class TableSeal:
     """Seals and opens the rows of one table."""
 
@@ -22,13 +27,14 @@ class TableSeal:
 
     def __init__(
         self,
-        storage_key: StorageKey,
+        key: StorageKey | LocalKey,
         vault_id: VaultId,
         table: str,
         *,
         random: Random = os.urandom,
     ) -> None:
-        self._key = derive(storage_key, Label.LOCAL_KEY, table.encode(), LocalKey)
+        """Return the seal of *table*; who has only that table's key has no other."""
+        self._key = key if isinstance(key, LocalKey) else table_key(key, table)
         self._vault_id = vault_id
         self._table = table
         self._random = random

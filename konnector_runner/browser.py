@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from konnector_runner.browser_choice import BrowserChoice
@@ -23,6 +25,12 @@ from konnector_runner.window import Window
 __all__ = ["Browser", "Cookie", "Document", "Page", "PageListener", "open_browser"]
 
 _POPUP_SECONDS = 2.0
+# Beside the browser's own files in a profile.
+SESSION_COOKIES = "clisk-cookies.json"
+_COOKIE_MEMBERS = (
+    *("name", "value", "domain", "path", "secure", "httpOnly", "sameSite"),
+    *("priority", "sourceScheme", "sourcePort", "partitionKey"),
+)
 _BLANK = ("", "about:blank")
 
 
@@ -141,6 +149,21 @@ class Browser:
             for each in answer["cookies"]
         ]
 
+    async def take_cookies(self, jar: Path | None) -> None:
+        """Put back the cookies that would have ended with the last browser."""
+        cookies = _read_jar(jar)
+        if cookies:
+            with contextlib.suppress(BrowserError):
+                await self._pipe.send("Storage.setCookies", {"cookies": cookies})
+
+    async def give_cookies(self, jar: Path | None) -> None:
+        """Keep the cookies that end with this browser: a login often is one."""
+        if jar is None:
+            return
+        with contextlib.suppress(BrowserError, OSError):
+            answer = await self._pipe.send("Storage.getCookies")
+            _write_jar(jar, answer["cookies"])
+
     async def _create(self, context: str | None) -> tuple[str, str]:
         where = {} if context is None else {"browserContextId": context}
         self._creating += 1
@@ -240,6 +263,23 @@ class Browser:
             page.gone()
 
 
+def _read_jar(jar: Path | None) -> list[dict[str, Any]]:
+    try:
+        found = [] if jar is None else json.loads(jar.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return found if isinstance(found, list) else []
+
+
+def _write_jar(jar: Path, cookies: list[dict[str, Any]]) -> None:
+    ending = [
+        {name: each[name] for name in _COOKIE_MEMBERS if name in each}
+        for each in cookies
+        if each.get("session")
+    ]
+    jar.write_text(json.dumps(ending), encoding="utf-8")
+
+
 @contextlib.asynccontextmanager
 async def open_browser(choice: BrowserChoice) -> AsyncIterator[Browser]:
     """Start a browser, and end it with everything in it.
@@ -252,4 +292,9 @@ async def open_browser(choice: BrowserChoice) -> AsyncIterator[Browser]:
         version = await pipe.send("Browser.getVersion")
         browser = Browser(pipe, choice, user_agent=str(version["userAgent"]))
         await browser.start()
-        yield browser
+        jar = None if choice.profile is None else choice.profile / SESSION_COOKIES
+        await browser.take_cookies(jar)
+        try:
+            yield browser
+        finally:
+            await browser.give_cookies(jar)

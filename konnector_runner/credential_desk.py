@@ -122,10 +122,14 @@ class CredentialDesk:
         }
         for value in proposed.values():
             self._redactor.add(value)
-        if all(self._is_known(name, value) for name, value in proposed.items()):
-            return False
-        await self._source.propose(proposed)
-        return True
+        new = {
+            name: value
+            for name, value in proposed.items()
+            if not self._is_known(name, value)
+        }
+        if new:
+            await self._source.propose(new)
+        return bool(new)
 
     def _is_known(self, name: str, value: SecretText) -> bool:
         known = self._given.get(name) or self._given.get(_ALIASES.get(name, name))

@@ -13,6 +13,7 @@
     ├── DocumentGone           the page moved on; whatever was to be sent was not
     ├── RunFailed              the run ended without success; ``code`` says why
     │   └── NeedsScreen           a person has to see the page
+    ├── SessionError           a kept browser session that does not open
     └── CollectError           what was collected could not be written
 
 Messages say what was refused and where, never a value that came out of a page,
@@ -117,6 +118,12 @@ class NeedsScreen(RunFailed):
 
     def __init__(self, message: str, *, advice: str = "") -> None:
         super().__init__("USER_ACTION_NEEDED", message, advice=advice)
+
+
+class SessionError(RunnerError):
+    """What was kept of a browser's session can not be used."""
+
+    default_advice = "forget it, and log in anew: clisk konnector forget NAME"
 
 
 class CollectError(RunnerError):

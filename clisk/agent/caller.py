@@ -31,6 +31,7 @@ class Caller:
         self.quiet = False
         self.requester = Requester(RequesterKind.PERSON, "command line")
         self.konnector: KonnectorSession | None = None
+        self.run: int | None = None
         self.fill: FillSession | None = None
         self.admission: Admission | None = None
         self.joining: Joining | None = None

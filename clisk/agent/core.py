@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from clisk.agent.idle import IdleTimer
 from clisk.agent.journal import log
 from clisk.agent.pulse import Pulse
+from clisk.agent.run_queue import RunQueue
 from clisk.agent.settings import load_settings
 from clisk.agent.sync_driver import SyncDriver
 from clisk.agent.worker import VaultThread
@@ -35,6 +36,7 @@ class Agent:
         self.thread = VaultThread()
         self.timer = timer or IdleTimer(IDLE_SECONDS)
         self.stopped = asyncio.Event()
+        self.runs = RunQueue()
         # Held while a vault is made, joined or unlocked: one at a time.
         self.opening = asyncio.Lock()
         self.pulse = Pulse()

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 from clisk_vault.access_record import Requester, RequesterKind
 from clisk_vault.ids import ItemId
+from clisk_vault.item import ItemView
+from clisk_vault.item_types import element_field, split_element
 
 # A name that can stand in a field's name, and is not one that a hash makes.
 _PLAIN = re.compile(r"(?!x[0-9a-f]{32}$)[a-z][a-z-]{0,31}")
 # What konnectors call a field, where the vault calls it otherwise.
-_VAULT_NAMES = {"login": "username"}
-_KONNECTOR_NAMES = {vault: konnector for konnector, vault in _VAULT_NAMES.items()}
+_VAULT_NAMES = {"login": "username", "email": "username"}
+_KONNECTOR_NAMES = {"username": "login"}
+# Fields of every login: a konnector may propose one that is empty.
+_OWN = ("username", "password")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,25 @@ def kept_field(konnector: str, name: str) -> str:
     )
 
 
-def vault_field(name: str) -> str:
-    """Return what the vault calls a konnector's field."""
-    return _VAULT_NAMES.get(name, name)
+def vault_field(view: ItemView, name: str) -> str | None:
+    """Return the item's field that a konnector means by *name*, or None."""
+    named = _VAULT_NAMES.get(name, name)
+    if named in _OWN or view.has(named):
+        return named
+    for field in view.fields:
+        parts = split_element(field)
+        if parts is None or parts[0] != "custom" or parts[2] != "name":
+            continue
+        if view.text(field) == name:
+            kind = view.text(element_field("custom", parts[1], "kind"))
+            part = "hidden" if kind == "hidden" else "value"
+            return element_field("custom", parts[1], part)
+    return None
 
 
-def konnector_field(name: str) -> str:
+def konnector_field(view: ItemView, field: str) -> str:
     """Return what konnectors call a field of the vault."""
-    return _KONNECTOR_NAMES.get(name, name)
+    parts = split_element(field)
+    if parts is not None and parts[0] == "custom":
+        return view.text(element_field("custom", parts[1], "name")) or field
+    return _KONNECTOR_NAMES.get(field, field)

@@ -14,6 +14,7 @@ from clisk.agent.core import IDLE_SECONDS, Agent
 from clisk.agent.hardening import keep_memory_private
 from clisk.agent.idle import IdleTimer
 from clisk.agent.lockfile import AgentLock, AgentRunsError
+from clisk.agent.schedule_driver import ScheduleDriver
 from clisk.agent.server import AgentServer, listen
 from clisk.home import Home
 
@@ -52,6 +53,7 @@ async def _serve(home: Home, idle_seconds: float, ready_fd: int | None) -> None:
     welcome = AgentServer(agent)
     server = await welcome.start(listen(home))
     idle = asyncio.create_task(agent.watch_idle())
+    schedules = asyncio.create_task(ScheduleDriver(agent).watch())
     journal.log.info("listening")
     _tell(ready_fd)
     try:
@@ -61,6 +63,7 @@ async def _serve(home: Home, idle_seconds: float, ready_fd: int | None) -> None:
         with suppress(FileNotFoundError):
             os.unlink(home.socket)
         idle.cancel()
+        schedules.cancel()
         await welcome.hang_up()
         await agent.close()
         journal.log.info("stopped")

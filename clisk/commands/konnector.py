@@ -10,7 +10,8 @@ import click
 
 from clisk import output
 from clisk.client import AgentClient
-from clisk.commands import konnector_author, konnector_store
+from clisk.commands import konnector_author, konnector_runs, konnector_store
+from clisk.commands.konnector_runs import EVERY
 from clisk.commands.konnector_store import installed_konnectors
 from clisk.commands.options import ask_agent, json_option, limit_options
 from clisk.errors import AgentRefusal, CliskError
@@ -18,7 +19,6 @@ from clisk.home import Home
 from clisk.wire import Message
 
 if TYPE_CHECKING:
-    from clisk.credential_source import AgentSource
     from clisk.granting import GrantOffer
     from konnector_runner.events import RunEvent, RunReport
     from konnector_runner.konnector import Konnector
@@ -62,6 +62,22 @@ def access_command(home: Home, name: str, as_json: bool) -> None:
 )
 @limit_options
 @click.option("--show", is_flag=True, help="Show the browser's window.")
+@click.option("--wait", is_flag=True, help="Wait for another run to end.")
+@click.option(
+    "--every",
+    type=EVERY,
+    metavar="TIME",
+    help="And again and again: 6h, 1d, 2w. Ended by: clisk konnector unschedule.",
+)
+@click.option(
+    "--save-credentials",
+    "save",
+    type=click.Choice(["ask", "always", "never"]),
+    default="ask",
+    show_default=True,
+    help="What to do with a login that the konnector proposes to save.",
+)
+@click.option("--scheduled", is_flag=True, hidden=True)
 @click.option("-v", "--verbose", is_flag=True, help="Tell what the konnector logs.")
 @json_option
 @click.pass_obj
@@ -78,6 +94,10 @@ def run_command(
     reads: int | None,
     days: int | None,
     show: bool,
+    wait: bool,
+    every: int | None,
+    save: str,
+    scheduled: bool,
     verbose: bool,
     as_json: bool,
 ) -> None:
@@ -91,12 +111,23 @@ def run_command(
     tells what changed. What is fetched lands in plain files in --to,
     by default ~/Clisk/<konnector>; what was fetched before is not fetched again.
 
+    The site stays logged in: the browser session is kept, sealed, until `clisk
+    konnector forget`. Where the site needs you (a code, a captcha) a window opens;
+    close it to stop the run. One run at a time for an account, three in all.
+
     \b
     Examples:
       clisk konnector run edf --item EDF
       clisk konnector run ./shop --item Shop --grant --to ~/Bills
+      clisk konnector run edf --item EDF --every 1d
     """
     konnector = _load(home, path)
+    from clisk.commands.konnector_runs import (
+        accept_proposal,
+        advice_for,
+        set_schedule,
+    )
+    from clisk.running import RunWish, run_with_agent
     from konnector_runner.safe_names import safe_name
 
     view = ask_agent(home, "view", {"item": item})
@@ -118,37 +149,39 @@ def run_command(
         )
         _give(home, offer, asked=not grant)
     target = Path(folder) if folder else Path.home() / "Clisk" / konnector.manifest.slug
+    wish = RunWish(
+        konnector,
+        str(view["item"]),
+        target,
+        account=account,
+        show=show,
+        wait=wait or scheduled,
+        scheduled=scheduled,
+    )
     with AgentClient.connect(home) as agent:
-        agent.call(
-            "konnector.open",
-            {
-                "konnector": konnector.manifest.slug,
-                "digest": konnector.digest.hex(),
-                "item": str(view["item"]),
-            },
-        )
         report, source = asyncio.run(
-            _run(
-                agent,
-                konnector,
-                target,
-                account=account,
-                show=show,
-                verbose=verbose,
-            )
+            run_with_agent(agent, wish, lambda event: _tell_event(event, verbose))
         )
     if report.account is not None:
         target /= safe_name(report.account, fallback="account")
     _tell(report, target, as_json=as_json)
     if source.proposed:
-        output.say(f"it proposes to save: {', '.join(sorted(source.proposed))}")
-        output.say(f"if that is right, do so yourself: clisk edit {item} --ask FIELD")
+        accept_proposal(home, wish, source, how="never" if scheduled else save)
+    if every is not None:
+        set_schedule(home, wish, _source(home, path), folder=folder, every=every)
     if report.error is not None:
         raise AgentRefusal(
             "RunFailed",
             f"the run failed: {report.error.message}",
-            advice=report.error.advice,
+            advice=report.error.advice or advice_for(report.error),
         )
+
+
+def _source(home: Home, name: str) -> str:
+    """Return what a schedule is to run: an installed name, or the whole path."""
+    if Path(name).name == name and name in installed_konnectors(home).slugs():
+        return name
+    return str(Path(name).absolute())
 
 
 def _load(home: Home, name: str) -> Konnector:
@@ -192,34 +225,11 @@ def _give(home: Home, offer: GrantOffer, *, asked: bool) -> None:
     output.say("granted")
 
 
-async def _run(
-    agent: AgentClient,
-    konnector: Konnector,
-    folder: Path,
-    *,
-    account: str | None,
-    show: bool,
-    verbose: bool,
-) -> tuple[RunReport, AgentSource]:
-    from clisk.credential_source import AgentSource
-    from konnector_runner.browser_choice import BrowserChoice, find_browser
+def _tell_event(event: RunEvent, verbose: bool) -> None:
     from konnector_runner.events import EventKind
-    from konnector_runner.run import run_konnector
 
-    def tell(event: RunEvent) -> None:
-        if verbose or event.kind is not EventKind.LOG:
-            output.say(f"{event.kind.value}: {event.text}")
-
-    source = AgentSource(agent)
-    report = await run_konnector(
-        konnector,
-        source,
-        folder=folder,
-        browser=BrowserChoice(executable=find_browser(), headless=not show),
-        account=account,
-        on_event=tell,
-    )
-    return report, source
+    if verbose or event.kind is not EventKind.LOG:
+        output.say(f"{event.kind.value}: {event.text}")
 
 
 def _tell(report: RunReport, folder: Path, *, as_json: bool) -> None:
@@ -260,5 +270,9 @@ for _command in (
     konnector_store.remove_command,
     konnector_author.new_command,
     konnector_author.lint_command,
+    konnector_runs.runs_command,
+    konnector_runs.forget_command,
+    konnector_runs.schedules_command,
+    konnector_runs.unschedule_command,
 ):
     konnector_command.add_command(_command)

@@ -32,6 +32,8 @@ _WITHOUT_JSON = {
     "folder",
     "trash",
     "konnector",
+    "data",
+    "data export",  # what it writes is JSON itself, or CSV
     "grants",
     "log",
     "agent",

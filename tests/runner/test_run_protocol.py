@@ -15,7 +15,6 @@ from konnector_runner.limits import RunLimits
 from konnector_runner.run import run_konnector
 from konnector_runner.strict_json import Json
 from tests.runner.harness import (
-    LOGIN,
     SECRET,
     MemorySource,
     konnector,
@@ -183,8 +182,6 @@ def test_new_credentials_are_only_proposed(tmp_path: Path) -> None:
 
     assert source.proposed == [
         {
-            "login": LOGIN,
-            "email": LOGIN,
             "password": "typed by hand",
             "more": '{"a":1}',
         }

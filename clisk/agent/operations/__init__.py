@@ -31,6 +31,8 @@ _MODULES = (
     "joining",
     "recovery",
     "konnector",
+    "runs",
+    "proposals",
     "fill",
 )
 

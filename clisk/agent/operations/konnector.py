@@ -25,6 +25,7 @@ from clisk_vault.errors import ReadRefused
 from clisk_vault.grant_record import DIGEST_BYTES, Grant
 from clisk_vault.grants import Standing
 from clisk_vault.ids import parse_hex
+from clisk_vault.keys import SecretText
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.vault import Vault
 
@@ -78,7 +79,7 @@ async def fields(agent: Agent, caller: Caller, _params: NoParams) -> FieldsAnswe
         return FieldsAnswer(
             fields=[
                 KonnectorField(
-                    name=konnector_field(name),
+                    name=konnector_field(view, name),
                     secret=view.fields[name].secret,
                     plaintext=name in handed or not view.fields[name].secret,
                 )
@@ -107,14 +108,20 @@ class ReleaseAnswer(Answer):
 async def release(agent: Agent, caller: Caller, params: ReleaseParams) -> ReleaseAnswer:
     """Give one granted field for one origin; recorded before, refusals too."""
     session = _session(caller)
-    request = ReadRequest(
-        session.item,
-        vault_field(params.field),
-        session.requester,
-        params.purpose,
-        origin=params.origin,
-    )
-    value = await agent.vault(lambda vault: vault.reveal(request))
+
+    def work(vault: Vault) -> SecretText:
+        view = vault.view(session.item)
+        request = ReadRequest(
+            session.item,
+            # A name that means nothing is refused, and recorded, as it came.
+            vault_field(view, params.field) or params.field,
+            session.requester,
+            params.purpose,
+            origin=params.origin,
+        )
+        return vault.reveal(request)
+
+    value = await agent.vault(work)
     return ReleaseAnswer(value=value.expose())
 
 

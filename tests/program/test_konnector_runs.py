@@ -1,0 +1,384 @@
+"""Runs of konnectors: sessions, turns, schedules, proposals, and what is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clisk.agent.konnector_ledger import ScheduleRow
+from clisk.agent.run_queue import RunQueue
+from clisk.agent.schedule_driver import command
+from clisk.client import AgentClient
+from clisk.errors import AgentRefusal, CliskError
+from clisk.home import Home
+from clisk.wire import Message
+from konnector_runner import profile_box
+from konnector_runner.errors import SessionError
+from tests.program.world import Device, device
+from tests.runner.harness import BUNDLE
+from tests.runner.site import page, serve
+
+_PASSWORD = "S3cret!canary"
+_COOKIE = "cookie-canary-8842"
+_TYPED = "typed-canary-1731"
+_MANIFEST = {
+    "type": "konnector",
+    "slug": "shop",
+    "name": "Shop",
+    "version": "1",
+    "clientSide": True,
+    "permissions": {"files": {"type": "io.cozy.files"}},
+}
+_METHODS = """
+    async ensureAuthenticated({ account }) {
+        await this.goto(BANK + '/home')
+        if (await this.runInWorker('workIn')) {
+            this.log('info', 'still in as ' + account.auth.accountName)
+            this.log('info', 'shelf number ' + account.data.shelf)
+            return true
+        }
+        const { login, password, card } = await this.getCredentials()
+        if (card) await this.runInWorker('fillText', '#card', card)
+        await this.runInWorker('fillText', '#password', password)
+        await this.runInWorker('workLogIn')
+        return true
+    },
+    async workIn() { return document.cookie.includes('session') },
+    async workLogIn() {
+        const body = document.querySelector('#password').value + ' '
+            + document.querySelector('#card').value
+        await fetch('/seen', { method: 'POST', body })
+        document.cookie = 'session=COOKIE'
+    },
+    async getUserDataFromWebsite() { return { sourceAccountIdentifier: 'marie' } },
+    async fetch(context) {
+        await this.saveCredentials({ ...await this.getCredentials(), card: 'TYPED' })
+        await this.bridge.call('saveAccountData', { shelf: 3 })
+        await this.saveIdentity({ contact: { name: 'Marie' } })
+        const file = { filename: '2024.txt', filestream: 'x', amount: 3.5,
+            date: new Date('2024-01-31'), vendor: 'Shop' }
+        await this.saveBills([file], { context, fileIdAttributes: ['filename'] })
+    }
+"""
+
+
+@pytest.fixture(name="laptop")
+def _laptop(tmp_path: Path) -> Iterator[Device]:
+    with device(tmp_path / "home") as laptop:
+        laptop.init()
+        yield laptop
+
+
+def _place(folder: Path, methods: str = "", **names: str) -> Path:
+    folder.mkdir()
+    (folder / "manifest.konnector").write_text(json.dumps(_MANIFEST))
+    for name, value in names.items():
+        methods = methods.replace(name, value)
+    tail = f"""
+    const METHODS = {{ {methods} }};
+    runKonnector(METHODS, Object.keys(METHODS).filter(name => name.startsWith('work')))
+    """
+    (folder / "main.js").write_text(BUNDLE.read_text(encoding="utf-8") + tail)
+    return folder
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_session_is_kept_sealed_and_wiped_on_request(
+    tmp_path: Path, laptop: Device
+) -> None:
+    """The second run is still logged in; after `forget` the third logs in anew."""
+    form = '<input id="password" type="password"><input id="card">'
+    with serve({"/home": page(body=form)}) as site:
+        konnector = _place(
+            tmp_path / "shop",
+            _METHODS,
+            BANK=f"'{site.bank}'",
+            COOKIE=_COOKIE,
+            TYPED=_TYPED,
+        )
+        laptop.add_login("Shop", _PASSWORD, "-u", "marie", "--uri", site.bank)
+        run = ("konnector", "run", str(konnector), "--item", "Shop", "--grant")
+        where = ("--to", str(tmp_path / "bills"), "-v", "--save-credentials")
+
+        first = laptop.run(*run, *where, "always")
+        second = laptop.run(*run, *where, "never")
+        home = Path(laptop.home)
+        kept = list((home / "sessions").glob("*.session"))
+        sealed = b"".join(path.read_bytes() for path in kept)
+        runs = laptop.ask("konnector", "runs")["runs"]
+        wiped = laptop.ask("konnector", "forget", "shop")
+        third = laptop.run(*run, *where, "never")
+
+        seen = [text for text in site.seen if _PASSWORD in text]
+    assert first.code == second.code == third.code == 0, (first, second, third)
+    assert "it proposes to save in the item: card\n" in first.err
+    assert "saved: card" in first.err
+    assert "still in as marie" in second.err
+    assert "shelf number 3" in second.err
+    # Logged in twice: at first, and after the session was forgotten; then with the
+    # card number that the konnector itself had proposed, filled in by its handle.
+    assert seen == [f"{_PASSWORD} ", f"{_PASSWORD} {_TYPED}"]
+    assert len(kept) == 1
+    for secret in (_COOKIE, _PASSWORD, "marie", "shop"):
+        assert secret.encode() not in sealed
+        assert secret.encode() not in (home / "sessions" / "ledger").read_bytes()
+    assert wiped == {"forgotten": 1}
+    assert [(r["outcome"], r["account"], r["saved"]) for r in runs] == [
+        ("done", "marie", 0),
+        ("done", "marie", 1),
+    ]
+    left = profile_box.memory_folder().glob("clisk-session-*")
+    assert not [path for path in left if (path / "Default").exists()]
+    bills = laptop.ask("data", "list", "--in", str(tmp_path / "bills"), "--bills")
+    assert [(b["date"], b["amount"], b["vendor"]) for b in bills["files"]] == [
+        ("2024-01-31", 3.5, "Shop")
+    ]
+    said = (first, second, third)
+    assert not any(_PASSWORD in s.out + s.err or _TYPED in s.err for s in said)
+
+
+def _open(laptop: Device, item: str) -> AgentClient:
+    client = AgentClient.connect(Home(str(laptop.home)))
+    params: Message = {"konnector": "shop", "digest": "ab" * 32, "item": item}
+    client.call("konnector.open", params)
+    return client
+
+
+def test_an_account_has_one_run_at_a_time(laptop: Device) -> None:
+    """The second is told so; another account's goes on; waiting is a queue."""
+    shop, other = laptop.add_login("Shop", "x"), laptop.add_login("Other", "y")
+    with _open(laptop, shop) as first, _open(laptop, shop) as second:
+        begun = first.call("konnector.begin")
+        with pytest.raises(AgentRefusal, match="is going on"):
+            second.call("konnector.begin")
+        with _open(laptop, other) as third:
+            third.call("konnector.begin")
+        with pytest.raises(AgentRefusal, match="is going on"):
+            laptop_forget(laptop)
+        answers: list[Any] = []
+        waiting = threading.Thread(
+            target=lambda: answers.append(
+                second.call("konnector.begin", {"wait": True})
+            )
+        )
+        waiting.start()
+        first.close()
+        waiting.join(20)
+
+        assert answers[0]["run"] != begun["run"]
+        # Another account's session has another key; the same account's the same.
+        assert answers[0]["session_key"] == begun["session_key"]
+    rows = laptop.ask("konnector", "runs")["runs"]
+    assert {row["outcome"] for row in rows} <= {"interrupted", "running"}
+
+
+def laptop_forget(laptop: Device) -> None:
+    with AgentClient.connect(Home(str(laptop.home))) as client:
+        client.call("runs.forget", {"konnector": "shop", "item": None})
+
+
+def test_a_konnector_cannot_take_another_session_or_accept_for_the_person(
+    laptop: Device,
+) -> None:
+    """Its connection has its own account's key, and none of the person's verbs."""
+    shop, other = laptop.add_login("Shop", "x"), laptop.add_login("Other", "y")
+    with _open(laptop, shop) as client, _open(laptop, other) as beside:
+        one, two = client.call("konnector.begin"), beside.call("konnector.begin")
+
+        assert one["session_key"] != two["session_key"]
+        assert one["session_file"] != two["session_file"]
+        accept: Message = {
+            "konnector": "shop",
+            "digest": "ab" * 32,
+            "item": other,
+            "values": {},
+        }
+        verbs: list[tuple[str, Message]] = [
+            ("proposals.accept", accept),
+            ("runs.list", {}),
+            ("schedules.list", {}),
+        ]
+        for verb, params in verbs:
+            with pytest.raises(AgentRefusal, match="serves a konnector"):
+                client.call(verb, params)
+        # Without a grant nothing is kept, and nothing kept is given.
+        with pytest.raises(AgentRefusal, match="no grant"):
+            client.call("konnector.keep", {"name": "cookie.a", "value": "x"})
+        with pytest.raises(AgentRefusal, match="no grant"):
+            client.call("konnector.kept", {"name": "cookie.a", "purpose": "p"})
+
+
+def test_what_a_konnector_keeps_is_its_own_and_on_record(laptop: Device) -> None:
+    """Another konnector with a grant for the item does not get it."""
+    item = laptop.add_login("Shop", "x", "--uri", "https://shop.example")
+    home = Home(str(laptop.home))
+    for slug, digest in (("shop", "ab" * 32), ("thief", "cd" * 32)):
+        with AgentClient.connect(home) as person:
+            person.call(
+                "grants.add",
+                {
+                    "konnector": slug,
+                    "digest": digest,
+                    "item": item,
+                    "fields": ["username"],
+                    "origins": ["https://shop.example"],
+                },
+            )
+    ask: Message = {"name": "cookie.sid", "purpose": "handed over"}
+    with _open(laptop, item) as shop:
+        shop.call("konnector.keep", {"name": "cookie.sid", "value": _COOKIE})
+        assert shop.call("konnector.kept", ask) == {"value": _COOKIE}
+    with AgentClient.connect(home) as thief:
+        thief.call(
+            "konnector.open", {"konnector": "thief", "digest": "cd" * 32, "item": item}
+        )
+        assert thief.call("konnector.kept", ask) == {"value": None}
+    said = laptop.ok("log", "list", "--json")
+    assert "handed over" in said
+    assert _COOKIE not in said
+
+
+def test_a_schedule_is_held_after_a_failed_login_until_a_person_ran_it(
+    laptop: Device, tmp_path: Path
+) -> None:
+    """A site locks an account that fails to log in again and again."""
+    item = laptop.add_login("Shop", "x")
+    source = str(tmp_path / "shop")
+    with AgentClient.connect(Home(str(laptop.home))) as person:
+        person.call(
+            "schedules.add",
+            {
+                "konnector": "shop",
+                "source": source,
+                "item": item,
+                "folder": None,
+                "every_seconds": 3600,
+            },
+        )
+
+    def end(code: str, by: str) -> None:
+        with _open(laptop, item) as client:
+            client.call("konnector.begin", {"by": by})
+            client.call("konnector.end", {"outcome": "failed", "code": code})
+
+    def held() -> str | None:
+        (row,) = laptop.ask("konnector", "schedules")["schedules"]
+        found: str | None = row["held"]
+        return found
+
+    end("VENDOR_DOWN", "schedule")
+    assert held() is None
+    end("USER_ACTION_NEEDED.CGU_FORM", "schedule")
+    assert held() is None
+    end("LOGIN_FAILED.TOO_MANY_ATTEMPTS", "schedule")
+    assert held() == "LOGIN_FAILED.TOO_MANY_ATTEMPTS"
+    with pytest.raises(AgentRefusal, match="a person has to do"):
+        end("", "schedule")
+    end("VENDOR_DOWN", "person")
+    assert held() is None
+    (row,) = laptop.ask("konnector", "schedules")["schedules"]
+    assert laptop.run("konnector", "unschedule", str(row["schedule"])).code == 0
+    assert laptop.ask("konnector", "schedules") == {"schedules": []}
+    again = laptop.run("konnector", "unschedule", str(row["schedule"]))
+    assert again.code == 1
+    assert "hint: " in again.err
+
+
+def test_a_scheduled_command_is_the_one_a_person_would_type() -> None:
+    """With nothing secret in it."""
+    row = ScheduleRow(
+        number=1,
+        konnector="shop",
+        source="shop",
+        item="ab",
+        folder="/bills",
+        every_seconds=900,
+        next_ms=0,
+    )
+    words = command("/home", row)
+
+    assert words[words.index("konnector") :] == [
+        *("konnector", "run", "shop", "--item", "ab", "--scheduled", "--to", "/bills")
+    ]
+
+
+def test_the_queue_is_fair_and_bounded() -> None:
+    """At most so many at once; who gives up waiting leaves no hole."""
+
+    async def story() -> None:
+        queue = RunQueue(at_once=2)
+        a, b, c = ("k", "a"), ("k", "b"), ("k", "c")
+        await queue.enter(a, wait=False)
+        await queue.enter(b, wait=False)
+        with pytest.raises(CliskError, match="2 konnectors are running"):
+            await queue.enter(c, wait=False)
+        impatient = asyncio.ensure_future(queue.enter(c, wait=True))
+        patient = asyncio.ensure_future(queue.enter(a, wait=True))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        await asyncio.gather(impatient, return_exceptions=True)
+        queue.leave(a)
+        await patient
+        assert queue.is_going(a)
+        assert not queue.is_going(c)
+
+    asyncio.run(story())
+
+
+class _Seal:
+    """Turns bytes around: enough to see that the box goes through it."""
+
+    def seal(self, plaintext: bytes) -> bytes:
+        return plaintext[::-1]
+
+    def open(self, sealed: bytes) -> bytes:
+        if not sealed.startswith(b"\0"):
+            raise ValueError
+        return sealed[::-1]
+
+
+def test_a_profile_that_was_changed_is_refused_and_kept(tmp_path: Path) -> None:
+    """Nothing is unpacked from it, and it is still there to be looked at."""
+    file = tmp_path / "a.session"
+    box = profile_box.ProfileBox(
+        file, _Seal(), environ={"XDG_RUNTIME_DIR": str(tmp_path)}
+    )
+    with box.unpacked() as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        (folder / "Default").mkdir()
+        (folder / "Default" / "Cookies").write_bytes(b"jar")
+        (folder / "Default" / "History").write_bytes(b"where I was")
+    assert b"raj" in file.read_bytes()
+    assert b"saw I erehw" not in file.read_bytes()
+    with box.unpacked() as folder:
+        assert (folder / "Default" / "Cookies").read_bytes() == b"jar"
+    file.write_bytes(b"changed")
+
+    with pytest.raises(SessionError) as refused, box.unpacked():
+        pytest.fail("not to be unpacked")
+
+    assert "konnector forget" in refused.value.advice
+    assert file.read_bytes() == b"changed"
+    assert not list(tmp_path.glob("clisk-session-*"))
+
+
+def test_a_session_of_a_killed_run_is_swept(tmp_path: Path) -> None:
+    """By its process, which is no more; a living one's is left alone."""
+    dead, living = (
+        tmp_path / "clisk-session-999999999-a",
+        tmp_path / ("clisk-session-1-b"),
+    )
+    dead.mkdir()
+    living.mkdir()
+
+    profile_box.sweep(tmp_path)
+
+    assert not dead.exists()
+    assert living.exists()
