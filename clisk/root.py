@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("generate", "Make a password, a passphrase, a PIN, ..."),
     "health": ("health", "Tell which passwords are weak, reused, old or known."),
     "import": ("transfer", "Bring items from another password manager."),
+    "backup": ("backup", "Keep a sealed copy of everything, or make a vault of one."),
     "export": ("export", "Take everything out, in another program's format."),
     "relay": ("relay", "Run a relay, which stores only what it cannot read."),
     "pair": ("pairing", "Let a new device into this vault."),

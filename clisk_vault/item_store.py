@@ -130,6 +130,15 @@ class ItemStore:
         with self._session.storage.transaction():
             self._overview.put([self._write_item(item, composer, new=False)])
 
+    def add_composed(self, item: ItemId, composer: Composer) -> None:
+        """Make an item of the entries that *composer* makes.
+
+        Raises:
+            CallerError: there is such an item already.
+        """
+        with self._session.storage.transaction():
+            self._overview.put([self._write_item(item, composer, new=True)])
+
     def write_settings(self, values: Mapping[str, EntryValue]) -> None:
         """Give fields of the settings document new values."""
         with self._session.storage.transaction():

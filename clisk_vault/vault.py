@@ -21,7 +21,7 @@ from clisk_vault.grants import Grants, GrantState, SpoiltGrant, Standing
 from clisk_vault.hlc import Stamp
 from clisk_vault.ids import ITEM_ID_LENGTH, DeviceId, GrantId, ItemId, VaultId
 from clisk_vault.item import TRUE, ItemView
-from clisk_vault.item_store import ItemStore
+from clisk_vault.item_store import Composer, ItemStore
 from clisk_vault.item_write import choose
 from clisk_vault.keys import EpochSecret, SecretText
 from clisk_vault.log_bundle import BundleFacts
@@ -299,6 +299,14 @@ class Vault:
 
         self._items.write(edits(), new=True)
         return [item for item, _ in chosen]
+
+    def add_composed(self, item: ItemId, composer: Composer) -> None:
+        """Store a new item of entries that have times of their own: a restored one.
+
+        Raises:
+            CallerError: there is such an item already.
+        """
+        self._items.add_composed(item, composer)
 
     def edit(self, item: ItemId, edit: Edit) -> None:
         """Give fields of *item* new values; None takes one away.

@@ -58,6 +58,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     ),
     "pykeepass": ("clisk_vault/transfer/keepass.py",),
     "rapidfuzz": ("clisk_vault/search.py",),
+    "pyrage": ("clisk_vault/transfer/age.py",),
     "rich": ("clisk/*",),
     "segno": ("clisk_sync/qr.py",),
     "sqlalchemy": ("clisk_sync/relay/store*.py",),

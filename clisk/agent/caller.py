@@ -11,7 +11,7 @@ from clisk.agent.drafted_kit import DraftedKit
 from clisk.agent.fill_session import FillSession
 from clisk.agent.joining import Joining
 from clisk.agent.konnector_session import KonnectorSession
-from clisk.agent.staged_import import StagedImport
+from clisk.agent.staged_import import StagedBackup, StagedImport
 from clisk_vault.access_record import Requester, RequesterKind
 from clisk_vault.ids import ItemId
 
@@ -37,5 +37,7 @@ class Caller:
         self.joining: Joining | None = None
         self.kit: DraftedKit | None = None
         self.staged: StagedImport | None = None
+        self.backing_up: tuple[ItemId, ...] | None = None
+        self.restoring: StagedBackup | None = None
         self.exporting: tuple[str, tuple[ItemId, ...]] | None = None
         self.at_hang_up = AsyncExitStack()

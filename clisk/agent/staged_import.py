@@ -59,3 +59,20 @@ class StagedImport:
         self.bytes += size
         if self.bytes > MAX_FILES_BYTES:
             raise StagingError(f"an import of more than {MAX_FILES_BYTES} bytes")
+
+
+@dataclass
+class StagedBackup:
+    """The bytes of a backup that have come so far."""
+
+    data: bytearray = field(default_factory=bytearray, repr=False)
+
+    def add(self, part: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            StagingError: more than a backup may be.
+        """
+        if len(self.data) + len(part) > MAX_FILES_BYTES:
+            raise StagingError(f"a backup of more than {MAX_FILES_BYTES} bytes")
+        self.data += part

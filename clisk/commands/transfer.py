@@ -149,7 +149,7 @@ def _parse(
     try:
         return importing.read(data, kind, secrets=given, mapping=mapping)
     except FilePasswordNeeded as needed:
-        if given.password is not None or not _terminal():
+        if given.password is not None or not has_terminal():
             raise
         output.say(str(needed))
     asked = ask_secret("Password of the file")
@@ -157,7 +157,8 @@ def _parse(
     return importing.read(data, kind, secrets=given, mapping=mapping)
 
 
-def _terminal() -> bool:
+def has_terminal() -> bool:
+    """Return whether there is a terminal to ask on."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:

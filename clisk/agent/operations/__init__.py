@@ -18,6 +18,7 @@ _MODULES = (
     "duplicates",
     "transfer",
     "export",
+    "backup",
     "grants",
     "access",
     "log",
