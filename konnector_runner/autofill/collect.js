@@ -75,9 +75,13 @@
     }
     return least
   }
+  // Nothing is left of what a filter, a mask or a matrix makes invisible.
+  const wiped = style => /opacity\((0?\.0\d*|0|[0-9]%)\)/.test(style.filter) ||
+    /^linear-gradient\(rgba\(0, 0, 0, 0\), rgba\(0, 0, 0, 0\)\)/.test(style.maskImage)
   const clipped = element => {
     for (let at = element; at; at = parentOf(at)) {
       const style = getComputedStyle(at)
+      if (wiped(style)) return true
       const box = boxOf(at)
       if (/inset\((4[5-9]|[5-9]\d|100)%|circle\(0/.test(style.clipPath)) return true
       if (/^rect\((0px,? ?){3}0px\)$|^rect\(1px/.test(style.clip) &&
@@ -100,12 +104,32 @@
     }
     return true
   }
+  // A cover that lets clicks through is not met by a hit test: it is looked for.
+  const opaque = style => style.backgroundImage !== 'none' ||
+    !/^(transparent|rgba\(.*, 0(\.[0-4]\d*)?\))$/.test(style.backgroundColor)
+  const isCover = e => {
+    const style = getComputedStyle(e)
+    return style.pointerEvents === 'none' && /fixed|absolute/.test(style.position) &&
+      style.visibility === 'visible' && Number(style.opacity) > 0.5 &&
+      !(Number(style.zIndex) < 0) && (opaque(style) || is(e, 'img, canvas, iframe'))
+  }
+  let covers = every.filter(isCover)
+  const lookForCovers = () => { covers = [...all(document)].filter(isCover) }
+  const veiled = (element, x, y) => covers.some(cover => {
+    const box = boxOf(cover)
+    const own = boxOf(element)
+    return box.left <= x && x <= box.right && box.top <= y && y <= box.bottom &&
+      // An icon, or a label in the middle of its field, hides no more than a part.
+      box.width >= own.width * 0.8 && box.height >= own.height * 0.8 &&
+      !closest(element, at => at === cover) && !closest(cover, at => at === element)
+  })
   // Whoever lies at the middle of the element: itself, its label, or a cover.
   const covered = element => {
     const box = boxOf(element)
     const x = box.left + box.width / 2
     const y = box.top + box.height / 2
     if (x < 0 || y < 0 || x >= innerWidth || y >= innerHeight) return null
+    if (veiled(element, x, y)) return true
     let top = method(Document, 'elementFromPoint')(document, x, y)
     const shadow = at => rootsOf.get(at) || openRoot(at)
     while (top && shadow(top)) {
@@ -235,15 +259,19 @@
     return earlier.slice(-2).map(words).filter(Boolean)
   }
   // Where the browser would send the form: sites other than this one are told.
+  const partsOf = getter(HTMLFormElement, 'elements')
   const targetsOf = form => {
     if (!(form instanceof HTMLFormElement)) return []
-    const sent = [attribute(form, 'action'), ...within(form, SUBMIT)
+    const sent = [attribute(form, 'action'), ...[...partsOf(form)].filter(isSubmit)
       .map(e => attribute(e, 'formaction'))].filter(Boolean)
     const origins = sent.map(to => {
       try { return new URL(to, location.href) } catch { return location }
     }).filter(to => /^https?:$/.test(to.protocol)).map(to => to.origin)
     return [...new Set(origins)].filter(origin => origin !== self.origin).slice(0, 8)
   }
+  // Whether the form of *element* is sent where it was when it was looked at.
+  const sentAtFirst = new Map(fields.map(e => [e, String(targetsOf(formOf(e)))]))
+  const sentAlike = e => String(targetsOf(formOf(e))) === sentAtFirst.get(e)
   const formFact = (form, number) => ({
     number,
     is_form: form instanceof HTMLFormElement,
@@ -294,7 +322,8 @@
   })
   const sandboxed = e => method(Element, 'hasAttribute')(e, 'sandbox')
 
-  globalThis.clisk = { kept, covered, clipped, opacityAbove, shown, boxOf, words }
+  globalThis.clisk = { kept, covered, clipped, opacityAbove, shown, boxOf, words,
+    sentAlike, lookForCovers }
   return JSON.stringify({
     url: location.href,
     origin: self.origin,

@@ -4,7 +4,8 @@
 // the element and the focus are the ones that were looked at: nothing can come in
 // between. Spec: protocol/autofill.md §5.
 ((act, expected, ...all) => {
-  const { kept, covered, clipped, opacityAbove, shown, boxOf, words } = globalThis.clisk
+  const { kept, covered, clipped, opacityAbove, shown, boxOf, words, sentAlike,
+    lookForCovers } = globalThis.clisk
   const HERE = 'changed'
   const moved = () => self.origin !== expected.origin || location.href !== expected.url
   const usable = element => {
@@ -13,6 +14,7 @@
       opacityAbove(element) < 0.1) return 'unseen'
     const box = boxOf(element)
     if (box.width < 8 || box.height < 8) return 'unseen'
+    lookForCovers()
     return covered(element) === false ? '' : 'covered'
   }
   // An animation towards being seen counts as seen; one that never ends does not.
@@ -47,7 +49,9 @@
   const type = async (number, kind, text) => {
     const element = kept[number]
     const wrong = () => moved() || !focused(element) || element.readOnly ||
-      (kind === 'password' && element.type !== 'password' && element.type !== 'text')
+      !sentAlike(element) ||
+      // A page that shows passwords on demand must not show this one unasked.
+      (kind === 'password' && element.type !== 'password')
     if (wrong()) return HERE
     const sight = usable(element)
     if (sight) return sight
