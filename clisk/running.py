@@ -32,6 +32,7 @@ class RunWish:
     show: bool = False
     wait: bool = False
     scheduled: bool = False
+    trace: Path | None = None
 
 
 async def run_with_agent(
@@ -60,6 +61,7 @@ async def run_with_agent(
             konnector,
             source,
             folder=wish.folder,
+            trace=wish.trace,
             browser=BrowserChoice(
                 executable=find_browser(),
                 headless=not wish.show,

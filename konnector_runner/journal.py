@@ -10,6 +10,7 @@ from konnector_runner.file_index import SavedFile
 from konnector_runner.limits import RunLimits
 from konnector_runner.redaction import Redactor
 from konnector_runner.strict_json import Json
+from konnector_runner.trace import Trace
 
 _LEVELS = {"debug", "info", "warn", "error"}
 
@@ -18,11 +19,17 @@ class Journal:
     """Collects the log and the releases of one run, and reports them as events."""
 
     def __init__(
-        self, redactor: Redactor, *, on_event: OnEvent, limits: RunLimits
+        self,
+        redactor: Redactor,
+        *,
+        on_event: OnEvent,
+        limits: RunLimits,
+        trace: Trace | None = None,
     ) -> None:
         self._redactor = redactor
         self._on_event = on_event
         self._limits = limits
+        self._trace = trace
         self.lines: list[str] = []
         self.releases: list[Release] = []
 
@@ -49,6 +56,21 @@ class Journal:
         level, text = payload.get("level"), payload.get("msg")
         if isinstance(level, str) and level in _LEVELS and isinstance(text, str):
             self.log(level, f"{role}: {text}")
+
+    def wire(self, role: str, text: str, *, sent: bool) -> None:
+        """Keep one message for the trace, if there is one."""
+        if self._trace is not None:
+            self._trace.message(role, text, sent=sent)
+
+    def document(self, role: str, origin: str | None) -> None:
+        """Keep for the trace that *role* has a new document."""
+        if self._trace is not None:
+            self._trace.page(role, origin or "about:blank")
+
+    def write_trace(self) -> None:
+        """Write the trace, if there is one; what was released is known by now."""
+        if self._trace is not None:
+            self._trace.write(self._redactor)
 
     def visit(self, origin: str) -> None:
         """Tell which site the worker is sent to."""

@@ -165,7 +165,12 @@ class Launcher(LinkOwner):
             # What a person typed may stand in it: passed on, never logged.
             self.pilot.tell("workerEvent", self._handles.hide(told.payload))
 
+    def on_wire(self, link: Link, text: str, *, sent: bool) -> None:
+        self._journal.wire(link.role, text, sent=sent)
+
     def on_document(self, link: Link) -> None:
+        document = link.document
+        self._journal.document(link.role, document.origin if document else None)
         if link is self.pilot and self._pilot_at_home:
             self._break(RunFailed("UNKNOWN_ERROR", "the pilot left its page"))
 

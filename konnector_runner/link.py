@@ -73,6 +73,8 @@ class LinkOwner:
 
     def on_popup(self, link: Link, url: str) -> None: ...
 
+    def on_wire(self, link: Link, text: str, *, sent: bool) -> None: ...
+
 
 class Link(PageListener):
     """The conversation with whatever document a page has now."""
@@ -251,6 +253,7 @@ class Link(PageListener):
         self._owner.on_document(self)
 
     def on_text(self, document: Document, text: str) -> None:
+        self._owner.on_wire(self, text, sent=False)
         try:
             message = parse_message(
                 text, max_characters=self._limits.message_characters
@@ -336,10 +339,10 @@ class Link(PageListener):
         document = self._document
         if document is None:
             return
+        text = encode_message(message)
+        self._owner.on_wire(self, text, sent=True)
         try:
-            await self.page.post(
-                document, encode_message(message), origin=document.origin
-            )
+            await self.page.post(document, text, origin=document.origin)
         except DocumentGone:
             # The next document will end whatever waited for this one.
             return

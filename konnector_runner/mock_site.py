@@ -133,7 +133,9 @@ class MockSite:
         if (static := self._static(request)) is not None:
             return static
         place = f"{request.method} {request.url.partition('?')[0]}"
-        if place not in self.unknown:
+        # Every browser asks for it by itself.
+        wanted = not place.endswith("/favicon.ico")
+        if wanted and place not in self.unknown:
             self.unknown.append(place)
         return MockAnswer(404, (("Content-Type", "text/plain"),), b"no route")
 

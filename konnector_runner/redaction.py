@@ -16,6 +16,7 @@ from urllib.parse import quote, quote_plus
 from clisk_vault.keys import SecretText
 
 REDACTED = "[redacted]"
+_LONG_ENOUGH = 6
 
 
 class Redactor:
@@ -23,6 +24,7 @@ class Redactor:
 
     def __init__(self) -> None:
         self._spellings: set[str] = set()
+        self._split: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
 
     def add(self, value: SecretText) -> None:
@@ -31,9 +33,11 @@ class Redactor:
         if not plain:
             return
         self._spellings |= _spellings(plain)
+        self._split |= _split(plain)
         # Longest first: a spelling may hold a shorter one.
         ordered = sorted(self._spellings, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, ordered)))
+        patterns = [*map(re.escape, ordered), *sorted(self._split)]
+        self._pattern = re.compile("|".join(patterns))
 
     def clean(self, text: str) -> str:
         """Return *text* without any released value."""
@@ -43,12 +47,44 @@ class Redactor:
         return f"<Redactor of {len(self._spellings)} spellings>"
 
 
+def _split(plain: str) -> set[str]:
+    """Return the pattern of *plain* taken apart: letter by letter, or in a list.
+
+    A short value would be found in too much that is none of it.
+    """
+    if len(plain) < _LONG_ENOUGH:
+        return set()
+    return {r"[\s\"',;:|+\\-]{0,8}".join(map(re.escape, plain))}
+
+
+def _in_json(plain: str) -> set[str]:
+    """Return *plain* as it stands in JSON, in JSON within JSON, and once more."""
+    found = {plain}
+    for ascii_only in (True, False):
+        text = plain
+        for _ in range(3):
+            text = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+            found.add(text)
+    return found
+
+
+def _inside_base64(plain: str) -> set[str]:
+    """Return what base64 makes of *plain* inside a longer text, at each alignment."""
+    raw = plain.encode()
+    found = set()
+    for before in range(3):
+        text = base64.b64encode(bytes(before) + raw).decode()
+        core = text[(before * 8 + 5) // 6 : (before + len(raw)) * 8 // 6]
+        if len(core) >= _LONG_ENOUGH:
+            found |= {core, core.replace("+", "-").replace("/", "_")}
+    return found
+
+
 def _spellings(plain: str) -> set[str]:
     encoded = base64.b64encode(plain.encode()).decode()
     return {
-        plain,
-        json.dumps(plain)[1:-1],
-        json.dumps(plain, ensure_ascii=False)[1:-1],
+        *_in_json(plain),
+        *_in_json(plain[::-1]),
         quote(plain, safe=""),
         quote(plain),
         quote_plus(plain),
@@ -57,5 +93,6 @@ def _spellings(plain: str) -> set[str]:
         encoded.rstrip("="),
         encoded.rstrip("=").replace("+", "-").replace("/", "_"),
         plain.encode().hex(),
-        plain[::-1],
+        plain.encode().hex().upper(),
+        *_inside_base64(plain),
     }

@@ -47,6 +47,7 @@ from konnector_runner.link import CallFailed
 from konnector_runner.method_error import MethodError
 from konnector_runner.redaction import Redactor
 from konnector_runner.saving import ACCOUNT_DATA
+from konnector_runner.trace import Trace
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z0-9_]+)*")
 
@@ -65,6 +66,7 @@ async def run_konnector(
     past: Past | None = None,
     on_event: OnEvent = _silent,
     limits: RunLimits | None = None,
+    trace: Path | None = None,
     clock: Callable[[], float] = time.monotonic,
     random: Callable[[int], bytes] = os.urandom,
 ) -> RunReport:
@@ -77,9 +79,10 @@ async def run_konnector(
 
     It starts without a window. Where the konnector wants the person to see the
     site, and there is a screen, it begins once more with one, and with the same
-    profile.
+    profile. With *trace*, what was said is written into that folder, redacted.
 
     Raises:
+        CollectError: the trace could not be written.
         BrowserMissingError: install a browser; the advice says how.
         KonnectorError: main.js is not a script.
         VaultError: whatever *source* raised, but for ReadRefused, which the
@@ -87,20 +90,29 @@ async def run_konnector(
     """
     limits = limits or RunLimits()
     redactor = Redactor()
+    started = clock()
+    journal = Journal(
+        redactor,
+        on_event=on_event,
+        limits=limits,
+        trace=None if trace is None else Trace(trace, lambda: clock() - started),
+    )
     run = _Run(
         konnector,
         source,
         folder=folder,
         account=account,
         past=past or Past(),
-        journal=Journal(redactor, on_event=on_event, limits=limits),
+        journal=journal,
         redactor=redactor,
         limits=limits,
         random=random,
     )
-    started = clock()
-    with _with_profile(browser or BrowserChoice()) as choice:
-        error = await run.attempt(choice)
+    try:
+        with _with_profile(browser or BrowserChoice()) as choice:
+            error = await run.attempt(choice)
+    finally:
+        journal.write_trace()
     return run.report(error, duration_seconds=clock() - started)
 
 

@@ -117,9 +117,12 @@ async def try_konnector(
     *,
     browser: BrowserChoice | None = None,
     limits: RunLimits | None = None,
+    trace: Path | None = None,
     on_event: OnEvent = lambda _event: None,
 ) -> Trial:
     """Run *konnector* once against *site*, offline, in a folder that is then removed.
+
+    *trace* is as run_konnector() has it.
 
     Raises:
         as run_konnector().
@@ -135,6 +138,7 @@ async def try_konnector(
             folder=Path(folder),
             browser=choice,
             limits=limits,
+            trace=trace,
             on_event=on_event,
         )
     faults = tuple(_faults(report, site.expect))

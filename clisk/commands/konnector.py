@@ -79,6 +79,7 @@ def access_command(home: Home, name: str, as_json: bool) -> None:
 )
 @click.option("--scheduled", is_flag=True, hidden=True)
 @click.option("-v", "--verbose", is_flag=True, help="Tell what the konnector logs.")
+@konnector_author.trace_option
 @json_option
 @click.pass_obj
 def run_command(
@@ -99,6 +100,7 @@ def run_command(
     save: str,
     scheduled: bool,
     verbose: bool,
+    trace: str | None,
     as_json: bool,
 ) -> None:
     """Run a konnector with the login ITEM.
@@ -157,6 +159,7 @@ def run_command(
         show=show,
         wait=wait or scheduled,
         scheduled=scheduled,
+        trace=Path(trace) if trace else None,
     )
     with AgentClient.connect(home) as agent:
         report, source = asyncio.run(
@@ -270,6 +273,7 @@ for _command in (
     konnector_store.remove_command,
     konnector_author.new_command,
     konnector_author.lint_command,
+    konnector_author.test_command,
     konnector_runs.runs_command,
     konnector_runs.forget_command,
     konnector_runs.schedules_command,

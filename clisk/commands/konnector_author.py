@@ -1,4 +1,4 @@
-"""konnector new, lint: for whoever writes one."""
+"""konnector new, lint, test: for whoever writes one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from clisk.commands.options import json_option
 from clisk.errors import CliskError
 
 if TYPE_CHECKING:
+    from konnector_runner.events import RunEvent
     from konnector_runner.lint import Finding
+    from konnector_runner.trial import Trial
+
+trace_option = click.option(
+    "--trace",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Write what was said there, without secrets.",
+)
 
 
 @click.command("new")
@@ -73,6 +82,73 @@ def lint_command(path: str, as_json: bool) -> None:
         )
     if not findings:
         output.say("nothing to complain about")
+
+
+@click.command("test")
+@click.argument("path", type=click.Path(exists=True, file_okay=False))
+@click.option("-v", "--verbose", is_flag=True, help="Tell what the konnector logs.")
+@trace_option
+@json_option
+def test_command(path: str, verbose: bool, trace: str | None, as_json: bool) -> None:
+    """Run the konnector of the project PATH against its mock site, offline.
+
+    The site is in PATH/mock: its routes, the made-up account, and what a run is
+    expected to come to. Nothing leaves this device, no vault is needed and nothing is
+    kept. The exit code is 1 if the run was not as expected.
+
+    \b
+    Examples:
+      clisk konnector test .
+      clisk konnector test . --trace /tmp/trace
+    """
+    import asyncio
+
+    from konnector_runner.browser_choice import BrowserChoice, find_browser
+    from konnector_runner.events import EventKind
+    from konnector_runner.trial import load_trial, try_konnector
+
+    def tell(event: RunEvent) -> None:
+        if verbose or event.kind is not EventKind.LOG:
+            output.say(f"{event.kind.value}: {event.text}")
+
+    konnector, site = load_trial(Path(path))
+    trial = asyncio.run(
+        try_konnector(
+            konnector,
+            site,
+            browser=BrowserChoice(executable=find_browser()),
+            trace=Path(trace) if trace else None,
+            on_event=tell,
+        )
+    )
+    _tell_trial(trial, as_json=as_json)
+    if not trial.passed:
+        raise CliskError(
+            "the run was not as expected",
+            advice="look at what was said: --verbose, or --trace FOLDER",
+        )
+
+
+def _tell_trial(trial: Trial, *, as_json: bool) -> None:
+    if as_json:
+        output.write_json(
+            {
+                "konnector": trial.konnector,
+                "passed": trial.passed,
+                "faults": list(trial.faults),
+                "unanswered": list(trial.unanswered),
+                "saved": [file.path for file in trial.report.saved],
+                "seconds": round(trial.report.duration_seconds, 1),
+            }
+        )
+        return
+    for fault in trial.faults:
+        output.write_line(f"fault: {fault}")
+    for request in trial.unanswered:
+        output.write_line(f"the mock site has no answer to {request}")
+    if trial.passed:
+        seconds = f"{trial.report.duration_seconds:.1f}"
+        output.write_line(f"passed: {trial.konnector}, {seconds} seconds")
 
 
 def built(path: Path) -> Path:
