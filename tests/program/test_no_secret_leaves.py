@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from clisk_sync import qr
+from clisk_sync.recovery_kit import parse_kit
+from clisk_sync.recovery_words import print_vault_id, secret_words
 from tests.program.leaks import leaks, leaks_in_files, spellings
 from tests.program.world import (
     Device,
@@ -110,6 +113,35 @@ def _payload(pairing: Pairing) -> str:
     return pairing.url.partition("#")[2][-40:]
 
 
+def _kit(world: World) -> None:
+    """A recovery kit: made into a picture, and used with words that are misread."""
+    picture = world.folder / "kit.png"
+    create = ("recovery", "create", "--png", str(picture), "--passphrase-fd", "0")
+    world.run(*create, given=PASSPHRASE)
+    world.run(*create, given=PASSPHRASE, code=2)
+    kit = parse_kit(qr.read_picture(picture))
+    words = secret_words(kit.secret)
+    world.secrets += [" ".join(words[:6]), kit.secret.expose().hex(), kit.text()[-60:]]
+    turned = " ".join([*words[:23], words[22]])
+    nowhere = Device(world.folder / "nowhere")
+    with descriptor(turned) as given:
+        words_fd = ("--words-fd", str(given), "--vault", print_vault_id(kit.vault))
+        misread = nowhere.run(
+            *("recovery", "use", *words_fd, "--relay", world.url),
+            *("--passphrase-fd", "0"),
+            given=PHONE_PASSPHRASE,
+            fds=(given,),
+        )
+    assert world.note("recovery use", misread).code == 1
+    with device(world.folder / "phone" / "third") as third:
+        used = third.run(
+            *("recovery", "use", str(picture), "--keep-all", "--name", "third"),
+            *("--unlock-seconds", "0", "--passphrase-fd", "0"),
+            given=PHONE_PASSPHRASE,
+        )
+        assert world.note("recovery use", used).code == 0, used
+
+
 def _use(world: World) -> None:
     """Every command that shows no secret."""
     phone_edit = ("edit", "Shop", "--read", "password=0")
@@ -138,6 +170,12 @@ def _use(world: World) -> None:
         ("rm", "Visa"),
         ("rm", "--restore", "Visa"),
         ("sync", "--json"),
+        ("sync", "status"),
+        ("sync", "status", "--all", "--json"),
+        ("sync", "code"),
+        ("sync", "evidence", "--to", str(world.folder / "found.clisk")),
+        ("sync", "evidence", "--check", str(world.folder / "found.clisk")),
+        ("sync", "seen"),
         ("--help",),
     )
     for each in shown:
@@ -169,6 +207,8 @@ def _fail(world: World) -> None:
         (("import", "-"), wrong_type, 1),
         (("get", "Shop", "-f", "no such field"), "", 1),
         (("konnector", "run", str(konnector), "--item", "Shop"), "", 1),
+        (("devices", "renew", "--passphrase-fd", "0"), PASSPHRASE, 1),
+        (("recovery", "create", "--words", "--passphrase-fd", "0"), BROKEN, 1),
         (("sync", "--relay", "http://127.0.0.1:9"), "", 1),
         (("grants", "revoke", "00" * 16), "", 1),
         (("get", "Shop", "--json", "-f", "no such field"), "", 1),
@@ -202,7 +242,7 @@ def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         laptop = stack.enter_context(device(folder / "laptop"))
         phone = stack.enter_context(device(folder / "phone"))
         world = World(laptop, phone, folder, url)
-        for part in (_set_up, _pair, _use, _fail, _break):
+        for part in (_set_up, _pair, _kit, _use, _fail, _break):
             part(world)
         yield world
 

@@ -283,5 +283,12 @@ def test_only_a_successor_speaks_for_another(world: World) -> None:
         content = type("", (), {"changes": (change,)})()
         (arrival,) = incoming(fresh.public.id, content, heir)
         assert arrival.author == phone.id
+        # And for nobody else than the one whose successor it is.
+        laptop.write("by the laptop")
+        (foreign,) = laptop.vault.replica.pending(9, 1 << 16)
+        change = ItemChange(foreign.item_id, foreign.change)
+        content = type("", (), {"changes": (change,)})()
+        (arrival,) = incoming(fresh.public.id, content, heir)
+        assert arrival.author == fresh.public.id
 
     run(story())
