@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -41,6 +41,10 @@ class ItemView:
     """All fields of one item, each with its versions."""
 
     fields: Mapping[str, FieldView]
+    _elements: Mapping[str, tuple[ElementView, ...]] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+    """Grouped when they are first asked for: most are asked for several times."""
 
     @classmethod
     def from_entries(cls, entries: Entries) -> ItemView:
@@ -109,17 +113,10 @@ class ItemView:
 
         Older ones first; those written together by the order of their ids.
         """
-        found: dict[str, dict[str, FieldView]] = defaultdict(dict)
-        for name, view in self.fields.items():
-            # Most fields are of no element of this kind: the cheap test comes first.
-            parts = split_element(name) if name.startswith(kind) else None
-            if parts is not None and parts[0] == kind and not view.current.removed:
-                found[parts[1]][parts[2]] = view
-        elements = (
-            ElementView(kind, element, MappingProxyType(parts))
-            for element, parts in found.items()
-        )
-        return tuple(sorted(elements, key=_element_order))
+        if self._elements is None:
+            object.__setattr__(self, "_elements", _grouped(self.fields))
+        assert self._elements is not None
+        return self._elements.get(kind, ())
 
     @property
     def created_ms(self) -> int:
@@ -148,6 +145,30 @@ class ItemView:
     def stamps(self) -> Iterator[Stamp]:
         """Yield the stamp of every version of every field."""
         return (v.stamp for view in self.fields.values() for v in view.versions)
+
+
+def _grouped(
+    fields: Mapping[str, FieldView],
+) -> dict[str, tuple[ElementView, ...]]:
+    found: dict[str, dict[str, dict[str, FieldView]]] = {}
+    for name, view in fields.items():
+        # Most fields are of no element: the cheap test comes first.
+        parts = split_element(name) if "." in name else None
+        if parts is not None and not view.current.removed:
+            kind, element, part = parts
+            found.setdefault(kind, {}).setdefault(element, {})[part] = view
+    return {
+        kind: tuple(
+            sorted(
+                (
+                    ElementView(kind, element, MappingProxyType(parts))
+                    for element, parts in elements.items()
+                ),
+                key=_element_order,
+            )
+        )
+        for kind, elements in found.items()
+    }
 
 
 def _element_order(element: ElementView) -> tuple[Stamp, str]:

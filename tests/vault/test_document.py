@@ -38,8 +38,9 @@ def _title(at: int, text: str = "x") -> dict[str, EntryValue]:
 
 @pytest.fixture
 def document() -> EntryDocument:
-    """An empty document, open at device B."""
-    return EntryDocument.new(new_actor(B, seeded(2)))
+    """An empty document, loaded at device B: the library has it in its hands."""
+    actor = new_actor(B, seeded(2))
+    return EntryDocument.load(EntryDocument.new(actor).save(), actor)
 
 
 def test_what_is_written_is_there_after_a_reload() -> None:
@@ -294,10 +295,32 @@ def test_a_save_that_would_load_as_another_document_is_refused() -> None:
         def save(self) -> bytes:
             return other.save()
 
-    document._document = Lies()  # type: ignore[assignment]  # a double
+    loaded = EntryDocument.load(document.save(), new_actor(A))
+    loaded._document = Lies()  # type: ignore[assignment]  # a double
+    document._loose = other._loose
 
-    with pytest.raises(FormatError, match="load as another"):
-        document.save()
+    for each in (loaded, document):
+        with pytest.raises(FormatError, match="load as another"):
+            each.save()
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+def test_a_new_document_is_saved_as_its_changes_and_goes_on(count: int) -> None:
+    """Few changes or many: what is loaded is the same, and takes the next one."""
+    writer, document = EntryDocument.new(new_actor(A)), EntryDocument.new(new_actor(B))
+    for number in range(count):
+        data = writer.write(_title(number + 1)).data
+        document.apply(data, author=A)
+
+    loaded = EntryDocument.load(document.save(), new_actor(B))
+
+    assert loaded.entries() == document.entries() == writer.entries()
+    assert loaded.heads() == writer.heads()
+    later = writer.write(_title(99)).data
+    for each in (loaded, document):
+        each.apply(later, author=A)
+        again = EntryDocument.load(each.save(), new_actor(B))
+        assert again.entries() == writer.entries()
 
 
 def test_a_document_that_grew_too_large_is_not_saved(

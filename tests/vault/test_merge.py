@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from automerge.core import Message
+from automerge.core import Document, Message
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -167,24 +169,38 @@ def test_nothing_new_leaves_the_saved_bytes_alone() -> None:
     assert merge_changes(None, [], actor=_READER).saved is None
 
 
+@pytest.mark.parametrize("new", [True, False])
 def test_a_change_that_breaks_the_library_spoils_no_other(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, *, new: bool
 ) -> None:
     """If the library fails on what passed all checks, just that change is refused."""
     good = change({f"title/{stamp()}": "x"})
     bad = change({f"title/{stamp(B)}": "boom"}, actor=new_actor(B))
     later = change({f"title/{stamp(C)}": "z"}, actor=new_actor(C, seeded()))
 
-    class Fragile:
-        @staticmethod
-        def decode(data: bytes) -> Any:
+    saved = None if new else EntryDocument.new(_READER).save()
+
+    def fragile(library: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+        def call(data: bytes) -> Any:
             if b"boom" in data:
                 raise ValueError("the library")
-            return Message.decode(data)
+            return library(data)
 
-    monkeypatch.setattr(document_module, "Message", Fragile)
+        return call
 
-    merged = merge_changes(None, [(A, good), (B, bad), (C, later)], actor=_READER)
+    double = SimpleNamespace(decode=fragile(Message.decode))
+    monkeypatch.setattr(document_module, "Message", double)
+    # Changes of a new document meet the library when it is saved.
+
+    class Loads:
+        load = staticmethod(fragile(Document.load))
+
+        def __new__(cls) -> Any:
+            return Document()
+
+    monkeypatch.setattr(document_module, "Document", Loads)
+
+    merged = merge_changes(saved, [(A, good), (B, bad), (C, later)], actor=_READER)
 
     kinds = [type(outcome) for outcome in merged.outcomes]
     assert kinds == [Applied, Refused, Applied]
