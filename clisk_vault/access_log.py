@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from clisk_vault import log_rows
-from clisk_vault.access_record import AccessRecord, Content, LogMark
+from clisk_vault.access_record import AccessRecord, Content, LogMark, Retention
 from clisk_vault.checkpoint import Checkpoint
 from clisk_vault.device import DevicePublic
 from clisk_vault.errors import (
@@ -61,6 +61,7 @@ class Draft:
     content: Content
     checkpoint: bytes | None = None
     restart: Restart | None = None
+    pruned: int | None = None
 
 
 class EarlierLog(LogView):
@@ -173,6 +174,23 @@ class AccessLog(LogView):
         """Write that the device was there; raises as append()."""
         return self._append([Draft(LeafType.HEARTBEAT, self._mark())])[0]
 
+    def prune(self, below: int, policy: Retention) -> int:
+        """Erase what the entries before *below* say, and write that by *policy*.
+
+        Leaves, hashes and heads stay. Raises as append(), and CallerError where
+        *below* is not an entry.
+        """
+        if not 0 < below < self.size:
+            raise CallerError("access log: no such entry to prune up to")
+        mark = LogMark(self._session.device_id, self._session.clock(), policy)
+        with self._session.storage.transaction():
+            draft = Draft(LeafType.PRUNE, mark, pruned=below)
+            index = self._append([draft])[0]
+            log_rows.erase(self._session.storage, self.slot, below)
+        # What was erased is not to linger in the write-ahead log.
+        self._session.storage.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return index
+
     def begin_anew(
         self,
         why: Restart,
@@ -268,6 +286,7 @@ class AccessLog(LogView):
                 sha256(sealed.ciphertext),
                 draft.checkpoint,
                 draft.restart,
+                draft.pruned,
             ).encode()
             hashed = leaf_hash(leaf)
             following.tree.append(hashed)

@@ -38,7 +38,10 @@ _MAX_TIME_MS = (1 << 48) - 1
     _DEVICE,
     _TIME,
     _USE,
-) = range(1, 11)
+    _POLICY,
+) = range(1, 12)
+_DAYS, _ENTRIES = range(1, 3)
+_MAX_KEPT = (1 << 32) - 1
 _KIND, _NAME, _DIGEST = range(1, 4)
 
 
@@ -171,11 +174,57 @@ class AccessRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long what entries say is kept: an entry stays if either limit keeps it."""
+
+    keep_days: int | None
+    keep_entries: int | None
+
+    def __post_init__(self) -> None:
+        """Refuse what would not be read back; raises CallerError."""
+        limits = (self.keep_days, self.keep_entries)
+        if limits == (None, None):
+            raise CallerError("retention policy: keeps nothing by any rule")
+        if any(one is not None and not 1 <= one <= _MAX_KEPT for one in limits):
+            raise CallerError("retention policy: a limit out of range")
+
+    def __str__(self) -> str:
+        rules = []
+        if self.keep_days is not None:
+            rules.append(f"what is younger than {self.keep_days} days")
+        if self.keep_entries is not None:
+            rules.append(f"the newest {self.keep_entries} entries")
+        return f"keep {' and '.join(rules)}"
+
+    def to_cbor(self) -> dict[int, cbor.Encodable]:
+        """Return the policy as it stands in an entry."""
+        return _present({_DAYS: self.keep_days, _ENTRIES: self.keep_entries})
+
+    @classmethod
+    def parse(cls, value: cbor.Value) -> Retention:
+        """Return the policy that *value* spells.
+
+        Raises:
+            FormatError: not a policy. CallerError: one that keeps nothing.
+        """
+        fields: dict[int, Any] = dict(
+            cbor.expect_map(
+                value, {}, optional={_DAYS: int, _ENTRIES: int}, what="retention policy"
+            )
+        )
+        return cls(fields.get(_DAYS), fields.get(_ENTRIES))
+
+
+@dataclass(frozen=True, slots=True)
 class LogMark:
-    """An event of the log itself (genesis, heartbeat, ...): where and when."""
+    """An event of the log itself (genesis, heartbeat, ...): where and when.
+
+    ``policy``: by which contents were erased, where that is the event.
+    """
 
     device: DeviceId
     time_ms: int
+    policy: Retention | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would not be read back; raises CallerError."""
@@ -200,7 +249,13 @@ def encode_content(content: Content) -> bytes:
         CallerError: longer than an entry may be.
     """
     if isinstance(content, LogMark):
-        return cbor.encode({_DEVICE: content.device, _TIME: content.time_ms})
+        policy = None if content.policy is None else content.policy.to_cbor()
+        mark: dict[int, cbor.Encodable] = {
+            _DEVICE: content.device,
+            _TIME: content.time_ms,
+            _POLICY: policy,
+        }
+        return cbor.encode(_present(mark))
     who: dict[int, cbor.Encodable] = {
         _KIND: int(content.who.kind),
         _NAME: content.who.name,
@@ -236,7 +291,7 @@ def parse_content(data: bytes) -> Content:
     what = "access record"
     value = cbor.parse(data, max_bytes=MAX_CONTENT_BYTES, what=what)
     try:
-        if isinstance(value, dict) and value.keys() == {_DEVICE, _TIME}:
+        if isinstance(value, dict) and value.keys() <= {_DEVICE, _TIME, _POLICY}:
             return _parse_mark(value)
         return _parse_access(value, what)
     except CallerError as err:
@@ -244,11 +299,14 @@ def parse_content(data: bytes) -> Content:
 
 
 def _parse_mark(value: cbor.Value) -> LogMark:
-    mark = cbor.expect_map(value, {_DEVICE: bytes, _TIME: int}, what="log mark")
+    mark = cbor.expect_map(
+        value, {_DEVICE: bytes, _TIME: int}, optional={_POLICY: dict}, what="log mark"
+    )
     device, time = mark[_DEVICE], mark[_TIME]
     assert isinstance(device, bytes)
     assert isinstance(time, int)
-    return LogMark(DeviceId(device), time)
+    policy = Retention.parse(mark[_POLICY]) if _POLICY in mark else None
+    return LogMark(DeviceId(device), time, policy)
 
 
 def _parse_access(value: cbor.Value, what: str) -> AccessRecord:

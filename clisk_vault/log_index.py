@@ -98,8 +98,9 @@ class LogIndex:
         """Return when this device went on from a copy of itself, if it ever did."""
         if self._log.slot == FIRST_SLOT:
             return None
-        first = next(self._log.entries(0, 1))
-        return first.content.time_ms
+        # Where the first was erased, the next is later: more is refused, not less.
+        contents = (entry.content for entry in self._log.entries())
+        return next(each.time_ms for each in contents if each is not None)
 
     def forget(self) -> None:
         """Drop what is held in memory."""
@@ -124,7 +125,7 @@ class LogIndex:
         for entry in self._log.entries(self._tail.end):
             content = entry.content
             record = content if isinstance(content, AccessRecord) else None
-            self._tail.add(record, content.time_ms)
+            self._tail.add(record, 0 if content is None else content.time_ms)
             if self._tail.full:
                 self._turn_page()
 

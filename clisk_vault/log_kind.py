@@ -24,5 +24,6 @@ def leaf_type(record: AccessRecord, *, bulk: bool) -> LeafType:
 def fits(kind: LeafType, content: Content) -> bool:
     """Say whether a leaf of this type may stand for this content."""
     if isinstance(content, LogMark):
-        return kind not in ACCESS_TYPES
+        pruned = content.policy is not None
+        return kind not in ACCESS_TYPES and pruned is (kind is LeafType.PRUNE)
     return kind in {leaf_type(content, bulk=bulk) for bulk in (False, True)}

@@ -21,7 +21,8 @@ _MAX_SEQ = (1 << 32) - 1
 
 (
     _VERSION, _TYPE, _SEQ, _NEXT, _COMMITMENT, _CIPHERTEXT, _CHECKPOINT, _RESTART,
-) = range(1, 9)  # fmt: skip
+    _PRUNED,
+) = range(1, 10)  # fmt: skip
 
 
 class LeafType(IntEnum):
@@ -36,6 +37,7 @@ class LeafType(IntEnum):
     HEARTBEAT = 7
     INCARNATION = 8
     RETIRE = 9
+    PRUNE = 10
 
 
 ACCESS_TYPES = frozenset(
@@ -62,6 +64,8 @@ class Leaf:
     ciphertext_hash: bytes
     checkpoint: bytes | None = None
     restart: Restart | None = None
+    pruned: int | None = None
+    """In *prune*: the contents of the entries before this one were erased."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.seq <= _MAX_SEQ:
@@ -75,6 +79,12 @@ class Leaf:
             raise FormatError("log leaf: a checkpoint where none belongs, or none")
         if (self.restart is None) is (self.type is LeafType.INCARNATION):
             raise FormatError("log leaf: a reason where none belongs, or none")
+        if (self.pruned is None) is (self.type is LeafType.PRUNE):
+            raise FormatError(
+                "log leaf: a place pruned up to where none belongs, or none"
+            )
+        if self.pruned is not None and not 0 < self.pruned <= self.seq:
+            raise FormatError("log leaf: pruned nothing, or entries after it")
         hashes = (self.next, self.commitment, self.ciphertext_hash)
         if any(one is not None and len(one) != _HASH_BYTES for one in hashes):
             raise FormatError("log leaf: a key or hash is not 32 bytes")
@@ -90,6 +100,7 @@ class Leaf:
             _CIPHERTEXT: self.ciphertext_hash,
             _CHECKPOINT: self.checkpoint,
             _RESTART: None if self.restart is None else int(self.restart),
+            _PRUNED: self.pruned,
         }
         return cbor.encode({key: one for key, one in fields.items() if one is not None})
 
@@ -115,7 +126,12 @@ class Leaf:
                     _COMMITMENT: bytes,
                     _CIPHERTEXT: bytes,
                 },
-                optional={_NEXT: bytes, _CHECKPOINT: bytes, _RESTART: int},
+                optional={
+                    _NEXT: bytes,
+                    _CHECKPOINT: bytes,
+                    _RESTART: int,
+                    _PRUNED: int,
+                },
                 what="log leaf",
             )
         )
@@ -127,6 +143,7 @@ class Leaf:
             fields[_CIPHERTEXT],
             fields.get(_CHECKPOINT),
             _restart(fields.get(_RESTART)),
+            fields.get(_PRUNED),
         )
 
 

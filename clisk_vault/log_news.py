@@ -94,7 +94,8 @@ class LogTeller:
             last = next(self._log.entries(size - 1, size), None)
         except (FormatError, TamperedError, UnsupportedError):
             return  # verifying names it
-        since_ms = self._session.clock() - (last.content.time_ms if last else 0)
+        content = None if last is None else last.content
+        since_ms = self._session.clock() - (content.time_ms if content else 0)
         if since_ms >= HEARTBEAT_MS:
             self._log.mark_heartbeat()
 

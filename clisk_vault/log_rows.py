@@ -140,6 +140,16 @@ def add_rows(storage: Storage, slot: int, rows: Sequence[LogRow]) -> None:
     )
 
 
+def erase(storage: Storage, slot: int, below: int) -> None:
+    """Erase the contents of the entries before *below*, and the index of the log."""
+    base = slot << SEQ_BITS
+    storage.execute(
+        "UPDATE log_entry SET ciphertext = NULL WHERE position >= ? AND position < ?",
+        (base, base + below),
+    )
+    storage.execute("DELETE FROM log_index WHERE slot = ?", (slot,))
+
+
 def read_leaf_hash(storage: Storage, slot: int, seq: int) -> bytes | None:
     """Return the stored hash of leaf *seq*, or None if there is no such entry."""
     row = storage.one(
@@ -185,6 +195,12 @@ def begin(storage: Storage, slot: int, origin: str) -> None:
 def read_names(storage: Storage) -> dict[int, str]:
     """Return slot and origin of every log that this device began, oldest first."""
     rows = storage.all("SELECT slot, origin FROM log_name WHERE slot > 0 ORDER BY slot")
+    return {int(slot or 0): str(origin) for slot, origin in rows}
+
+
+def peer_names(storage: Storage) -> dict[int, str]:
+    """Return slot and origin of every log of another device that is held here."""
+    rows = storage.all("SELECT slot, origin FROM log_name WHERE slot < 0")
     return {int(slot or 0): str(origin) for slot, origin in rows}
 
 

@@ -30,6 +30,8 @@ from clisk_vault.primitives import VerifyKey, sha256
 from clisk_vault.verdict import Finding, Found, Notice, Verdict, merge_runs
 
 FIRST_INCARNATION = 1
+# Version 1 and type 10, behind the byte that says how many keys there are.
+_PRUNE_PREFIX = b"\x01\x01\x02\x0a"
 
 
 class LogEpochs(Protocol):
@@ -63,11 +65,14 @@ class LogSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One entry, checked against its leaf."""
+    """One entry, checked against its leaf.
+
+    *content* None: it was erased by the retention policy, and the log says so.
+    """
 
     index: int
     type: LeafType
-    content: Content
+    content: Content | None
 
 
 def _nothing() -> None:
@@ -92,6 +97,7 @@ class LogView:
         self._source = source
         self._epochs = epochs
         self._keys: dict[tuple[str, int], LogKey] = {}
+        self._pruned = "", 0, 0
 
     @property
     def origin(self) -> str:
@@ -126,7 +132,23 @@ class LogView:
         """
         for row in self.rows(start, end):
             leaf = Leaf.parse(row.leaf)
-            yield LogEntry(row.seq, leaf.type, self._content(row, leaf))
+            if row.ciphertext is None and row.seq < self.pruned_below():
+                yield LogEntry(row.seq, leaf.type, None)
+            else:
+                yield LogEntry(row.seq, leaf.type, self._content(row, leaf))
+
+    def pruned_below(self) -> int:
+        """Return before which entry contents were erased on record; 0: nowhere."""
+        origin, size, below = self._pruned
+        if origin != self.origin or size > self.size:
+            size = below = 0
+        for row in self.rows(size):
+            size = row.seq + 1
+            # The type stands near the beginning of every leaf; most are no prunes.
+            if row.leaf[1:5] == _PRUNE_PREFIX:
+                below = max(below, Leaf.parse(row.leaf).pruned or 0)
+        self._pruned = self.origin, size, below
+        return below
 
     def readable(self) -> Iterator[LogEntry]:
         """Yield the entries as entries() does, and pass over those that it refuses."""
@@ -181,6 +203,11 @@ class LogView:
     def _content(self, row: LogRow, leaf: Leaf) -> Content:
         """Return what an entry says, now known to be what its leaf says."""
         what = f"access log: entry {row.seq}"
+        if row.ciphertext is None and row.seq < self.pruned_below():
+            raise CallerError(
+                f"{what} was erased by the retention policy",
+                advice="another device may still have it",
+            )
         if row.ciphertext is None or sha256(row.ciphertext) != leaf.ciphertext_hash:
             raise TamperedError(f"{what} is missing or not what its leaf names")
         content = self._open(row, leaf).check(leaf.commitment)

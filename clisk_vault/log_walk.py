@@ -80,6 +80,9 @@ class LogWalk:
         self._tree: Frontier | None = Frontier()
         self._group: list[_Pending] = []
         self._retired = False
+        # Entries without contents, and up to where the log says that it was pruned.
+        self._erased: list[int] = []
+        self._pruned_below = 0
 
     @classmethod
     def resume(cls, origin: str, key: VerifyKey | None, tree: Frontier) -> LogWalk:
@@ -113,6 +116,11 @@ class LogWalk:
 
     def finish(self) -> None:
         """Say what is missing at the end."""
+        for seq in self._erased:
+            if seq < self._pruned_below:
+                self.notices.append(Found(Notice.PRUNED, seq, seq))
+            else:
+                self.find(Finding.MISSING_CONTENT, seq)
         if not self.count:
             self.find(Finding.MISSING_ENTRY, 0)
         elif self._group:
@@ -154,10 +162,11 @@ class LogWalk:
         self._retired = self._retired or leaf.type is LeafType.RETIRE
         if leaf.restart is not None:
             self.notices.append(Found(_AFTER[leaf.restart], row.seq, row.seq))
+        self._pruned_below = max(self._pruned_below, leaf.pruned or 0)
         if not self._contents:
             return
         if row.ciphertext is None:
-            self.find(Finding.MISSING_CONTENT, row.seq)
+            self._erased.append(row.seq)
         elif sha256(row.ciphertext) != leaf.ciphertext_hash:
             self.find(Finding.EDITED_CONTENT, row.seq)
 

@@ -103,6 +103,11 @@ _LOG = (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         message BLOB NOT NULL UNIQUE
     ) STRICT""",
+    # How long contents of this device's log are kept; without it, for ever.
+    """CREATE TABLE log_retention (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        sealed BLOB NOT NULL
+    ) STRICT""",
     # A short cut, made anew from the entries wherever it is missing.
     """CREATE TABLE log_index (
         slot INTEGER NOT NULL,

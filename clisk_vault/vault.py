@@ -41,6 +41,7 @@ from clisk_vault.passphrase import FLOOR, LIMITS, Argon2Profile, CostLimits
 from clisk_vault.primitives import Random, SigningKey
 from clisk_vault.purging import Purging
 from clisk_vault.replica import Replica
+from clisk_vault.retention import LogRetention
 from clisk_vault.reveal import Answer, Reader, ReadRequest
 from clisk_vault.session import Clock, Session, wall_clock
 from clisk_vault.storage import Storage
@@ -71,6 +72,9 @@ class Vault:
         self.witness = Witness(session, log, self.epochs)
         self.teller = LogTeller(session, log)
         self._grants = Grants(session, self._items, self.log_index)
+        self.retention = LogRetention(
+            session, log, self.log_index, self._grants, self.epochs
+        )
         self._reader = Reader(session, self._items, self.epochs, self._grants, log)
         self.attachments = Attachments(session, self._items, self._reader)
         self.purging = Purging(session, self._items, self._overview)

@@ -89,6 +89,7 @@ class Notice(StrEnum):
     CLOCK_MOVED = "clock moved"
     AFTER_RESTORE = "begun after a restore"
     AFTER_DAMAGE = "begun after damage"
+    PRUNED = "pruned"
 
 
 _NOTES = {
@@ -96,6 +97,7 @@ _NOTES = {
     "restored from an older copy; nothing says that anybody tampered",
     Notice.AFTER_DAMAGE: "entry {at} begins this log because the one before was "
     "damaged on the device's disk",
+    Notice.PRUNED: "what entry {at} said was erased by the retention policy, on record",
     Notice.CLOCK_MOVED: "the clock stood earlier at entry {at} than at the one before",
 }
 

@@ -15,6 +15,7 @@ from clisk.commands.log_bundle import (
     verify_bundle_command,
 )
 from clisk.commands.log_list import list_command, show_command, summary_command
+from clisk.commands.log_prune import prune_command, retention_command
 from clisk.commands.options import ask_agent, json_option
 from clisk.errors import AgentRefusal, InputError
 from clisk.home import Home
@@ -157,6 +158,8 @@ for _command in (
     list_command,
     show_command,
     summary_command,
+    retention_command,
+    prune_command,
     export_command,
     keys_command,
     verify_bundle_command,

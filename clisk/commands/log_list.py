@@ -145,7 +145,8 @@ def show_command(home: Home, number: int, as_json: bool) -> None:
     facts = [
         ("entry", answer["index"]),
         ("type", answer["type"]),
-        ("when", date_and_time(answer["time_ms"])),
+        ("says", "erased by the retention policy" if answer["erased"] else None),
+        ("when", None if answer["erased"] else date_and_time(answer["time_ms"])),
         ("outcome", record.get("outcome")),
         ("who", f"{record['kind']} {record['name']}" if record else None),
         ("code", record.get("digest")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from protocol.build.common import (
@@ -28,6 +29,7 @@ _TIME = 1_700_000_000_000
 _GENESIS, _READ, _BULK, _EXPORT, _REFUSED, _WITNESS, _BEAT, _INCARNATION, _RETIRE = (
     range(1, 10)
 )
+_PRUNE = 10
 _TYPES = {
     _GENESIS: "genesis",
     _READ: "read",
@@ -38,6 +40,7 @@ _TYPES = {
     _BEAT: "heartbeat",
     _INCARNATION: "incarnation",
     _RETIRE: "retire",
+    _PRUNE: "prune",
 }
 _MARK: dict[int, Cbor] = {8: _DEVICE, 9: _TIME}
 _RECORD: dict[int, Cbor] = {
@@ -82,6 +85,8 @@ def _leaf(kind: int = _READ, seq: int = 7, **changes: Cbor) -> dict[int, Cbor]:
         fields[7] = b"a signed note"
     if kind == _INCARNATION:
         fields[8] = 1
+    if kind == _PRUNE:
+        fields[9] = seq
     fields |= {int(key[1:]): value for key, value in changes.items()}
     return fields
 
@@ -108,7 +113,7 @@ def _leaves(write: Cases) -> None:
         "version_2": _leaf(k1=2),
         "version_2_other_keys": {1: 2, 2: 2, 9: "new"},
         "type_0": _leaf(k2=0),
-        "type_10": _leaf(k2=10),
+        "type_11": _leaf(k2=11),
         "reason_3": _leaf(_INCARNATION, k8=3),
     }
     for name, fields in unknown.items():
@@ -122,7 +127,11 @@ def _leaves(write: Cases) -> None:
         "no_next_key": _without(_leaf(), 4),
         "no_commitment": _without(_leaf(), 5),
         "no_ciphertext_hash": _without(_leaf(), 6),
-        "extra_key": _leaf(k9=0),
+        "extra_key": _leaf(k10=0),
+        "read_with_place_pruned": _leaf(k9=1),
+        "prune_without_place": _without(_leaf(_PRUNE), 9),
+        "prune_of_nothing": _leaf(_PRUNE, k9=0),
+        "prune_of_what_comes_after": _leaf(_PRUNE, k9=8),
         "read_with_reason": _leaf(k8=1),
         "incarnation_without_reason": _without(_leaf(_INCARNATION), 8),
         "seq_too_large": _leaf(k3=1 << 32),
@@ -166,6 +175,9 @@ def _contents(write: Cases) -> None:
     case("record_full", "a record with every field", record(), "ok")
     case("record_bare", "a record with what it must have", cbor(bare), "ok")
     case("mark", "a mark: where and when", cbor(_MARK), "ok")
+    policy: dict[int, Cbor] = {1: 365, 2: 1000}
+    case("policy", "a mark with a policy", cbor(_MARK | {11: policy}), "ok")
+    case("policy_days", "days alone", cbor(_MARK | {11: {1: 1}}), "ok")
     case("outcome_4", "an outcome not known", record(k1=4), "unsupported")
     vault = record(k2={1: 7, 2: "weekly check"}, k10=14)
     case("kind_7", "the vault itself asks", vault, "ok")
@@ -182,7 +194,14 @@ def _contents(write: Cases) -> None:
         "purpose_over_512": record(k5="x" * 513),
         "time_over_48_bits": record(k9=1 << 48),
         "time_negative": record(k9=-1),
-        "extra_key": record(k11=0),
+        "extra_key": record(k12=0),
+        "record_with_policy": record(k11={1: 30}),
+        "policy_empty": cbor(_MARK | {11: {}}),
+        "policy_no_days": cbor(_MARK | {11: {1: 0}}),
+        "policy_no_entries": cbor(_MARK | {11: {2: 0}}),
+        "policy_too_long": cbor(_MARK | {11: {1: 1 << 32}}),
+        "policy_extra_key": cbor(_MARK | {11: {1: 30, 3: 1}}),
+        "policy_as_text": cbor(_MARK | {11: "30 days"}),
         "use_as_text": record(k10="fill"),
         "no_use": cbor(_without(_RECORD, 10)),
         "outcome_as_text": record(k1="1"),
@@ -350,7 +369,7 @@ def _log(groups: list[list[int]], seeds: list[bytes]) -> list[_Row]:
         following = ed25519_public(seeds[number + 1])
         for kind in group:
             seq = len(rows)
-            content = cbor(_RECORD if kind in (_READ, _BULK) else _MARK)
+            content = cbor(_CONTENTS.get(kind, _MARK))
             _, commitment, ciphertext = _seal(content, seq=seq, kind=kind)
             leaf = cbor(
                 {
@@ -360,6 +379,7 @@ def _log(groups: list[list[int]], seeds: list[bytes]) -> list[_Row]:
                     4: following,
                     5: commitment,
                     6: _sha256(ciphertext),
+                    **({9: seq} if kind == _PRUNE else {}),
                 }
             )
             hashed = _sha256(b"\0" + leaf)
@@ -367,6 +387,29 @@ def _log(groups: list[list[int]], seeds: list[bytes]) -> list[_Row]:
         root = _root([row.leaf_hash for row in rows])
         rows[-1] = replace(rows[-1], head=_head(seeds[number], len(rows), root))
     return rows
+
+
+_CONTENTS = {
+    _READ: _RECORD,
+    _BULK: _RECORD,
+    _PRUNE: _MARK | {11: {1: 365}},
+}
+
+
+def _pruned(case: Callable[..., None], seeds: list[bytes]) -> None:
+    """A log of which the contents before entry 3 were erased on record."""
+    rows = _log([[_GENESIS], [_READ], [_READ], [_READ], [_PRUNE]], seeds)
+    leaf = rows[4].leaf
+    assert b"\x09\x04" in leaf, "the builder prunes up to the leaf itself"
+
+    def erased(*places: int) -> list[_Row]:
+        return [
+            replace(row, ciphertext=None) if row.seq in places else row for row in rows
+        ]
+
+    case("pruned", "contents erased by a policy, on record", erased(0, 1, 2, 3))
+    says = "the prune leaf's own content erased with them"
+    case("pruned_too_far", says, erased(0, 1, 2, 3, 4), "missing content 4")
 
 
 def _resealed(rows: list[_Row], seed: bytes, *, start: int) -> list[_Row]:
@@ -471,6 +514,7 @@ def _logs(write: Cases) -> None:
     case("edited_content", "a ciphertext changed", put(4, body), "edited content 4")
     erased = put(4, replace(rows[4], ciphertext=None))
     case("erased_content", "a ciphertext erased", erased, "missing content 4")
+    _pruned(case, seeds)
     _, _, stranger = _seal(cbor(_RECORD), seq=1, kind=_READ)
     swapped = put(1, replace(rows[1], ciphertext=stranger))
     case("other_content", "another ciphertext", swapped, "edited content 1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -145,3 +146,46 @@ def test_what_is_no_moment_is_refused(text: str) -> None:
     """With the option's name and examples."""
     with pytest.raises(UsageError, match="--until: not a time"):
         moment_ms(text, option="--until")
+
+
+def test_old_entries_are_erased_by_a_written_policy_and_told_as_such(
+    tmp_path: Path,
+) -> None:
+    """Refused without a policy; told beforehand; then said by list, show and verify."""
+    with device(tmp_path / "home") as laptop:
+        laptop.init()
+        laptop.add_login("Bank", "planted")
+        for _ in range(4):
+            laptop.ok("get", "Bank", "--field", "password")
+        said = laptop.run("log", "prune")
+        assert said.code == 1
+        assert "hint: write one: clisk log retention --keep-days 365" in said.err
+        assert laptop.ok("log", "retention") == "no policy: everything is kept\n"
+
+        laptop.ok("log", "retention", "--keep-entries", "2")
+        assert laptop.ok("log", "retention") == "keep entries\t2\n"
+        dry = laptop.run("log", "prune", "--dry-run")
+        assert dry.out == "the contents of 3 entries before 3 would be erased\n"
+        assert len(_indexes(laptop)) == 4
+        pruned = laptop.run("log", "prune")
+        assert pruned.out == "the contents of 3 entries before 3 were erased\n"
+        assert pruned.err == "policy: keep the newest 2 entries\n"
+
+        assert _indexes(laptop) == [3, 4]
+        shown = laptop.ok("log", "show", "1")
+        assert "says\terased by the retention policy\n" in shown
+        assert "proof\tclosed by head 2, in the tree of the newest (6), " in shown
+        assert "type\tprune\n" in laptop.ok("log", "show", "5")
+        verified = laptop.ok("log", "verify")
+        assert "what entry 0 to 2 said was erased by the retention policy" in verified
+        opened = laptop.run(
+            "log", "export", "--to", str(tmp_path / "bundle"), "--open", "1"
+        )
+        assert (opened.code, "was erased by the retention policy" in opened.err) == (
+            1,
+            True,
+        )
+        laptop.ok("log", "export", "--to", str(tmp_path / "bundle"), "--open", "4")
+        keys = tmp_path / "keys"
+        keys.write_text(laptop.ok("log", "keys"))
+        laptop.ok("log", "verify-bundle", str(tmp_path / "bundle"), "--keys", str(keys))

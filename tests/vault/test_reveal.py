@@ -426,7 +426,7 @@ _JUDGED = {
     "add", "add_many", "add_folders", "edit", "edit_many", "change_passphrase", "lock",
     "grant", "grant_standing", "revoke_grant", "trust", "apply", "apply_all", "forget",
     "append", "append_many", "begin_anew", "mark_heartbeat", "mark_witness", "verify",
-    "forget_opened", "leaf", "trash", "restore", "settle",
+    "forget_opened", "take_identity", "prune", "leaf", "trash", "restore", "settle",
     "export_log",
     "rebuild_overview", "reveal", "reveal_many", "secrets", "storage", "session",
     "secret",

@@ -24,6 +24,7 @@ _MODULES = (
     "log",
     "log_list",
     "log_summary",
+    "log_retention",
     "log_export",
     "sync",
     "compaction",

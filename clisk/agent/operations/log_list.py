@@ -174,12 +174,16 @@ class ProofState(Answer):
 
 
 class EntryAnswer(Answer):
-    """One entry with what its leaf commits to; a mark of the log has no record."""
+    """One entry with what its leaf commits to; a mark of the log has no record.
+
+    *erased*: what it said is gone, by the retention policy, and the log says so.
+    """
 
     index: int
     type: str
-    time_ms: int
-    device: str
+    erased: bool
+    time_ms: int | None
+    device: str | None
     record: LogLine | None
     leaf: str
     leaf_hash: str
@@ -207,8 +211,9 @@ def _show(driver: SyncDriver, at: int) -> EntryAnswer:
     return EntryAnswer(
         index=at,
         type=entry.type.name.lower().replace("_", "-"),
-        time_ms=content.time_ms,
-        device=content.device.hex(),
+        erased=content is None,
+        time_ms=None if content is None else content.time_ms,
+        device=None if content is None else content.device.hex(),
         record=_line(at, content, titles)
         if isinstance(content, AccessRecord)
         else None,

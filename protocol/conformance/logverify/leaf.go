@@ -13,11 +13,12 @@ const (
 	witness     = 6
 	incarnation = 8
 	retire      = 9
+	prune       = 10
 )
 
 var typeNames = []string{
 	"", "genesis", "read", "bulk-read", "export", "refused", "witness", "heartbeat",
-	"incarnation", "retire",
+	"incarnation", "retire", "prune",
 }
 
 // A leaf: access-log.md §5.
@@ -36,20 +37,24 @@ func parseLeaf(data []byte) (*leaf, error) {
 		return nil, errLeaf
 	}
 	must := map[uint64]byte{1: 'u', 2: 'u', 3: 'u', 5: 'b', 6: 'b'}
-	if !f.shape(must, map[uint64]byte{4: 'b', 7: 'b', 8: 'u'}) {
+	if !f.shape(must, map[uint64]byte{4: 'b', 7: 'b', 8: 'u', 9: 'u'}) {
 		return nil, errLeaf
 	}
 	l := &leaf{kind: f[2].(uint64), seq: f[3].(uint64), commitment: f[5].([]byte)}
 	next, hasNext := f[4].([]byte)
 	_, hasNote := f[7]
 	reason, hasReason := f[8].(uint64)
-	if f[1].(uint64) != 1 || l.kind < genesis || l.kind > retire || l.seq >= 1<<32 {
+	if f[1].(uint64) != 1 || l.kind < genesis || l.kind > prune || l.seq >= 1<<32 {
 		return nil, errLeaf
 	}
 	if l.kind != incarnation && hasNote != (l.kind == witness) {
 		return nil, errLeaf
 	}
 	if hasReason != (l.kind == incarnation) || hasReason && reason != 1 && reason != 2 {
+		return nil, errLeaf
+	}
+	below, hasBelow := f[9].(uint64)
+	if hasBelow != (l.kind == prune) || hasBelow && (below < 1 || below > l.seq) {
 		return nil, errLeaf
 	}
 	if hasNext == (l.kind == retire) || hasNext && len(next) != 32 {
@@ -66,6 +71,7 @@ func parseLeaf(data []byte) (*leaf, error) {
 type content struct {
 	outcome uint64 // 0: a mark
 	kind    uint64
+	pruned  bool // a mark with a retention policy
 	device  []byte
 	words   []string
 }
@@ -82,8 +88,19 @@ func parseContent(padded []byte) (*content, error) {
 	if err != nil {
 		return nil, errContent
 	}
-	if f.shape(map[uint64]byte{8: 'b', 9: 'u'}, nil) {
+	if f.shape(map[uint64]byte{8: 'b', 9: 'u'}, map[uint64]byte{11: 'm'}) {
 		c := &content{device: f[8].([]byte)}
+		if policy, ok := f[11].(fields); ok {
+			c.pruned = true
+			if len(policy) == 0 || !policy.shape(nil, map[uint64]byte{1: 'u', 2: 'u'}) {
+				return nil, errContent
+			}
+			for _, limit := range policy {
+				if limit.(uint64) < 1 || limit.(uint64) >= 1<<32 {
+					return nil, errContent
+				}
+			}
+		}
 		return c, c.check(f)
 	}
 	must := map[uint64]byte{1: 'u', 2: 'm', 5: 't', 8: 'b', 9: 'u', 10: 'u'}
@@ -129,7 +146,7 @@ func (c *content) check(f fields) error {
 func (c *content) fits(kind uint64) bool {
 	switch {
 	case c.outcome == 0:
-		return kind < 2 || kind > refused
+		return (kind < 2 || kind > refused) && c.pruned == (kind == prune)
 	case c.outcome > 1:
 		return kind == refused
 	case c.kind == 5:
