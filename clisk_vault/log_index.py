@@ -185,7 +185,7 @@ def tally_log(log: LogView) -> dict[Read, Times]:
     for entry in log.entries():
         content = entry.content
         record = content if isinstance(content, AccessRecord) else None
-        builder.add(record, content.time_ms)
+        builder.add(record, 0 if content is None else content.time_ms)
         if builder.full:
             builder = _turned(builder, found)
     _turned(builder, found)

@@ -51,6 +51,8 @@ def exposure_of(vault: Vault, device: DeviceId) -> Exposure:
     for log in logs:
         for entry in log.readable():
             content = entry.content
+            if content is None:  # erased by the device's retention policy
+                continue
             known_ms = max(known_ms or 0, content.time_ms)
             if isinstance(content, AccessRecord):
                 records.append(content)

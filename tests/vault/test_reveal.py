@@ -400,6 +400,8 @@ def _calls(part: Any, item: ItemId, stamp: Any) -> Iterator[tuple[str, Any]]:
         "limit_bytes": 1 << 20,
         "grant": bytes(16),
         "index": 0,
+        "changes": (),
+        "also": (),
     }
     for name, member in inspect.getmembers_static(type(part)):
         if name.startswith("_") or name in _JUDGED:
@@ -426,7 +428,8 @@ _JUDGED = {
     "add", "add_many", "add_folders", "edit", "edit_many", "change_passphrase", "lock",
     "grant", "grant_standing", "revoke_grant", "trust", "apply", "apply_all", "forget",
     "append", "append_many", "begin_anew", "mark_heartbeat", "mark_witness", "verify",
-    "forget_opened", "take_identity", "prune", "leaf", "trash", "restore", "settle",
+    "forget_opened", "take_identity", "prune", "resend", "leaf", "trash", "restore",
+    "settle",
     "export_log",
     "rebuild_overview", "reveal", "reveal_many", "secrets", "storage", "session",
     "secret",
