@@ -10,15 +10,19 @@ from clisk.dashboard.pages import (
     door,
     editing,
     grants,
+    health,
+    history,
     items,
     pairing,
     secrets,
+    settings,
     syncing,
 )
 
 ROUTES: tuple[Page, ...] = (
     *door.ROUTES,
     *items.ROUTES,
+    *history.ROUTES,
     *editing.ROUTES,
     *secrets.ROUTES,
     *conflicts.ROUTES,
@@ -27,4 +31,6 @@ ROUTES: tuple[Page, ...] = (
     *grants.ROUTES,
     *access.ROUTES,
     *syncing.ROUTES,
+    *health.ROUTES,
+    *settings.ROUTES,
 )

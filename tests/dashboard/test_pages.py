@@ -47,6 +47,8 @@ PAGES = {
     "grants": "grants",
     "access": "access",
     "sync": "sync",
+    "health": "health",
+    "settings": "settings",
 }
 
 

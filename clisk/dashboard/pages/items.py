@@ -11,33 +11,46 @@ from clisk.dashboard.visit import Visit
 from clisk_vault.item_types import ITEM_TYPES
 
 PAGE_ROWS = 100
+_PLACES: dict[str, dict[str, Any]] = {
+    "": {},
+    "trash": {"trash": True},
+    "archive": {"archived": True},
+}
 
 
 def listed(visit: Visit) -> Response:
     """Show the items that match, a page of them at a time."""
     query = visit.query
-    trash = query.get("trash") == "1"
+    place = query.get("in", "") if query.get("in", "") in _PLACES else ""
+    at = _offset(query.get("at", ""))
     found = visit.desk.ask(
         "list",
         query=query.get("q", "")[:200],
-        trash=trash,
         type=query.get("type") or None,
         tag=query.get("tag") or None,
+        folder=query.get("folder") or None,
+        # One more than is shown tells whether there is a next page.
+        limit=at + PAGE_ROWS + 1,
+        **_PLACES[place],
     )["items"]
-    at = _offset(query.get("at", ""))
-    template = "items_rows.html" if visit.fragment else "items.html"
+    shown = {
+        "rows": found[at : at + PAGE_ROWS],
+        "at": at,
+        "next_at": at + PAGE_ROWS if at + PAGE_ROWS < len(found) else None,
+        "previous_at": max(0, at - PAGE_ROWS) if at else None,
+        "filters": {
+            name: query.get(name, "") for name in ("q", "type", "tag", "folder")
+        }
+        | {"in": place},
+    }
+    if visit.fragment:
+        return visit.show("items_rows.html", **shown)
     return visit.show(
-        template,
-        rows=found[at : at + PAGE_ROWS],
-        total=len(found),
-        at=at,
-        next_at=at + PAGE_ROWS if at + PAGE_ROWS < len(found) else None,
-        previous_at=max(0, at - PAGE_ROWS) if at else None,
-        query=query.get("q", ""),
-        kind=query.get("type", ""),
-        tag=query.get("tag", ""),
-        trash=trash,
+        "items.html",
         kinds=list(ITEM_TYPES),
+        places=list(_PLACES),
+        folders=visit.desk.ask("folders")["names"],
+        **shown,
     )
 
 
@@ -70,9 +83,27 @@ def restore(visit: Visit) -> Response:
     return visit.go(f"/items/{item}")
 
 
+def favour(visit: Visit) -> Response:
+    """Make an item a favourite, or no longer."""
+    return _arrange(visit, favourite=visit.form.get("value") == "yes")
+
+
+def archive(visit: Visit) -> Response:
+    """Put an item aside, or take it back."""
+    return _arrange(visit, archived=visit.form.get("value") == "yes")
+
+
+def _arrange(visit: Visit, **change: Any) -> Response:
+    item = visit.params["item"]
+    visit.desk.ask("arrange", items=[item], **change)
+    return visit.go(f"/items/{item}")
+
+
 ROUTES = (
     show("/items", listed),
     show("/items/{item:str}", one),
     act("/items/{item:str}/trash", trash),
     act("/items/{item:str}/restore", restore),
+    act("/items/{item:str}/favourite", favour),
+    act("/items/{item:str}/archive", archive),
 )

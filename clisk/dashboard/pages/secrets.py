@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.responses import JSONResponse, Response
 
 from clisk.dashboard.page import act
@@ -18,6 +20,16 @@ def copy(visit: Visit) -> Response:
     return JSONResponse({"value": _read(visit, "copy")["value"]})
 
 
+def code(visit: Visit) -> Response:
+    """Show the one-time code of this moment, with how long it lasts."""
+    return visit.show("code.html", **_code(visit))
+
+
+def copy_code(visit: Visit) -> Response:
+    """Give the one-time code to the script that copies."""
+    return JSONResponse({"value": _code(visit)["code"]})
+
+
 def _read(visit: Visit, use: str) -> dict[str, object]:
     return visit.desk.ask(
         "reveal",
@@ -28,7 +40,13 @@ def _read(visit: Visit, use: str) -> dict[str, object]:
     )
 
 
+def _code(visit: Visit) -> dict[str, Any]:
+    return visit.desk.ask("totp", item=visit.params["item"])
+
+
 ROUTES = (
     act("/items/{item:str}/reveal", reveal),
     act("/items/{item:str}/copy", copy),
+    act("/items/{item:str}/code", code),
+    act("/items/{item:str}/code/copy", copy_code),
 )

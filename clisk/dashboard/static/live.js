@@ -45,11 +45,27 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (event.target.matches("[data-quiet]")) event.detail.headers["X-Clisk-Quiet"] = "1";
 });
 
-// A shown secret goes away again.
+// A shown secret goes away again: a one-time code when it ends, which is counted down.
 document.addEventListener("htmx:afterSwap", (event) => {
   const shown = event.target.querySelector("[data-secret]");
-  if (shown) setTimeout(() => shown.replaceWith("••••••••"), HIDE_AFTER_MS);
+  if (!shown) return;
+  const lasts = shown.dataset.lasts;
+  if (lasts) countDown(event.target, Number(lasts));
+  else setTimeout(() => shown.replaceWith("••••••••"), HIDE_AFTER_MS);
 });
+
+function countDown(place, seconds) {
+  const said = place.querySelector("[data-countdown]");
+  const words = said.textContent;
+  const first = seconds;
+  const timer = setInterval(() => {
+    seconds -= 1;
+    said.textContent = words.replace(String(first), String(seconds));
+    if (seconds > 0) return;
+    clearInterval(timer);
+    place.textContent = "••• •••";
+  }, 1000);
+}
 
 async function copy(button) {
   const answer = await fetch(button.dataset.copy, {

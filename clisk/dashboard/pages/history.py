@@ -1,0 +1,50 @@
+"""Every value that the fields of an item had, and bringing one back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from clisk.dashboard.page import act, show
+from clisk.dashboard.visit import Visit
+from clisk.errors import UsageError
+
+
+def listed(visit: Visit) -> Response:
+    """Show the versions, field by field; opens none."""
+    answer = visit.desk.ask("history", item=visit.params["item"])
+    fields = [each for each in answer["fields"] if len(each["versions"]) > 1]
+    return visit.show(
+        "item_history.html", item=answer["item"], title=answer["title"], fields=fields
+    )
+
+
+def reveal(visit: Visit) -> Response:
+    """Show an earlier value of a secret field; the read is recorded."""
+    answer = visit.desk.ask("history.reveal", **_meant(visit))
+    return visit.show("secret.html", value=answer["value"])
+
+
+def restore(visit: Visit) -> Response:
+    """Make an earlier value the current one; the others stay in the history."""
+    visit.desk.ask("history.restore", **_meant(visit))
+    return visit.go(f"/items/{visit.params['item']}/history")
+
+
+def _meant(visit: Visit) -> dict[str, Any]:
+    number = visit.form.get("number", "")
+    if not (number.isascii() and number.isdigit()):
+        raise UsageError("that is not the number of a version")
+    return {
+        "item": visit.params["item"],
+        "field": visit.form.get("field", ""),
+        "number": int(number),
+    }
+
+
+ROUTES = (
+    show("/items/{item:str}/history", listed),
+    act("/items/{item:str}/history/reveal", reveal),
+    act("/items/{item:str}/history/restore", restore),
+)
