@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from attacks.log_attacks import ATTACKS
-from attacks.log_scoreboard import OUTSIDERS, THEFTS, Result, cell, play
+from attacks.log_scoreboard import (
+    OUTSIDERS,
+    PEERS,
+    THEFTS,
+    PeerResult,
+    Result,
+    cell,
+    play,
+    play_to_peers,
+)
 from attacks.victim import ENTRIES
 
 PAGE = Path(__file__).parents[1] / "docs" / "scoreboard-log.md"
@@ -17,13 +26,17 @@ _HEAD = f"""\
 
 Written by `make scoreboard`. A log of {ENTRIES} entries, each under a head of its own.
 A thief takes all files of the device, and with them the key of the next head, after
-entry t (t = {", ".join(map(str, THEFTS))}), and later shows a
-[log bundle](../protocol/log-bundle.md) of his own making to somebody outside. Old
-entries are those half way to the theft.
+entry t, for every t from {THEFTS[0]} to {THEFTS[-1]}, and later shows a
+[log bundle](../protocol/log-bundle.md) of his own making to somebody outside, or tells
+it as the device's log to another device of the vault. Old entries are those half way to
+the theft.
 
 The outsider has the enrolled key; or also the key of another device, a peer; or also a
 head that the peer countersigned and handed over itself. Two verifiers judge:
 `clisk log verify-bundle`, and the one in Go in `protocol/conformance/`.
+
+The last columns are another device that holds the first entries and is told the rest in
+sync: *accepted* says that it countersigned what the owner never logged.
 """
 _TAIL = """\
 Nothing in a log itself could tell these from the truth;
@@ -38,9 +51,10 @@ Neither verifier here can be made to: they walk all heads from the enrolled key.
 """
 
 
-def page(results: Sequence[Result]) -> str:
-    """Return the page for *results*."""
+def page(results: Sequence[Result], told: Sequence[PeerResult]) -> str:
+    """Return the page for *results*, and for what peers were *told*."""
     columns = [outsider.name for outsider in OUTSIDERS]
+    columns += [f"told to a device that holds {holds}" for holds in PEERS]
     table = [f"| attack | {' | '.join(columns)} |", "| --- |" + " --- |" * len(columns)]
     reasons: dict[str, list[str]] = {}
     for attack in ATTACKS:
@@ -49,8 +63,11 @@ def page(results: Sequence[Result]) -> str:
             cell([one for one in mine if one.outsider is outsider])
             for outsider in OUTSIDERS
         ]
+        heard = [one for one in told if one.attack is attack]
+        cells += [cell([one for one in heard if one.holds == holds]) for holds in PEERS]
         table.append(f"| {attack.name} | {' | '.join(cells)} |")
-        if any(one.accepted for one in mine):
+        accepted = [one.accepted for one in mine] + [one.accepted for one in heard]
+        if any(accepted):
             reasons.setdefault(attack.because, []).append(attack.name)
     agreed = (
         f"Both verifiers say the same in {sum(one.agreed for one in results)} of "
@@ -65,14 +82,20 @@ def main() -> int:
     """Run every attack; fail if the verifiers differ or one is not explained."""
     with tempfile.TemporaryDirectory() as folder:
         results = list(play(Path(folder)))
-    text = page(results)
+    with tempfile.TemporaryDirectory() as folder:
+        told = list(play_to_peers(Path(folder)))
+    text = page(results, told)
     PAGE.write_text(text, encoding="utf-8")
     print(text)
     bad = [one for one in results if not one.agreed or one.unexplained]
     for one in bad:
         said = f"{one.attack.name}, t = {one.theft}, {one.outsider.name}"
         print(f"error: {said}: {one.outcomes}", file=sys.stderr)
-    return 1 if bad else 0
+    deceived = [one for one in told if one.unexplained]
+    for each in deceived:
+        said = f"{each.attack.name}, t = {each.theft}, a device holding {each.holds}"
+        print(f"error: {said}: countersigned", file=sys.stderr)
+    return 1 if bad or deceived else 0
 
 
 if __name__ == "__main__":

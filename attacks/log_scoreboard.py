@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attacks.log_attacks import ATTACKS, Attack, Shown, Thief
+from attacks.log_peer import PeerDevice
 from attacks.victim import ENTRIES, Victim, make_victim
 from clisk_vault.checkpoint import Checkpoint
 from clisk_vault.errors import FormatError, TamperedError, UnsupportedError
@@ -18,7 +19,9 @@ from clisk_vault.merkle import Tree, check_inclusion
 from clisk_vault.note import NoteKey, UnverifiedNote
 from scripts import go_programs
 
-THEFTS = (4, 10, 19, 20, 21, 30, 39, 40, 41, 50, 59, 60)
+THEFTS = tuple(range(2, ENTRIES + 1))
+# A few that lie at, before and behind what the peers saw: for tests.
+FEW_THEFTS = (4, 20, 40, 41, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,10 @@ class Outcome:
     accepted: bool
     level: str = ""
     witnessed_size: int = 0
+
+
+# Another device of the vault, told in sync what an outsider is shown.
+PEERS = (20, 40)
 
 
 REJECTED = Outcome(accepted=False)
@@ -119,6 +126,43 @@ class Result:
         return self.accepted and not self.attack.because
 
 
+@dataclass(frozen=True, slots=True)
+class PeerResult:
+    """One attack after one theft, told to another device of the vault."""
+
+    attack: Attack
+    theft: int
+    holds: int
+    accepted: bool
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether it was countersigned and nobody has said why."""
+        return self.accepted and not self.attack.because
+
+
+def play_to_peers(
+    folder: Path,
+    *,
+    thefts: Iterable[int] = THEFTS,
+    attacks: Sequence[Attack] = ATTACKS,
+) -> Iterator[PeerResult]:
+    """Yield what another device makes of each attack; files go to *folder*."""
+    victim, other = make_victim(folder), make_victim(folder, name="phone")
+    peers = [PeerDevice(folder, victim, holds) for holds in PEERS]
+    for theft in thefts:
+        thief = Thief(victim, other, theft)
+        for attack in attacks:
+            shown = attack.run(thief)
+            if shown is None:
+                continue
+            for peer in peers:
+                deceived = peer.is_deceived(shown)
+                yield PeerResult(attack, theft, peer.holds, deceived)
+    for peer in peers:
+        peer.close()
+
+
 def play(
     folder: Path,
     *,
@@ -186,7 +230,7 @@ def hand_over(shown: Shown, folder: Path, victim: Victim) -> None:
     )
 
 
-def cell(results: Sequence[Result]) -> str:
+def cell(results: Sequence[Result] | Sequence[PeerResult]) -> str:
     """Say what came of one attack before one outsider, over all thefts."""
     accepted = [one.theft for one in results if one.accepted]
     if not accepted:

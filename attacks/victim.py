@@ -10,7 +10,7 @@ from pathlib import Path
 from clisk_vault.access_log import AccessLog
 from clisk_vault.access_record import AccessRecord, Outcome, Requester, RequesterKind
 from clisk_vault.checkpoint import Checkpoint
-from clisk_vault.device import enrol
+from clisk_vault.device import DevicePublic, enrol
 from clisk_vault.epochs import Epochs
 from clisk_vault.ids import ItemId, VaultId
 from clisk_vault.keys import EpochSecret
@@ -25,7 +25,7 @@ from clisk_vault.session import Session
 from clisk_vault.storage import Storage
 
 ENTRIES = 60
-_VAULT = VaultId(hashlib.sha256(b"the vault that is attacked").digest())
+VAULT = VaultId(hashlib.sha256(b"the vault that is attacked").digest())
 _PEER_KEY = SigningKey(hashlib.sha256(b"the other device").digest())
 
 
@@ -34,6 +34,7 @@ class Victim:
     """A device's log as it grew, with the one key that lay on the disk each time."""
 
     origin: str
+    public: DevicePublic
     enrolled: NoteKey
     peer: NoteKey
     rows: tuple[LogRow, ...]
@@ -53,13 +54,11 @@ class Victim:
 
 def make_victim(folder: Path, *, name: str = "laptop") -> Victim:
     """Return a device whose log has sixty entries, each under a head of its own."""
-    random = _repeatable(name)
+    random = repeatable(name)
     secrets, first_key = enrol(random)
     storage = Storage.create(folder / f"{name}.db")
     times = iter(range(1_700_000_000_000, 1_800_000_000_000, 1000))
-    session = Session(
-        storage, secrets, _VAULT, clock=lambda: next(times), random=random
-    )
+    session = Session(storage, secrets, VAULT, clock=lambda: next(times), random=random)
     epochs = Epochs(session)
     epochs.add(1, EpochSecret(random(32)))
     log = AccessLog.enrol(session, epochs, first_key)
@@ -73,6 +72,7 @@ def make_victim(folder: Path, *, name: str = "laptop") -> Victim:
         log.append(_record(session))
     victim = Victim(
         log.origin,
+        secrets.public,
         NoteKey(log.origin, secrets.public.log),
         NoteKey("ab" * 16, _PEER_KEY.public(), KeyKind.COSIGNATURE),
         tuple(log.rows()),
@@ -96,7 +96,8 @@ def _record(session: Session) -> AccessRecord:
     )
 
 
-def _repeatable(seed: str) -> Callable[[int], bytes]:
+def repeatable(seed: str) -> Callable[[int], bytes]:
+    """Return a source of bytes that is the same in each run."""
     count = 0
 
     def random(length: int) -> bytes:

@@ -35,7 +35,7 @@ from clisk_vault.log_view import LogEpochs, LogView, log_origin, split_origin
 from clisk_vault.log_walk import LogRow, LogWalk
 from clisk_vault.merkle import Frontier, Tree, check_consistency
 from clisk_vault.note import KeyKind, NoteKey, UnverifiedNote, cosign_line
-from clisk_vault.peer_logs import PeerLogs, PeerState
+from clisk_vault.peer_logs import KeptEvidence, PeerLogs, PeerState
 from clisk_vault.primitives import VerifyKey, sha256
 from clisk_vault.session import Session
 
@@ -79,6 +79,10 @@ class Witness:
     def forks(self, origin: str) -> list[int]:
         """Return the sizes at which a log was shown in two ways."""
         return [one.size for one in self._peers.evidence() if one.origin == origin]
+
+    def kept(self) -> list[KeptEvidence]:
+        """Return when and of which log fork evidence was found, oldest first."""
+        return self._peers.evidence()
 
     def evidence(self) -> list[ForkEvidence]:
         """Return all fork evidence, oldest first.

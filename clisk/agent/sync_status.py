@@ -10,7 +10,9 @@ from clisk.agent.sync_driver import SyncDriver
 from clisk_sync.evidence import EvidenceFile, Finding, encode_evidence
 from clisk_sync.frontier_store import load_frontier
 from clisk_sync.journal import Journal, State
+from clisk_vault.errors import LogForked
 from clisk_vault.ids import DeviceId
+from clisk_vault.log_view import split_origin
 
 # A device in use is heard of daily: after this it is off, or kept from us.
 QUIET_MS = 2 * 24 * 60 * 60 * 1000
@@ -134,8 +136,31 @@ def _news(driver: SyncDriver, now_ms: int) -> list[DeviceNews]:
     return lines
 
 
+def _forks(driver: SyncDriver) -> list[AlertLine]:
+    """Return a line for each log that was shown in two ways: kept for ever."""
+    lines = []
+    names = driver.device_names()
+    for each in driver.vault.witness.kept():
+        device, _ = split_origin(each.origin)
+        lines.append(
+            AlertLine(
+                id=None,
+                kind=LogForked.__name__,
+                device=device.hex(),
+                device_name=names.get(device),
+                number=each.size,
+                says=f"entry {each.size} of its access log exists twice, both signed",
+                next=LogForked.default_advice,
+                found_ms=each.found_ms,
+                acknowledged=False,
+                evidence=2,
+            )
+        )
+    return lines
+
+
 def _alerts(driver: SyncDriver, journal: Journal) -> list[AlertLine]:
-    lines = _missing(driver)
+    lines = [*_missing(driver), *_forks(driver)]
     for each in journal.evidence():
         words = words_for(
             each.kind,
