@@ -283,15 +283,15 @@ class Witness:
         note = UnverifiedNote.parse(message.note)
         head = Checkpoint.parse(note.text)
         note.verify([witness_key(author)])
-        vault, _, rest = head.origin.partition("/")
-        if head.extensions or vault != self._session.vault_id.hex()[:32]:
-            raise TamperedError("a countersignature of a log of another vault")
+        if head.extensions:
+            raise FormatError("a countersignature of a head with extensions")
         try:
-            device, incarnation = split_origin(f"{vault}/{rest}")
+            device, incarnation = split_origin(head.origin)
         except ValueError:
             raise FormatError("a countersignature of no log's head") from None
+        # So it is of this vault, and in its one spelling.
         if log_origin(self._session.vault_id, device, incarnation) != head.origin:
-            raise FormatError("a countersignature of no log's head")
+            raise TamperedError("a countersignature of no log of this vault")
         if device == author.id:
             raise TamperedError("nobody is a witness of themselves")
         if device == self._session.device_id:

@@ -356,6 +356,20 @@ def test_a_countersignature_for_another_vaults_log_is_refused(make: Make) -> Non
     assert laptop.state() == before
 
 
+def test_a_countersignature_of_a_head_with_extensions_is_refused(make: Make) -> None:
+    """Heads of ours have three lines, and there is no fourth that says more."""
+    laptop, phone = make("laptop"), make("phone")
+    text = UnverifiedNote.parse(laptop.world.log.head()).text + "more\n"
+    line = cosign_line(
+        text,
+        by=witness_key(phone.public),
+        key=phone.world.secrets.cosign,
+        time_seconds=1,
+    )
+    said = CosignedHead(UnverifiedNote(text, (line,)).encode()).encode()
+    assert laptop.hears(phone, said) == ["LogUntrue"]
+
+
 def test_a_countersignature_of_a_strangers_log_is_refused(make: Make) -> None:
     """A device that never was a member has no log here."""
     laptop, phone, stranger = make("laptop"), make("phone"), make("stranger")
