@@ -28,7 +28,7 @@ from clisk_sync.safety_code import safety_code
 from clisk_vault.errors import FormatError, TamperedError, UnsupportedError
 from clisk_vault.ids import DeviceId, VaultId
 from clisk_vault.vault import Vault
-from tests.sync.world import Device, Forger, World, names, run
+from tests.sync.world import Device, Forger, LyingTransport, World, names, run
 from tests.vectors import Vector, check_cddl, load_vectors, refusal
 
 
@@ -210,6 +210,35 @@ def test_a_kit_that_was_used_is_told_to_every_device(world: World) -> None:
         assert [names(each) for each in reports] == [["KitUsed"], ["KitUsed"], []]
         (found,) = phone.engine.evidence()
         assert (found.device, found.first) == (newcomer.id, record)
+
+    run(story())
+
+
+def test_a_kit_outlives_the_envelopes_that_it_was_made_with(world: World) -> None:
+    """Its mark is covered by a snapshot that came later; nobody waits for the kit."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        secret = new_secret()
+        kit = kit_device(secret, laptop.vault_id)
+        anchor = await laptop.engine.speak()
+        await laptop.engine.add_kit(kit.public, "kit", anchor=anchor)
+        laptop.write("later")
+        await world.settle()
+        _, done = await laptop.engine.compact()
+        assert kit.public.id not in done.waiting_for
+        await world.settle()
+
+        sender = LyingTransport(world.relay.vault(laptop.vault_id, kit))
+        author = replace(laptop, secrets=kit, transport=sender)
+        tablet = await world.join(author, "tablet")
+        tablet.engine.expect({laptop.id: (anchor.number, anchor.hash)})
+        report = await tablet.sync()
+
+        assert report.alerts == ()
+        assert tablet.titles() == laptop.titles() == ["first", "later"]
+        assert tablet.engine.frontier.missing == {}
+        assert names(await phone.sync()) == ["KitUsed"]
 
     run(story())
 

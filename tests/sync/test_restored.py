@@ -292,3 +292,34 @@ def test_only_a_successor_speaks_for_another(world: World) -> None:
         assert arrival.author == fresh.public.id
 
     run(story())
+
+
+def test_a_copy_from_before_a_snapshot_is_renewed(world: World) -> None:
+    """The relay has deleted what lies between; the snapshot brings it all the same."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        backup = _back_up(laptop)
+        laptop.write("after the backup")
+        await laptop.sync()
+        await phone.sync()
+        await laptop.engine.compact()
+        await world.settle()
+        laptop.write("after the snapshot")
+        await world.settle()
+        _restore(laptop, backup)
+        laptop.write("only in the copy")
+
+        await laptop.sync()
+        assert laptop.engine.cloned
+        await laptop.renew()
+        await world.settle()
+
+        everything = ["after the backup", "after the snapshot", "first"]
+        assert laptop.titles() == phone.titles() == [*everything, "only in the copy"]
+        assert (await laptop.sync()).alerts == ()
+        phone.write("goes on")
+        await world.settle()
+        assert laptop.titles() == phone.titles()
+
+    run(story())
