@@ -16,6 +16,7 @@ $(STAMP): requirements.lock pyproject.toml $(wildcard scripts/setup_* \
 	if [ -f scripts/setup_konnectors.sh ]; then bash scripts/setup_konnectors.sh; fi
 	bash scripts/setup_axe.sh
 	bash scripts/setup_postgres.sh
+	bash scripts/setup_screen.sh
 	touch $@
 
 # The second verifier is in Go, and the failing disk in C; only `make test` needs them.

@@ -59,6 +59,7 @@ class Browser:
         # A person's own browser; that it shows no window is nobody's business.
         self._user_agent = user_agent.replace("HeadlessChrome", "Chrome")
         self._pages: dict[str, Page] = {}
+        self._targets: dict[str, str] = {}
         self._windows: dict[str, Window] = {}
         self._asked: dict[str, asyncio.Future[str]] = {}
         self._early: dict[str, str] = {}
@@ -186,7 +187,7 @@ class Browser:
             case "Target.attachedToTarget":
                 self._on_attached(event)
             case "Target.detachedFromTarget":
-                target = event.get("targetId", "")
+                target = self._targets.pop(event["sessionId"], "")
                 if (page := self._pages.pop(target, None)) is not None:
                     page.gone()
                 if (window := self._windows.pop(target, None)) is not None:
@@ -194,6 +195,7 @@ class Browser:
 
     def _on_attached(self, event: dict[str, Any]) -> None:
         target, session = event["targetInfo"]["targetId"], event["sessionId"]
+        self._targets[session] = target
         if (asked := self._asked.pop(target, None)) is not None:
             asked.set_result(session)
             return

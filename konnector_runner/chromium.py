@@ -30,6 +30,10 @@ _OFF = (
     "OptimizationHints",
     "SpareRendererForSitePerProcess",
     "Translate",
+    # Pages of the browser's own, each with a process, for a bar that nobody types in.
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxFullPopup",
+    "WebUIOmniboxPopup",
 )
 # Chromium looks for news of its own at every start; a runner is quiet. What is
 # left out of memory here is nothing that keeps one site from another.

@@ -83,6 +83,7 @@ class Page:
         self._world: str | None = None
         self._closing = False
         self._loader = ""
+        self._languages = ""
         self._news = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.url = "about:blank"
@@ -179,18 +180,19 @@ class Page:
 
     async def set_user_agent(self, user_agent: str) -> None:
         """Appear to sites as *user_agent* from the next request on."""
-        await self.command("Emulation.setUserAgentOverride", userAgent=user_agent)
+        await self.command(
+            "Emulation.setUserAgentOverride",
+            userAgent=user_agent,
+            acceptLanguage=self._languages,
+        )
 
     async def appear(
         self, *, user_agent: str, locale: str, width: int, height: int
     ) -> None:
         """Appear to sites like this from the next request on."""
+        self._languages = f"{locale},{locale.partition('-')[0]}"
         await asyncio.gather(
-            self.command(
-                "Emulation.setUserAgentOverride",
-                userAgent=user_agent,
-                acceptLanguage=f"{locale},{locale.partition('-')[0]}",
-            ),
+            self.set_user_agent(user_agent),
             self.command(
                 "Emulation.setDeviceMetricsOverride",
                 width=width,
@@ -198,8 +200,10 @@ class Page:
                 deviceScaleFactor=1,
                 mobile=False,
             ),
-            self.command("Emulation.setLocaleOverride", locale=locale),
         )
+        # For a whole process: refused where a page that shares it has said so already.
+        with contextlib.suppress(BrowserError):
+            await self.command("Emulation.setLocaleOverride", locale=locale)
 
     async def show(self, *, visible: bool = True) -> None:
         """Bring the page's window before the person, or take it out of the way."""

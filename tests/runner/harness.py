@@ -43,7 +43,9 @@ class MemorySource:
         *origins: str,
         on_release: Callable[[], Awaitable[None]] | None = None,
         values: Mapping[str, str] | None = None,
+        plaintext: Sequence[str] = (),
     ) -> None:
+        self._plaintext = plaintext
         self._origins = origins
         self._on_release = on_release
         values = {"login": LOGIN, "password": SECRET} if values is None else values
@@ -54,7 +56,8 @@ class MemorySource:
 
     async def fields(self) -> Sequence[CredentialField]:
         return [
-            CredentialField(name, secret=name == "password") for name in self._values
+            CredentialField(name, name == "password", name in self._plaintext)
+            for name in self._values
         ]
 
     async def release(
@@ -63,7 +66,8 @@ class MemorySource:
         self.asked.append((field, origin))
         if self._on_release is not None and field == "password":
             await self._on_release()
-        if field == "password" and origin not in self._origins:
+        in_clear = origin is None and field in self._plaintext
+        if field == "password" and not in_clear and origin not in self._origins:
             raise ReadRefused("password is not granted there")
         return SecretText(self._values[field])
 
