@@ -37,7 +37,7 @@ from clisk_vault.primitives import sha256
 
 
 @dataclass(slots=True)
-class _Two:
+class Two:
     """A vault of two devices that have written, on a relay."""
 
     family: Family
@@ -46,7 +46,8 @@ class _Two:
     theirs: VaultTransport
 
     @classmethod
-    async def make(cls, relay: RelayUnderTest) -> _Two:
+    async def make(cls, relay: RelayUnderTest) -> Two:
+        """Return a new one; the founder has written three times, the other once."""
         family, mine = await founded(relay)
         secrets, _ = enrol()
         record = family.record_adding(secrets)
@@ -94,7 +95,7 @@ class _Two:
 
 async def a_snapshot_comes_back_as_it_went(relay: RelayUnderTest) -> None:
     """Parts by their hashes, the snapshot, and no acknowledgement yet."""
-    two, part = await _Two.make(relay), os.urandom(3000)
+    two, part = await Two.make(relay), os.urandom(3000)
     assert await two.theirs.snapshots() == Offer()
     snapshot = two.sign(two.body([part]))
     await refused(two.mine.append_snapshot(snapshot), UnknownSnapshotError)
@@ -111,7 +112,7 @@ async def a_snapshot_comes_back_as_it_went(relay: RelayUnderTest) -> None:
 
 async def nothing_goes_before_all_have_signed(relay: RelayUnderTest) -> None:
     """The last acknowledgement deletes what is covered, and positions stay."""
-    two, part = await _Two.make(relay), os.urandom(10)
+    two, part = await Two.make(relay), os.urandom(10)
     await two.mine.put_part(part)
     snapshot = two.sign(two.body([part]))
     await two.mine.append_snapshot(snapshot)
@@ -140,7 +141,7 @@ async def a_device_that_never_wrote_is_not_waited_for(relay: RelayUnderTest) -> 
     await mine.append_record(record)
     family.membership = family.membership.extend(record)
     phone = Author(secrets, family.vault, family.epoch_secret)
-    two = _Two(family, phone, mine, relay.vault(family.vault, secrets))
+    two = Two(family, phone, mine, relay.vault(family.vault, secrets))
     await mine.append(family.founder.write())
     part = os.urandom(10)
     await mine.put_part(part)
@@ -152,7 +153,7 @@ async def a_device_that_never_wrote_is_not_waited_for(relay: RelayUnderTest) -> 
 
 async def another_newest_snapshot_is_a_conflict(relay: RelayUnderTest) -> None:
     """One that does not follow is told which is the newest; a leap is taken."""
-    two = await _Two.make(relay)
+    two = await Two.make(relay)
     parts = [os.urandom(10) for _ in range(3)]
     for part in parts:
         await two.mine.put_part(part)
@@ -170,7 +171,7 @@ async def another_newest_snapshot_is_a_conflict(relay: RelayUnderTest) -> None:
 
 async def a_snapshot_that_contradicts_the_log_is_refused(relay: RelayUnderTest) -> None:
     """Another hash at a number, another membership, another epoch, another signer."""
-    two, part = await _Two.make(relay), os.urandom(10)
+    two, part = await Two.make(relay), os.urandom(10)
     await two.mine.put_part(part)
     good = two.body([part])
     wrong = Covered(2, EnvelopeHash(bytes(32)), 1)
@@ -199,7 +200,7 @@ async def a_relay_without_the_log_takes_each_devices_own_word(
         family.founder.write()  # never sent: the relay has lost them
     part = os.urandom(10)
     await mine.put_part(part)
-    two = _Two(family, family.founder, mine, mine)
+    two = Two(family, family.founder, mine, mine)
     following = family.founder.peek()
     await refused(mine.append(following), RelayRefused)
 
