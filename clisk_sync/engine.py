@@ -43,7 +43,7 @@ from clisk_sync.founding import clock_ms
 from clisk_sync.frontier import Frontier
 from clisk_sync.inbox import Inbox
 from clisk_sync.intake import Intake, Offered
-from clisk_sync.journal import Evidence, Journal, State
+from clisk_sync.journal import Evidence, Journal, Placed, State
 from clisk_sync.membership import Departed, Membership
 from clisk_sync.outbox import Outbox
 from clisk_sync.ports import VaultPort
@@ -486,12 +486,44 @@ class SyncEngine:
             await self._outbox.send_all(self._transport, tally)
 
     async def _pull(self, tally: Tally) -> None:
-        await self._check_anchor(tally)
-        if self._is_rescan_due():
+        """Take in all that is new, after seeing that what was read last still stands.
+
+        A relay that was set back has it no more. In one reading where it can be.
+        """
+        anchor = self._journal.newest_placed()
+        if anchor is None and self._compactor.store.taken() is not None:
+            # All that was read is covered: the snapshot itself is the anchor.
+            await self._look_at_snapshots(tally)
+        rescan = self._is_rescan_due()
+        if anchor is not None and (
+            rescan or anchor.position != self._journal.state(State.CURSOR)
+        ):
+            if not await self._stands(anchor):
+                self._set_back(anchor.author, anchor.number, tally)
+            anchor = None
+        if rescan:
             self._journal.forget_positions()
             self._journal.set_state(State.RESCANNED_MS, self._clock())
+        if not await self._read_on(anchor, tally):
+            assert anchor is not None
+            self._set_back(anchor.author, anchor.number, tally)
+            await self._read_on(None, tally)
+        await self._inbox.empty(self.membership, tally)
+        if self.frontier.missing_record is not None:
+            await self._learn(tally)
+
+    async def _stands(self, anchor: Placed) -> bool:
+        async with _reading(self._transport, anchor.position - 1) as stream:
+            return await _begins_with(stream, anchor)
+
+    async def _read_on(self, anchor: Placed | None, tally: Tally) -> bool:
+        """Take in what stands behind the cursor, or behind *anchor* if that stands."""
         after = self._journal.state(State.CURSOR)
+        if anchor is not None:
+            after = anchor.position - 1
         async with _reading(self._transport, after) as stream:
+            if anchor is not None and not await _begins_with(stream, anchor):
+                return False
             async for group in _grouped(stream):
                 if not all(offer.is_known_to(self.membership) for offer in group):
                     await self._learn(tally)
@@ -501,24 +533,7 @@ class SyncEngine:
                     break
                 if self._inbox.is_full():
                     await self._inbox.empty(self.membership, tally)
-        await self._inbox.empty(self.membership, tally)
-        if self.frontier.missing_record is not None:
-            await self._learn(tally)
-
-    async def _check_anchor(self, tally: Tally) -> None:
-        """Ask for the envelope read last: a relay that was set back has it no more."""
-        anchor = self._journal.newest_placed()
-        if anchor is None:
-            if self._compactor.store.taken() is not None:
-                # All that was read is covered: the snapshot itself is the anchor.
-                await self._look_at_snapshots(tally)
-            return
-        async with _reading(self._transport, anchor.position - 1) as stream:
-            async for position, data in stream:
-                if position == anchor.position and sha256(data) == anchor.hash:
-                    return
-                break
-        self._set_back(anchor.author, anchor.number, tally)
+        return True
 
     def _set_back(self, device: DeviceId, number: int, tally: Tally) -> None:
         found = RollbackDetected(
@@ -572,6 +587,15 @@ async def _reading(
     finally:
         if isinstance(stream, AsyncGenerator):
             await stream.aclose()
+
+
+async def _begins_with(
+    stream: AsyncIterator[tuple[int, bytes]], anchor: Placed
+) -> bool:
+    """Tell whether *anchor* is what comes first in *stream*."""
+    async for position, data in stream:
+        return position == anchor.position and sha256(data) == anchor.hash
+    return False
 
 
 async def _grouped(

@@ -43,6 +43,10 @@ def _code(device: Device) -> str:
     return safety_code(device.engine.membership, device.engine.frontier)
 
 
+def _flipped(signed: bytes) -> bytes:
+    return signed[:-1] + bytes([signed[-1] ^ 1])
+
+
 def _exported(device: Device) -> EvidenceFile:
     found = tuple(
         Finding(
@@ -128,7 +132,7 @@ def test_a_fork_is_kept_with_both_envelopes_and_proven_to_others(world: World) -
         )
         assert check_evidence(file) == [Verdict.PROVEN]
         # Control: with one of them changed it proves nothing.
-        spoilt = Finding(found.kind, found.device, 1, 0, (held, forged[:-1] + b"\0"))
+        spoilt = Finding(found.kind, found.device, 1, 0, (held, _flipped(forged)))
         other = EvidenceFile(file.vault, file.records, (spoilt,))
         assert check_evidence(other) == [Verdict.BROKEN]
 
