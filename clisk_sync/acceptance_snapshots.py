@@ -132,6 +132,16 @@ async def nothing_goes_before_all_have_signed(relay: RelayUnderTest) -> None:
     assert await two.mine.append(two.family.founder.write()) == 6
     assert (await two.mine.snapshots()).acks == (ack,)
 
+    # The next one may not let go of what was deleted for this one.
+    await two.mine.put_part(part + b"2")
+    full = two.body([part + b"2"], height=2)
+    full = replace(full, previous=SnapshotHash(sha256(snapshot)))
+    founder = two.family.founder.secrets.public.id
+    less = {founder: full.covered[founder]}
+    await refused(
+        two.mine.append_snapshot(two.sign(replace(full, covered=less))), RelayRefused
+    )
+
 
 async def a_device_that_never_wrote_is_not_waited_for(relay: RelayUnderTest) -> None:
     """It starts from the snapshot; once it has written it is waited for."""

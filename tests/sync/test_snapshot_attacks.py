@@ -159,10 +159,29 @@ def _of_another_vault(mill: Mill) -> tuple[bytes, bytes]:
 
 
 def _another_part(mill: Mill) -> tuple[bytes, bytes]:
-    data, part = mill.make(mill.good)
+    """A part that opens as well: sealed by a member for this very place."""
+    data, _ = mill.make(mill.good)
     body = parse_unverified_snapshot(data).unverified_body
-    mill.vault.parts[body.parts[0]] = part[:-1] + bytes([part[-1] ^ 1])
+    other = seal_part(mill.entries(), body, 0, secret=mill.secret)
+    mill.vault.parts[body.parts[0]] = other
     return data, b"not asked for"
+
+
+def _says_a_change_twice(mill: Mill) -> tuple[bytes, bytes]:
+    rows = mill.entries()
+    return mill.make(mill.good, entries=[rows[0], *rows])
+
+
+def _parts_in_another_order(mill: Mill) -> tuple[bytes, bytes]:
+    rows = mill.entries()
+    draft = replace(mill.good, author=mill.device.id, parts=mill.good.parts * 2)
+    packs = (rows[1:], rows[:1])
+    parts = [
+        seal_part(pack, draft, at, secret=mill.secret) for at, pack in enumerate(packs)
+    ]
+    mill.vault.parts.update({part_hash(part): part for part in parts})
+    named = replace(draft, parts=tuple(map(part_hash, parts)))
+    return sign_snapshot(named, mill.device.secrets.signing), parts[0]
 
 
 ATTACKS: dict[str, tuple[Spoil, str]] = {
@@ -175,6 +194,8 @@ ATTACKS: dict[str, tuple[Spoil, str]] = {
     "names another membership": (_other_membership, "SnapshotContradicted"),
     "of another vault": (_of_another_vault, "SnapshotForged"),
     "another part": (_another_part, "SnapshotForged"),
+    "says a change twice": (_says_a_change_twice, "SnapshotForged"),
+    "parts in another order": (_parts_in_another_order, "SnapshotForged"),
 }
 
 
@@ -319,8 +340,8 @@ def test_an_old_snapshot_replayed_is_named(tmp_path: Path) -> None:
         before = phone.trusted()
 
         serve(phone, old)
-        found = names((await phone.engine.compact())[0])
-        assert "SnapshotReplayed" in found
+        report, _ = await phone.engine.compact()
+        assert "snapshot 1: older than the one taken" in map(str, report.alerts)
 
         phone.transport.on_snapshots = lambda _: Offer()
         assert "SnapshotReplayed" in names((await phone.engine.compact())[0])
@@ -329,6 +350,29 @@ def test_an_old_snapshot_replayed_is_named(tmp_path: Path) -> None:
         found = names((await phone.engine.compact())[0])
         assert "SnapshotFork" in found
         assert phone.trusted()[2:] == before[2:]
+        world.close()
+
+    run(story())
+
+
+def test_a_snapshot_that_covers_less_than_the_one_before_is_refused(
+    tmp_path: Path,
+) -> None:
+    """A later one cannot let go of what an earlier one stands for."""
+
+    async def story() -> None:
+        world, laptop, phone, mill = await _ready(tmp_path)
+        await phone.sync()
+        first = mill.vault.snapshots[-1]
+        covered = dict(mill.good.covered)
+        del covered[laptop.id]
+        less = replace(mill.good, height=2, previous=first.hash, covered=covered)
+        serve(phone, mill.make(less))
+
+        assert "SnapshotContradicted" in names((await phone.engine.compact())[0])
+        taken = phone.engine._compactor.store.taken()
+        assert taken is not None
+        assert taken.hash == first.hash
         world.close()
 
     run(story())
