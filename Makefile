@@ -25,6 +25,11 @@ $(STAMP): requirements.lock pyproject.toml $(wildcard scripts/setup_* \
 	bash scripts/setup_faults.sh
 	touch $@
 
+# The programs that the tests exchange files with; only `make test` needs them.
+.venv/.peers-ready: $(STAMP) scripts/setup_peers.sh tests/peers/package-lock.json
+	bash scripts/setup_peers.sh
+	touch $@
+
 # What to run before each commit: all but what is slow or needs a browser or Go.
 check: setup
 	$(BIN)/ruff format --check .
@@ -33,7 +38,7 @@ check: setup
 	$(BIN)/pytest -q -m "not slow and not browser and not go"
 
 # Everything. CI runs this line.
-test: setup .venv/.go-ready
+test: setup .venv/.go-ready .venv/.peers-ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

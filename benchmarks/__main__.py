@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.harness import Figure
 
-_PARTS = ("vault", "program", "sync", "relay", "live", "konnector")
+_PARTS = ("vault", "transfer", "program", "sync", "relay", "live", "konnector")
 
 
 def main() -> int:

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Installs the programs of others that the tests exchange files with, pinned.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if ! command -v keepassxc-cli >/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -q
+        DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+            keepassxc
+    else
+        echo "note: no keepassxc-cli here; the tests that need it will fail" >&2
+        echo "hint: install it (Debian: apt-get install keepassxc)" >&2
+    fi
+fi
+# It says that it wants Node 22, and runs on 20 too.
+npm ci --prefix tests/peers --ignore-scripts --no-audit --no-fund --loglevel=error
