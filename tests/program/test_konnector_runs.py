@@ -7,13 +7,14 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from clisk.agent.konnector_ledger import ScheduleRow
+from clisk.agent import schedule_driver
+from clisk.agent.konnector_ledger import Book, ScheduleRow
 from clisk.agent.run_queue import RunQueue
-from clisk.agent.schedule_driver import command
+from clisk.agent.schedule_driver import ScheduleDriver, command
 from clisk.client import AgentClient
 from clisk.errors import AgentRefusal, CliskError
 from clisk.home import Home
@@ -307,6 +308,83 @@ def test_a_scheduled_command_is_the_one_a_person_would_type() -> None:
     assert words[words.index("konnector") :] == [
         *("konnector", "run", "shop", "--item", "ab", "--scheduled", "--to", "/bills")
     ]
+
+
+class _Book:
+    """A ledger in memory."""
+
+    book = Book()
+
+    def __init__(self, *_: object) -> None: ...
+
+    def read(self) -> Book:
+        return self.book
+
+    def change(self, work: Any) -> None:
+        _Book.book, _ = work(self.book)
+
+
+class _Agent:
+    """As much of an agent as the driver asks for."""
+
+    folder = Path()
+    unlocked = True
+
+    def __init__(self) -> None:
+        self.runs = RunQueue()
+
+    async def vault(self, work: Any) -> Any:
+        return work(None)
+
+
+def test_what_is_due_is_started_once_and_what_is_held_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A device that slept does not make up for what it missed; locked, nothing runs."""
+    rows = [
+        ScheduleRow(
+            number=number,
+            konnector="shop",
+            source="shop",
+            item=item,
+            folder=None,
+            every_seconds=900,
+            next_ms=due,
+            held=held,
+        )
+        for number, (item, due, held) in enumerate(
+            [
+                ("due", 10, None),
+                ("held", 10, "LOGIN_FAILED"),
+                ("later", 10_000_000, None),
+                ("going", 10, None),
+            ]
+        )
+    ]
+    monkeypatch.setattr(_Book, "book", Book(schedules=tuple(rows)))
+    monkeypatch.setattr(schedule_driver, "Ledger", _Book)
+    started: list[str] = []
+
+    async def story() -> None:
+        agent = _Agent()
+        await agent.runs.enter(("shop", "going"), wait=False)
+        driver = ScheduleDriver(cast(Any, agent))
+
+        async def start(row: ScheduleRow) -> None:
+            started.append(row.item)
+
+        monkeypatch.setattr(driver, "_run", start)
+        agent.unlocked = False
+        assert await driver.start_due(now_ms=5_000_000) == []
+        agent.unlocked = True
+        await driver.start_due(now_ms=5_000_000)
+        await driver.start_due(now_ms=5_000_001)
+        await asyncio.sleep(0)
+
+    asyncio.run(story())
+
+    assert started == ["due"]
+    assert _Book.book.schedules[0].next_ms == 5_000_000 + 900_000
 
 
 def test_the_queue_is_fair_and_bounded() -> None:

@@ -69,6 +69,35 @@ def test_a_page_on_another_origin_is_not_filled(tmp_path: Path, target: str) -> 
     assert SECRET not in heard
 
 
+@pytest.mark.parametrize("target", ["EVIL", "BANK"])
+def test_a_handle_in_the_argument_of_a_function_is_bound_to_its_site(
+    tmp_path: Path, target: str
+) -> None:
+    """evaluate() on the wrong origin is refused as any call; the control is filled."""
+    methods = f"""
+    async ensureAuthenticated() {{
+        await this.goto({target} + '/')
+        const {{ password }} = await this.getCredentials()
+        let outcome
+        try {{
+            outcome = await this.evaluateInWorker(given => {{
+                document.querySelector('#password').value = JSON.parse(given).p
+                return document.querySelector('#password').value.length
+            }}, JSON.stringify({{ p: password }}))
+        }} catch (err) {{ outcome = err.message }}
+        await this.saveIdentity({{ outcome }})
+    }}
+    """
+    with serve(_SPYING) as site:
+        report = run(konnector(site, methods), MemorySource(site.bank), tmp_path)
+
+        heard = _heard(site)
+    # It never crosses the channel on which the site's scripts listen.
+    assert SECRET not in heard
+    expected: Json = NOT_GRANTED if target == "EVIL" else len(SECRET)
+    assert _identity(report)["outcome"] == expected
+
+
 @pytest.mark.parametrize("guarded", [True, False])
 def test_a_page_that_navigates_between_check_and_send_gets_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, guarded: bool
