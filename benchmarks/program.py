@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from benchmarks.harness import Figure, compare
 from benchmarks.vault import export
+from clisk.client import AgentClient
+from clisk.home import Home
+from clisk.wire import Message
 
 ITEMS = 1_000
+MANY = 10_000
+_MIB = 1024 * 1024
 _PASSPHRASE = b"a benchmark's passphrase"
 
 
@@ -30,8 +40,70 @@ def run(folder: Path, *, rounds: int) -> Iterator[Figure]:
             rounds=3 * rounds,
             aim="at most 6 times",
         )
+        yield _over_the_socket(home, folder, rounds)
+        _clisk(home, "import", "-", given=export(MANY))
+        yield _memory(home)
     finally:
         _clisk(home, "agent", "stop")
+
+
+def _over_the_socket(home: Path, folder: Path, rounds: int) -> Figure:
+    operations = 50
+    bare = sqlite3.connect(folder / "bare.db", isolation_level=None)
+    bare.execute("PRAGMA journal_mode = WAL")
+    bare.execute("PRAGMA synchronous = FULL")
+    bare.execute("CREATE TABLE rows (value BLOB)")
+
+    def floor() -> None:
+        for _ in range(operations):
+            bare.execute("INSERT INTO rows VALUES (?)", (os.urandom(512),))
+
+    agent = AgentClient.connect(Home(str(home)))
+    params: Message = {
+        "item": "Service 7 of 433",
+        "field": "password",
+        "purpose": "benchmark",
+    }
+
+    def subject() -> None:
+        for _ in range(operations):
+            agent.call("reveal", params)
+
+    figure = compare(
+        "one get over the agent's socket, recorded",
+        subject,
+        floor="commit 512 bytes to SQLite, WAL and FULL",
+        floor_work=floor,
+        rounds=rounds,
+        aim="at most 2 ms more than the floor",
+        operations=operations,
+    )
+    bare.close()
+    return figure
+
+
+def _memory(home: Path) -> Figure:
+    """Return what the agent holds once it has imported, listed and searched."""
+    with AgentClient.connect(Home(str(home))) as agent:
+        agent.call("list", {})
+        agent.call("list", {"query": "service 99"})
+    running = psutil.Process(int((home / "agent.lock").read_text()))
+    bare = subprocess.Popen(
+        [sys.executable, "-I", "-c", "import sys; sys.stdin.read()"],
+        stdin=subprocess.PIPE,
+    )
+    time.sleep(0.5)
+    floor = psutil.Process(bare.pid).memory_info().rss / _MIB
+    bare.communicate(b"")
+    return Figure(
+        f"memory of the agent with {MANY + ITEMS:,} items",
+        running.memory_info().rss / _MIB,
+        "a bare Python",
+        floor,
+        1,
+        "at most 120 MiB",
+        "MiB",
+    )
 
 
 def _program() -> str:
