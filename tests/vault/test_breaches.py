@@ -61,6 +61,15 @@ def test_a_file_without_a_last_line_feed_is_whole_too(tmp_path: Path) -> None:
     assert [SortedFile(path).seen(_digest(w)) for w in "abc"] == [1, 2, 3]
 
 
+def test_a_file_in_lower_case_is_searched_too(tmp_path: Path) -> None:
+    """As some tools write it; the order is the same."""
+    path = _file(tmp_path / "sorted.txt", [f"{n}" for n in range(50)])
+    path.write_text(path.read_text().lower())
+
+    found = [SortedFile(path).seen(_digest(f"{n}")) for n in range(50)]
+    assert found == list(range(1, 51))
+
+
 def test_a_large_file_is_not_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -209,12 +209,14 @@ def test_what_devices_disagree_about_is_not_purged_by_itself(
     """One took it out of the trash while the other put it there again."""
     laptop, phone = pair
     item = _shared(pair)
-    laptop.trash(item)
     phone.edit(item, {"trashed": "false"})
+    clock.now_ms += 1
+    laptop.trash(item)
     carry(laptop, phone)
     carry(phone, laptop)
     clock.now_ms += 31 * _DAY
 
+    assert laptop.view(item).trashed
     assert laptop.purging.purge_expired() == phone.purging.purge_expired() == []
     assert item in laptop.ids() & phone.ids()
 
