@@ -122,7 +122,16 @@ async def nothing_goes_before_all_have_signed(relay: RelayUnderTest) -> None:
 
     ack = two.ack(two.phone, snapshot)
     await refused(two.mine.acknowledge(ack), RelayRefused)
-    forged = two.ack(replace(two.phone, secrets=enrol()[0]), snapshot)
+    stranger = enrol()[0]
+    of_stranger = two.ack(replace(two.phone, secrets=stranger), snapshot)
+    await refused(two.theirs.acknowledge(of_stranger), RelayRefused)
+    forged = sign_ack(
+        two.family.vault,
+        two.phone.secrets.public.id,
+        1,
+        SnapshotHash(sha256(snapshot)),
+        key=stranger.signing,
+    )
     await refused(two.theirs.acknowledge(forged), RelayRefused)
     assert len(await read_all(two.mine)) == 5
     for _ in range(2):

@@ -477,6 +477,8 @@ def test_what_a_snapshot_lacked_comes_in_when_the_envelope_is_given(
         found = names(await phone.sync())
 
         assert "SnapshotDrops" in found
+        # What a snapshot stands for is no fork of the chain when it is given.
+        assert "ForkDetected" not in found
         assert phone.titles() == ["one", "two"]
         world.close()
 
