@@ -11,7 +11,16 @@ from pathlib import Path
 
 from benchmarks.harness import Figure
 
-_PARTS = ("vault", "transfer", "program", "sync", "relay", "live", "konnector")
+_PARTS = (
+    "vault",
+    "transfer",
+    "program",
+    "sync",
+    "relay",
+    "live",
+    "konnector",
+    "autofill",
+)
 
 
 def main() -> int:

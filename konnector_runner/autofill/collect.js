@@ -114,7 +114,17 @@
       !(Number(style.zIndex) < 0) && (opaque(style) || is(e, 'img, canvas, iframe'))
   }
   let covers = every.filter(isCover)
-  const lookForCovers = () => { covers = [...all(document)].filter(isCover) }
+  // What came since: boxes first, for a page may have thousands of elements.
+  const lookForCovers = element => {
+    const own = boxOf(element)
+    const x = own.left + own.width / 2
+    const y = own.top + own.height / 2
+    covers = [...all(document)].filter(e => {
+      const box = boxOf(e)
+      return box.left <= x && x <= box.right && box.top <= y && y <= box.bottom &&
+        isCover(e)
+    })
+  }
   const veiled = (element, x, y) => covers.some(cover => {
     const box = boxOf(cover)
     const own = boxOf(element)

@@ -102,7 +102,7 @@ async def fill(
     stopped: Refusal | None = None
     seen, plan = None, nothing(Refusal.NO_FIELD)
     for _ in range(_LOOKS):
-        seen, plan = decide(await look(tab), request)
+        seen, plan = await _look(tab, request)
         stopped = None
         if seen is None:
             break
@@ -114,6 +114,16 @@ async def fill(
                 continue
         break
     return _report(seen, plan, progress, len(already), stopped)
+
+
+async def _look(
+    tab: DevTools, request: FillRequest
+) -> tuple[SeenFrame | None, FillPlan]:
+    """Look, and once more into closed shadow trees where nothing else can be filled."""
+    seen, plan = decide(await look(tab, closed_roots=False), request)
+    if seen is not None:
+        return seen, plan
+    return decide(await look(tab), request)
 
 
 def decide(
@@ -226,7 +236,7 @@ async def _press_again(hands: Hands, step: Fill, character: str) -> None:
 
 
 async def _keypad_again(hands: Hands, request: FillRequest) -> tuple[Hands, Fill]:
-    seen, plan = decide(await look(hands.tab), request)
+    seen, plan = await _look(hands.tab, request)
     found = [step for step in plan.fills if step.keypad]
     if seen is None or not found:
         raise Stopped(Refusal.NO_KEY)

@@ -14,7 +14,7 @@
       opacityAbove(element) < 0.1) return 'unseen'
     const box = boxOf(element)
     if (box.width < 8 || box.height < 8) return 'unseen'
-    lookForCovers()
+    lookForCovers(element)
     return covered(element) === false ? '' : 'covered'
   }
   // An animation towards being seen counts as seen; one that never ends does not.

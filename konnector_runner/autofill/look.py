@@ -40,10 +40,15 @@ def script(name: str) -> str:
     return "\n".join(lines)
 
 
-async def look(tab: DevTools) -> list[SeenFrame]:
-    """Return the frames of *tab*, the main one first."""
+async def look(tab: DevTools, *, closed_roots: bool = True) -> list[SeenFrame]:
+    """Return the frames of *tab*, the main one first.
+
+    Without *closed_roots* shadow trees that the page closed are not looked into:
+    to ask for them the browser tells of every node of the page, which takes most of
+    the time that filling takes.
+    """
     tree = (await tab.command("Page.getFrameTree"))["frameTree"]
-    roots = await _closed_roots(tab)
+    roots = await _closed_roots(tab) if closed_roots else defaultdict(list)
     main = tree["frame"]["id"]
     seen = []
     for frame in list(_frames(tree))[:_MOST_FRAMES]:

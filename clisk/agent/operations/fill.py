@@ -14,12 +14,14 @@ from clisk.agent.fill_session import AUTOFILL, FillSession
 from clisk.agent.registry import Answer, Params, operation
 from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
+from clisk_vault.access_record import Use
 from clisk_vault.errors import ReadRefused
 from clisk_vault.ids import ItemId
+from clisk_vault.one_time_code import code_at, parse_seed
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.vault import Vault
 
-_FIELDS = ("username", "password")
+_FIELDS = ("username", "password", "totp")
 
 
 class PageParams(Params):
@@ -137,7 +139,7 @@ class FillReleaseParams(Params):
 
 
 class FillReleaseAnswer(Answer):
-    """The value."""
+    """The value; of `totp` the code of this moment, never its seed."""
 
     value: str
 
@@ -156,9 +158,18 @@ async def release(
         raise ReadRefused("this field is not one that is filled", advice="")
 
     def work(vault: Vault) -> str:
+        is_code = params.field == "totp"
         request = ReadRequest(
-            session.item, params.field, AUTOFILL, params.purpose, session.origin
+            session.item,
+            params.field,
+            AUTOFILL,
+            params.purpose,
+            session.origin,
+            use=Use.TOTP if is_code else None,
         )
-        return vault.reveal(request).expose()
+        value = vault.reveal(request)
+        if is_code:
+            value = code_at(parse_seed(value), vault.session.clock() // 1000).code
+        return value.expose()
 
     return FillReleaseAnswer(value=await agent.vault(work))

@@ -1,0 +1,206 @@
+"""The agent's part of filling: it judges the page by itself, whoever asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from clisk.agent.conversation import RequestError, _check_confinement
+from clisk.agent.fill_sites import NotForThisPageError
+from clisk.agent.registry import OPERATIONS
+from clisk.errors import CliskError
+from clisk_vault.access_record import AccessRecord, Use
+from clisk_vault.draft import FieldValue, ItemDraft
+from clisk_vault.errors import ReadRefused
+from clisk_vault.ids import ItemId
+from clisk_vault.keys import SecretText
+from konnector_runner.errors import FormatError
+from tests.program.test_agent_vault import Room, caller, in_a_room
+
+_SITE = "https://shop.example"
+_SEED = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+_SECRETS: dict[str, FieldValue] = {
+    "username": "alice",
+    "password": SecretText("planted"),
+    "totp": SecretText(_SEED),
+    "notes": SecretText("planted note"),
+}
+
+
+async def _add(room: Room, title: str = "Shop", *uris: str, match: str = "") -> ItemId:
+    fields = dict(_SECRETS)
+    for number, uri in enumerate(uris or (_SITE,)):
+        fields[f"uri.0000000{number}.value"] = uri
+        if match:
+            fields[f"uri.0000000{number}.match"] = match
+    draft = ItemDraft("login", title, fields)
+    return await room.agent.vault(lambda vault: vault.add(draft))
+
+
+async def _records(room: Room) -> list[AccessRecord]:
+    return await room.agent.vault(
+        lambda vault: [record for _, record in vault.log.records()]
+    )
+
+
+def test_a_value_is_released_for_the_page_that_was_opened(tmp_path: Path) -> None:
+    """Recorded with its origin; the code of now goes out, its seed stays."""
+
+    async def story(room: Room) -> None:
+        item, client = await _add(room), caller()
+        opened = await room.ask(
+            "fill.open", client, item=item.hex(), url=f"{_SITE}/login?next=/"
+        )
+        assert opened.fields == ["username", "password", "totp"]
+
+        given = {
+            name: (
+                await room.ask(
+                    *("fill.release", client), field=name, origin=_SITE, purpose="fill"
+                )
+            ).value
+            for name in opened.fields
+        }
+
+        assert (given["username"], given["password"]) == ("alice", "planted")
+        assert given["totp"].isdecimal()
+        assert len(given["totp"]) == 6
+        records = [each for each in await _records(room) if each.origin == _SITE]
+        assert [each.field for each in records] == ["username", "password", "totp"]
+        assert records[-1].use is Use.TOTP
+        assert {each.who.name for each in records} == {"autofill"}
+
+    in_a_room(tmp_path, story)
+
+
+_NOT_RELEASED = [
+    ("password", "https://evil.test"),
+    ("password", "http://shop.example"),
+    ("password", "https://shop.example:8443"),
+    ("password", "https://www.shop.example"),
+    ("password", ""),
+    ("notes", _SITE),
+    ("title", _SITE),
+]
+
+
+def test_nothing_is_released_for_another_page_or_field(tmp_path: Path) -> None:
+    """The browser's process can not get more than the page that it named would."""
+
+    async def story(room: Room) -> None:
+        item, client = await _add(room), caller()
+        await room.ask("fill.open", client, item=item.hex(), url=_SITE)
+
+        for field, origin in _NOT_RELEASED:
+            asked = {"field": field, "origin": origin, "purpose": "fill"}
+            with pytest.raises(ReadRefused):
+                await room.ask("fill.release", client, **asked)
+
+    in_a_room(tmp_path, story)
+
+
+_OTHERS = [
+    "https://evil.test/",
+    "https://shop.example.evil.test/",
+    "https://evilshop.example/",
+    "http://shop.example/",
+    "https://shop.example@evil.test/",
+    "data:text/html,x",
+]
+
+
+def test_a_page_of_another_is_not_opened(tmp_path: Path) -> None:
+    """The agent looks at the item's addresses, and believes no client about them."""
+
+    async def story(room: Room) -> None:
+        item = await _add(room)
+        for url in _OTHERS:
+            with pytest.raises((NotForThisPageError, FormatError)):
+                await room.ask("fill.open", caller(), item=item.hex(), url=url)
+
+    in_a_room(tmp_path, story)
+
+
+def test_a_connection_fills_one_item(tmp_path: Path) -> None:
+    """Further pages of it may be opened, no other item; nothing else is answered."""
+
+    async def story(room: Room) -> None:
+        first, second = await _add(room), await _add(room, "Other")
+        client = caller()
+        with pytest.raises(CliskError, match="say which page"):
+            await room.ask(
+                *("fill.release", client), field="password", origin=_SITE, purpose="x"
+            )
+        await room.ask("fill.open", client, item=first.hex(), url=_SITE)
+        again = "https://accounts.shop.example/second"
+        await room.ask("fill.open", client, item=first.hex(), url=again)
+
+        with pytest.raises(CliskError, match="another item"):
+            await room.ask("fill.open", client, item=second.hex(), url=_SITE)
+        for name in ("reveal", "list", "konnector.open", "lock", "fill.find"):
+            with pytest.raises(RequestError, match="fills one login"):
+                _check_confinement(OPERATIONS[name], client)
+
+    in_a_room(tmp_path, story)
+
+
+# mode, address, page, whether it fits
+_MODES = [
+    ("", _SITE, "https://www.shop.example/", True),
+    ("host", _SITE, "https://www.shop.example/", False),
+    ("host", _SITE, "https://shop.example/login", True),
+    ("exact", f"{_SITE}/login", f"{_SITE}/other", False),
+    ("starts-with", f"{_SITE}/app", f"{_SITE}/app/login", True),
+    ("starts-with", f"{_SITE}/app", f"{_SITE}/", False),
+    (
+        "regex",
+        r"https://[a-z]+\.shop\.example/.*",
+        "https://a.shop.example/x",
+        True,
+    ),
+    ("regex", r"shop", f"{_SITE}/shop", False),
+    ("never", _SITE, _SITE, False),
+    ("of-a-later-version", _SITE, _SITE, False),
+]
+
+
+def test_each_address_keeps_its_mode(tmp_path: Path) -> None:
+    """What was chosen, or imported, for an address decides; the unknown is never."""
+
+    async def story(room: Room) -> None:
+        for number, (match, uri, _, _) in enumerate(_MODES):
+            await _add(room, f"Shop {number}", uri, match=match)
+
+        for number, (_, _, page, fits) in enumerate(_MODES):
+            answer = await room.ask("fill.find", caller(), url=page)
+            titles = [each.title for each in answer.items]
+            assert (f"Shop {number}" in titles) == fits, _MODES[number]
+
+    in_a_room(tmp_path, story)
+
+
+def test_siblings_are_offered_only_when_asked_for(tmp_path: Path) -> None:
+    """And only for addresses in the domain mode, each with what it is a sibling of."""
+
+    async def story(room: Room) -> None:
+        await _add(room, "Short", "https://bit.ly")
+        await _add(room, "Narrow", "https://bit.ly", match="host")
+        url = "https://bitly.com/login"
+
+        assert (await room.ask("fill.find", caller(), url=url)).items == []
+        asked = await room.ask("fill.find", caller(), url=url, siblings=True)
+
+        (only,) = asked.items
+        assert (only.title, only.sibling_of) == ("Short", "https://bit.ly")
+        with pytest.raises(NotForThisPageError):
+            await room.ask("fill.open", caller(), item=only.item, url=url)
+
+    in_a_room(tmp_path, story)
+
+
+def test_a_request_without_a_page_is_none() -> None:
+    """The parameters are closed, as all of the agent's are."""
+    with pytest.raises(ValidationError):
+        OPERATIONS["fill.find"].params.model_validate({"url": ""})
