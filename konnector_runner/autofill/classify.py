@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from konnector_runner.autofill import words
+from konnector_runner.autofill.codes import code_for
 from konnector_runner.autofill.evidence import (
     all_words,
     is_code,
     is_faint,
     is_password,
-    is_payment,
-    is_text,
     names,
     said,
-    takes_digits,
     token,
     unseen,
 )
@@ -41,9 +39,14 @@ from konnector_runner.autofill.plan import (
     Role,
     nothing,
 )
+from konnector_runner.autofill.user_names import (
+    is_no_name,
+    says_mail,
+    says_user,
+    username_for,
+)
 
 _MOST_PASSWORDS = 5
-_BOXES = range(4, 11)
 _SURELY_LOGIN = -2
 
 
@@ -75,7 +78,7 @@ def _why_nothing(frame: FrameFacts, plans: Sequence[FillPlan]) -> Refusal:
 
 
 def _plan(form: Form, frame: FrameFacts) -> FillPlan:
-    code = _code(form)
+    code = code_for(form)
     passwords = form.passwords
     if len(passwords) > _MOST_PASSWORDS:
         return nothing(Refusal.TOO_MANY)
@@ -196,7 +199,7 @@ def _change(
     strict: bool = True,
 ) -> FillPlan:
     fills = [Fill(Role.CURRENT_PASSWORD, (current.element,))]
-    name = _username(form, current, strict=strict)
+    name = username_for(form, current, strict=strict)
     if name is not None:
         fills.insert(0, Fill(Role.USERNAME, (name.element,)))
     new = tuple(field.element for field in others)
@@ -208,7 +211,7 @@ def _login(
     form: Form, password: FieldFacts, frame: FrameFacts, score: float
 ) -> FillPlan:
     fills = []
-    name = _username(form, password, strict=False)
+    name = username_for(form, password, strict=False)
     if name is not None:
         fills.append(Fill(Role.USERNAME, (name.element,)))
     keys = keypad_for(password, frame) if password.read_only else ()
@@ -217,53 +220,11 @@ def _login(
     return FillPlan(PageKind.LOGIN, tuple(fills), score=sure)
 
 
-# --- user names ---
-
-
-def _username(form: Form, password: FieldFacts, *, strict: bool) -> FieldFacts | None:
-    """Return the field of the name that goes with *password*."""
-    candidates = [f for f in form.texts if not f.read_only and not _is_no_name(f)]
-    marked = [f for f in candidates if token(f) == "username"]
-    earlier = [f for f in candidates if f.element < password.element]
-    if marked:
-        return ([f for f in marked if f in earlier] or marked)[-1]
-    for test in (_says_user, _says_mail, _any):
-        if test is _any and strict:
-            break
-        found = [f for f in earlier if test(f)]
-        if found:
-            return found[-1]
-    later = [f for f in candidates if _says_user(f)]
-    return later[0] if later and not strict else None
-
-
-def _any(_field: FieldFacts) -> bool:
-    return True
-
-
-def _says_user(field: FieldFacts) -> bool:
-    return words.USER.search(all_words(field)) is not None
-
-
-def _says_mail(field: FieldFacts) -> bool:
-    return token(field) == "email" or field.type == "email"
-
-
-def _is_no_name(field: FieldFacts) -> bool:
-    text = all_words(field)
-    return bool(
-        words.CAPTCHA.search(text)
-        or words.LEAVE_EMPTY.search(text)
-        or (words.TRAP.search(names(field)) and token(field) != "username")
-        or is_payment(field)
-    )
-
-
 # --- a name alone ---
 
 
 def _identifier_first(form: Form, frame: FrameFacts) -> FillPlan:
-    texts = [f for f in form.texts if not _is_no_name(f)]
+    texts = [f for f in form.texts if not is_no_name(f)]
     marked = [f for f in texts if token(f) == "username"]
     others = [f for f in form.fields if f not in texts]
     if len(texts) != 1 and len(marked) != 1:
@@ -298,55 +259,10 @@ def _asks_who_you_are(form: Form, field: FieldFacts) -> bool:
         return False
     if token(field) == "username":
         return True
-    if not (_says_user(field) or _says_mail(field)):
+    if not (says_user(field) or says_mail(field)):
         return False
     if words.USER_NAME.search(all_words(field)) or strength >= 1:
         return True
     # The password of the next step is there already, and not shown yet.
     after = [f for f in form.hidden if f.element == field.element + 1]
     return any(is_password(f) and token(f) != "new-password" for f in after)
-
-
-# --- one-time codes ---
-
-
-def _code(form: Form) -> Fill | None:
-    boxes = _boxes(form)
-    if boxes:
-        return Fill(Role.ONE_TIME_CODE, tuple(field.element for field in boxes))
-    codes = [f for f in form.fields if is_code(f) and not f.read_only]
-    marked = [f for f in codes if token(f) == "one-time-code"]
-    chosen = marked or codes
-    if len(chosen) != 1 or len(form.texts) > 2:
-        return None
-    return Fill(Role.ONE_TIME_CODE, (chosen[0].element,))
-
-
-def _boxes(form: Form) -> Sequence[FieldFacts]:
-    """Return fields for one character each, side by side."""
-    run: list[FieldFacts] = []
-    for field in form.fields:
-        if run and not _continues(run[-1], field):
-            if len(run) in _BOXES:
-                return run
-            run = []
-        if _is_box(field):
-            run.append(field)
-    return run if len(run) in _BOXES else []
-
-
-def _is_box(field: FieldFacts) -> bool:
-    if not (is_text(field) or field.type == "password") or field.width > 100:
-        return False
-    if field.max_length == 1 or token(field) == "one-time-code":
-        return True
-    # No limit, or that of the whole code so that it can be pasted.
-    return field.width <= 64 and takes_digits(field) and field.max_length in {0, 6, 8}
-
-
-def _continues(before: FieldFacts, field: FieldFacts) -> bool:
-    return (
-        _is_box(field)
-        and abs(before.y - field.y) <= 4
-        and abs(before.width - field.width) <= 4
-    )
