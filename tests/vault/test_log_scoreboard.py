@@ -71,7 +71,7 @@ def _published() -> dict[str, list[set[int]]]:
     rows: dict[str, list[set[int]]] = {}
     for line in PAGE.read_text(encoding="utf-8").splitlines():
         name, *cells = line.strip("| ").split(" | ")
-        if len(cells) == len(OUTSIDERS) + len(PEERS) and name != "attack":
+        if len(cells) == len(OUTSIDERS) + len(PEERS) and name not in {"attack", "---"}:
             rows[name] = [_thefts(cell) for cell in cells]
     return rows
 
