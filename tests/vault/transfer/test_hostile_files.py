@@ -274,6 +274,19 @@ def test_billion_laughs_in_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
         read_file(_kdbx_of(text, monkeypatch), secrets=_SECRETS)
 
 
+def test_a_document_type_in_a_database_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No KeePass writes one, so not even a harmless one is read."""
+    text = (
+        b'<!DOCTYPE x [<!ENTITY e "x">]><KeePassFile><Meta/><Root><Group>'
+        b"<UUID>AAAAAAAAAAAAAAAAAAAAAA==</UUID></Group></Root></KeePassFile>"
+    )
+
+    with pytest.raises(FormatError, match="document type"):
+        read_file(_kdbx_of(text, monkeypatch), secrets=_SECRETS)
+
+
 def test_a_database_does_not_read_files_of_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
