@@ -138,7 +138,9 @@ class Replica:
                 overviews += line
             self._overview.put(overviews)
             # Last: what is purged may have come in the same batch.
-            self._purging.heed(_settings_written(arrived, results))
+            fields = list(_settings_written(arrived, results))
+            self._purging.heed(fields)
+            self._judge_orphans(filter(None, map(purged_item, fields)))
         return [results[index] for index in range(len(arrived))]
 
     def held_items(self) -> list[ItemId]:
@@ -244,6 +246,16 @@ class Replica:
         except (UntrustedInputError, UnsupportedError) as err:
             self._keep_refused(each, Refused(err))
             return Quarantined(str(err))
+
+    def _judge_orphans(self, purged: Iterable[ItemId]) -> None:
+        """Let no change wait for a purged item of which nothing is here."""
+        for item in purged:
+            seen = self._purging.seen(item)
+            if seen is None or self._items.has(item):
+                continue
+            for each in list(self._orphans(item)):
+                self._after_purge(each, seen)
+                self._forget_orphan(each)
 
     def _is_of_purged(self, view: ItemView) -> bool:
         """Return whether a document is a chunk whose item is purged and gone."""

@@ -21,8 +21,17 @@ from tests.vault.items import NOON, A, B, C, Writer, change, seeded, stamp
 
 _READER = new_actor(C, seeded(9))
 _VALUES = st.one_of(st.sampled_from(["x", "y", ""]), st.just(REMOVED))
+# Fields of all kinds: of every item, of one type, and parts of elements.
+_FIELDS = (
+    "title",
+    "folder",
+    "archived",
+    "card.valid_from",
+    "custom.0a1b2c3d.section",
+    "attachment.0a1b2c3d.name",
+)
 _WRITE = st.tuples(
-    st.just("write"), st.integers(0, 2), st.sampled_from(["title", "folder"]), _VALUES
+    st.just("write"), st.integers(0, 2), st.sampled_from(_FIELDS), _VALUES
 )
 _HEAR = st.tuples(st.just("hear"), st.integers(0, 2), st.integers(0, 2), st.just(""))
 _STEPS = st.lists(st.one_of(_WRITE, _HEAR), min_size=1, max_size=25)

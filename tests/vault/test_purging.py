@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from clisk_vault.errors import CallerError
 from clisk_vault.ids import ItemId
 from clisk_vault.item_store import SETTINGS
 from clisk_vault.purge import purge_field
-from clisk_vault.replica import Quarantined
+from clisk_vault.replica import IncomingChange, Quarantined
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.vault import Vault
 from tests.vault.made import PERSON, FakeClock, Family, add_login, carry, read, unlock
@@ -257,3 +258,45 @@ def test_an_edit_after_a_purge_is_quarantined_once(
 
     assert isinstance(outcome, Quarantined)
     assert phone.ids() == set()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_in_any_order_the_end_is_the_same(
+    tmp_path: Path, clock: FakeClock, seed: int
+) -> None:
+    """Edits, files and purges of two devices, heard by a third however they come."""
+    family = Family()
+    laptop, phone, tablet = (
+        family.device(tmp_path / f"{name}.db", clock)
+        for name in ("laptop", "phone", "tablet")
+    )
+    kept, gone = add_login(laptop, "kept"), add_login(laptop, "gone")
+    for item in (kept, gone):
+        laptop.attachments.add(item, "a", b"x")
+    shared = [
+        IncomingChange(laptop.device_id, each.item_id, each.change)
+        for each in laptop.replica.pending(1000, 1 << 30)
+    ]
+    carry(laptop, phone)
+    phone.edit(kept, {"username": "bob"})
+    laptop.trash(gone)
+    laptop.purging.purge([gone])
+    said = shared + [
+        IncomingChange(source.device_id, each.item_id, each.change)
+        for source in (laptop, phone)
+        for each in source.replica.pending(1000, 1 << 30)
+    ]
+
+    random.Random(seed).shuffle(said)
+    while said:
+        size = random.Random(seed + len(said)).randint(1, 3)
+        tablet.replica.apply_all(said[:size])
+        said = said[size:]
+
+    assert tablet.ids() == {kept}
+    assert tablet.view(kept).text("username") == "bob"
+    assert _rows(tablet) == 2
+    assert tablet.replica.orphans() == 0
+    assert tablet.replica.quarantine() == []
+    for vault in (laptop, phone, tablet):
+        vault.lock()
