@@ -84,6 +84,7 @@ class Page:
         self._closing = False
         self._loader = ""
         self._languages = ""
+        self._read = asyncio.Event()
         self._news = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.url = "about:blank"
@@ -121,6 +122,11 @@ class Page:
                 return Arrival.STAYED
             case _:
                 return Arrival.NOWHERE
+
+    async def read(self, *, seconds: float) -> None:
+        """Wait until the document is read to its end, but not for ever."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._read.wait(), seconds)
 
     async def post(self, document: Document, text: str, *, origin: str | None) -> None:
         """Post the JSON *text* to *document* as a message for *origin*.
@@ -259,6 +265,8 @@ class Page:
                 self.url = frame["url"] + frame.get("urlFragment", "")
             case "Page.navigatedWithinDocument" if event["frameId"] == self._frame:
                 self.url = event["url"]
+            case "Page.domContentEventFired":
+                self._read.set()
             case "Page.windowOpen":
                 self.opened.put_nowait(event["url"])
             case "Page.javascriptDialogOpening":
@@ -281,6 +289,7 @@ class Page:
                 context["id"], context["uniqueId"], _origin(context["origin"])
             )
             self._news.set()
+            self._read.clear()
             self.listener.on_document(self.document)
 
     def _on_binding(self, event: dict[str, Any]) -> None:

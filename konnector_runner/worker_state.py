@@ -17,6 +17,7 @@ from konnector_runner.origin import origin_of
 from konnector_runner.page import Arrival
 from konnector_runner.strict_json import Json
 
+_READ_SECONDS = 3.0
 _MAX_MS = 10 * 60 * 1000
 
 
@@ -102,6 +103,9 @@ class WorkerState:
             self._link.reload_averted()
             return
         await self._link.ready()
+        # Konnectors look at a page as soon as goto() returns. In the Cozy app its
+        # round trips take so long that the page is there by then; ours do not.
+        await page.read(seconds=_READ_SECONDS)
 
     def _patience(self, asked: Json) -> float:
         if isinstance(asked, bool) or not isinstance(asked, int | float):
