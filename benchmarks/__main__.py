@@ -13,6 +13,7 @@ from benchmarks.harness import Figure
 
 _PARTS = (
     "vault",
+    "log",
     "transfer",
     "program",
     "sync",
