@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -38,6 +39,12 @@ if TYPE_CHECKING:
     metavar="MINUTES",
     help="End a browser's session after so many minutes without use.",
 )
+@click.option(
+    "--in",
+    "folder",
+    type=click.Path(file_okay=False),
+    help="The folder that konnectors save to. Default: ~/Clisk.",
+)
 @click.option("--no-browser", is_flag=True, help="Only show the link.")
 @json_option
 @click.pass_obj
@@ -46,6 +53,7 @@ def dashboard_command(
     port: int,
     host_name: str | None,
     end_after: int,
+    folder: str | None,
     no_browser: bool,
     as_json: bool,
 ) -> None:
@@ -87,6 +95,7 @@ def dashboard_command(
 
     serve(
         home,
+        collected=Path(folder) if folder else Path.home() / "Clisk",
         port=port,
         host_name=host_name,
         idle_seconds=end_after * 60.0,

@@ -27,6 +27,7 @@ from clisk.dashboard.table import ROUTES
 from clisk.dashboard.visit import Visit
 from clisk.dashboard.words import LANGUAGES, choose_language, words_in
 from clisk.errors import AgentAbsentError, AgentRefusal, CliskError
+from konnector_runner.errors import RunnerError
 
 log = logging.getLogger("clisk.dashboard")
 
@@ -148,7 +149,7 @@ def _route(dashboard: Dashboard, page: Page) -> Route:
             return visit.go("/locked")
         try:
             response = await run_in_threadpool(page.run, visit)
-        except CliskError as err:
+        except (CliskError, RunnerError) as err:
             return _refused(dashboard, visit, err)
         return await _use_door(dashboard, request, visit, response)
 
@@ -209,7 +210,9 @@ def _lists(form: FormData) -> Mapping[str, list[str]]:
     return found
 
 
-def _refused(dashboard: Dashboard, visit: Visit, err: CliskError) -> Response:
+def _refused(
+    dashboard: Dashboard, visit: Visit, err: CliskError | RunnerError
+) -> Response:
     if isinstance(err, AgentRefusal) and err.name == "LockedError":
         dashboard.sessions.heard(opened=-1, unlocked=False)
         return visit.go("/locked")

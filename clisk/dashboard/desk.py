@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from clisk.client import AgentClient, OnEvent
@@ -11,13 +12,15 @@ from clisk.home import Home
 class Desk:
     """Asks the agent of one home folder, a connection a question."""
 
-    def __init__(self, home: Home, *, quiet: bool = False) -> None:
+    def __init__(self, home: Home, *, collected: Path, quiet: bool = False) -> None:
         self._home = home
         self._quiet = quiet
+        self.collected = collected
+        """Where konnectors save to."""
 
     def quietly(self) -> Desk:
         """Return a desk whose questions do not put off the automatic lock."""
-        return Desk(self._home, quiet=True)
+        return Desk(self._home, collected=self.collected, quiet=True)
 
     @property
     def home(self) -> Home:

@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -42,6 +43,7 @@ def draw_host_name() -> str:
 def serve(
     home: Home,
     *,
+    collected: Path,
     port: int = 0,
     host_name: str | None = None,
     idle_seconds: float = IDLE_SECONDS,
@@ -64,7 +66,10 @@ def serve(
 
         async def run() -> None:
             dashboard = Dashboard(
-                Desk(home), sessions, Watcher(home, sessions), (host,)
+                Desk(home, collected=collected),
+                sessions,
+                Watcher(home, sessions),
+                (host,),
             )
             server = _Server(
                 uvicorn.Config(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from clisk.dashboard.page import Page
 from clisk.dashboard.pages import (
     access,
+    collected,
     conflicts,
     devices,
     door,
@@ -13,6 +14,7 @@ from clisk.dashboard.pages import (
     health,
     history,
     items,
+    konnectors,
     pairing,
     secrets,
     settings,
@@ -29,6 +31,8 @@ ROUTES: tuple[Page, ...] = (
     *devices.ROUTES,
     *pairing.ROUTES,
     *grants.ROUTES,
+    *konnectors.ROUTES,
+    *collected.ROUTES,
     *access.ROUTES,
     *syncing.ROUTES,
     *health.ROUTES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 import pytest
@@ -15,9 +16,7 @@ _SECRET = "planted-secret-1"
 
 
 def _path(path: str) -> str:
-    for name in ("item", "device", "grant"):
-        path = path.replace(f"{{{name}:str}}", "0" * 32)
-    return path.replace("{index:int}", "0")
+    return re.sub(r"{\w+:str}", "0" * 32, re.sub(r"{\w+:int}", "0", path))
 
 
 GETS = [_path(page.path) for page in ROUTES if page.method == "GET"]

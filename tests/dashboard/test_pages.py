@@ -49,6 +49,8 @@ PAGES = {
     "sync": "sync",
     "health": "health",
     "settings": "settings",
+    "konnectors": "konnectors",
+    "data": "data",
 }
 
 

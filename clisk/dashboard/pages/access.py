@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
 import time
+import zipfile
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
@@ -92,8 +96,29 @@ def verify(visit: Visit) -> Response:
     return visit.show("verdict.html", verdict=visit.desk.ask("log.verify"))
 
 
+def export(visit: Visit) -> Response:
+    """Hand out a bundle that somebody without a vault can check, as a zip file."""
+    opened = visit.form.get("open") == "all"
+    with tempfile.TemporaryDirectory(
+        prefix="bundle-", dir=visit.desk.home.folder
+    ) as folder:
+        bundle = Path(folder) / "log-bundle"
+        visit.desk.ask("log.export", folder=str(bundle), open_all=opened)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(bundle.rglob("*")):
+                if path.is_file():
+                    archive.write(path, path.relative_to(folder))
+    return Response(
+        packed.getvalue(),
+        media_type="application/zip",
+        headers={"Content-Disposition": 'attachment; filename="log-bundle.zip"'},
+    )
+
+
 ROUTES = (
     show("/access", listed),
+    act("/access/export", export),
     act("/access/verify", verify),
     show("/access/{index:int}", one),
 )
