@@ -96,6 +96,8 @@ def _entries(data: bytes) -> Iterator[_Entry]:
 def _zip_entries(data: bytes) -> Iterator[_Entry]:
     archive = zipfile.ZipFile(io.BytesIO(data))
     for info in archive.infolist():
+        if not info.filename:  # zipfile itself stumbles over it
+            raise ArchiveError("an entry without a name")
         kind = stat.S_IFMT(info.external_attr >> 16)
         yield _Entry(
             info.filename,

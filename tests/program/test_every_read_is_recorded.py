@@ -278,6 +278,8 @@ _OPENERS = {
     "clisk_sync/envelope.py": "envelopes: documents in which fields stay sealed",
     "clisk_sync/epochs.py": "epoch secrets",
     "clisk_sync/pairing_messages.py": "messages of a pairing",
+    "clisk_sync/snapshot.py": "snapshots: changes in which fields stay sealed",
+    "clisk/commands/backup.py": "a file that a person brings, with its passphrase",
 }
 
 

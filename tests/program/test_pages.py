@@ -31,6 +31,8 @@ _WITHOUT_JSON = {
     "tag",
     "folder",
     "trash",
+    "backup",
+    "recovery",
     "konnector",
     "data",
     "data export",  # what it writes is JSON itself, or CSV

@@ -156,6 +156,17 @@ def test_a_manifest_that_is_none_is_refused(tmp_path: Path) -> None:
         read_konnector(path)
 
 
+def test_an_entry_without_a_name_is_refused(tmp_path: Path) -> None:
+    """A zip file whose list of contents names nothing; Python's reader fails on it."""
+    data = _zip({"a": b"x"})
+    at = data.rindex(b"a", 0, data.index(b"PK\x05\x06"))
+    path = tmp_path / "nameless.zip"
+    path.write_bytes(data[:at] + b"\0" + data[at + 1 :])
+
+    with pytest.raises(ArchiveError, match="without a name"):
+        read_konnector(path)
+
+
 @given(st.integers(0, 400), st.integers(0, 255), st.sampled_from([_zip, _tgz]))
 def test_any_changed_byte_is_refused_or_seen(
     tmp_path_factory: pytest.TempPathFactory,
