@@ -12,6 +12,12 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
+def docker_credential() -> None:
+    """Be `docker-credential-clisk ACTION`, as docker calls it."""
+    _open_missing_streams()
+    sys.exit(run(["docker-credential", *sys.argv[1:]]))
+
+
 def run(arguments: list[str]) -> int:
     """Run *arguments* and return the exit code: 0 done, 1 refused, 2 usage."""
     try:

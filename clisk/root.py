@@ -17,6 +17,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("setup", "Tell whether the vault is open, and how fresh it is."),
     "add": ("write", "Store a new item."),
     "get": ("read", "Show one item, or one field of it."),
+    "read": ("references", "Write what a reference stands for: clisk://ITEM/FIELD."),
+    "inject": ("references", "Fill a template with values from the vault."),
+    "exec": ("references", "Start a program with values in its environment."),
     "list": ("read", "List items; search in them."),
     "edit": ("write", "Change fields of an item."),
     "rm": ("write", "Move an item to the trash, or back."),
@@ -48,6 +51,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fill": ("fill", "Fill in a login in a browser window."),
     "data": ("data", "Show what konnectors fetched for you."),
     "grants": ("grants", "Say what a konnector may read."),
+    "git-credential": ("credential_helpers", "Give git its passwords."),
+    "docker-credential": ("credential_helpers", "Give docker its passwords."),
     "log": ("log", "Show and check who read what."),
     "agent": ("agent", "The background process that keeps the vault open."),
 }
@@ -68,7 +73,7 @@ class LazyCommands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"clisk.commands.{COMMANDS[cmd_name][0]}")
-        command = getattr(module, f"{cmd_name}_command")
+        command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         assert isinstance(command, click.Command), "see the table above"
         return command
 

@@ -45,6 +45,26 @@ def resolve_item(
     return _only(titled or found)
 
 
+def resolve_exactly(vault: Vault, meant: str) -> ItemId:
+    """Return the one item by that id or whole title: protocol/reference.md §1.
+
+    Nothing is searched for: what a script names must not turn into a neighbour
+    when its item is renamed.
+
+    Raises:
+        NoSuchItemError, AmbiguousItemError: none, or several.
+    """
+    title = meant.casefold()
+    return _only(
+        _by_id(vault, meant)
+        or [
+            each
+            for each in vault.overviews()
+            if not each.trashed and each.title.casefold() == title
+        ]
+    )
+
+
 def search(
     vault: Vault,
     query: str,

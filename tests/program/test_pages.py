@@ -40,6 +40,9 @@ _WITHOUT_JSON = {
     "log",
     "agent",
     "agent run",
+    "exec",  # what it starts has the output
+    "git-credential",  # speaks the protocols of git and docker
+    "docker-credential",
 }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.labels import find_field
 from clisk.agent.operations.items import ItemParams
 from clisk.agent.registry import Answer, Params, Secret, operation
-from clisk.agent.resolve import resolve_item
+from clisk.agent.resolve import resolve_exactly, resolve_item
 from clisk.errors import CliskError
 from clisk_vault.access_record import Use
 from clisk_vault.draft import Edit, ItemDraft
@@ -18,9 +20,11 @@ from clisk_vault.vault import Vault
 
 
 class CodeParams(ItemParams):
-    """A login, and the field that holds the seed."""
+    """A login, and the field that holds the seed. *exact*: as `reveal` has it."""
 
     field: str = "totp"
+    exact: bool = False
+    purpose: str = Field(default="clisk totp", min_length=1, max_length=200)
 
 
 class CodeAnswer(Answer):
@@ -38,7 +42,8 @@ async def totp(agent: Agent, caller: Caller, params: CodeParams) -> CodeAnswer:
     """Give the one-time code of this moment; the read of its seed is recorded first."""
 
     def work(vault: Vault) -> CodeAnswer:
-        item = resolve_item(vault, params.item)
+        resolve = resolve_exactly if params.exact else resolve_item
+        item = resolve(vault, params.item)
         view = vault.view(item)
         if params.field == "totp" and not view.has("totp"):
             raise CliskError(
@@ -48,7 +53,7 @@ async def totp(agent: Agent, caller: Caller, params: CodeParams) -> CodeAnswer:
             )
         field = find_field(view, params.field)
         request = ReadRequest(
-            item, field.name, caller.requester, "clisk totp", use=Use.TOTP
+            item, field.name, caller.requester, params.purpose, use=Use.TOTP
         )
         seed = parse_seed(vault.reveal(request))
         made = code_at(seed, vault.session.clock() // 1000)

@@ -8,7 +8,7 @@ from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.labels import find_field
 from clisk.agent.registry import Answer, Params, operation
-from clisk.agent.resolve import resolve_item
+from clisk.agent.resolve import resolve_exactly, resolve_item
 from clisk_vault.access_record import Use
 from clisk_vault.hlc import parse_stamp
 from clisk_vault.reveal import ReadRequest
@@ -16,12 +16,13 @@ from clisk_vault.vault import Vault
 
 
 class RevealParams(Params):
-    """Which field of which item, and why."""
+    """Which field of which item, and why. *exact*: words are not searched for."""
 
     item: str = Field(min_length=1)
     field: str = Field(min_length=1)
     purpose: str = Field(min_length=1, max_length=200)
     use: str = Use.SHOW.word
+    exact: bool = False
 
 
 class RevealAnswer(Answer):
@@ -49,7 +50,8 @@ async def reveal(agent: Agent, caller: Caller, params: RevealParams) -> RevealAn
     """
 
     def work(vault: Vault) -> RevealAnswer:
-        item = resolve_item(vault, params.item)
+        resolve = resolve_exactly if params.exact else resolve_item
+        item = resolve(vault, params.item)
         found = find_field(vault.view(item), params.field)
         value = found.current.text
         if found.secret:

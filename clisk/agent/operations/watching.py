@@ -16,6 +16,9 @@ _REQUESTERS = {
     "command line": Requester(RequesterKind.PERSON, "command line"),
     "terminal": Requester(RequesterKind.PERSON, "terminal"),
     "dashboard": Requester(RequesterKind.DASHBOARD, "dashboard"),
+    "git": Requester(RequesterKind.PROGRAM, "git"),
+    "docker": Requester(RequesterKind.PROGRAM, "docker"),
+    "ssh": Requester(RequesterKind.PROGRAM, "ssh"),
 }
 
 
