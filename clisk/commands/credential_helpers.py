@@ -7,13 +7,13 @@ import sys
 from typing import Any, NoReturn, cast
 
 import click
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clisk import credential_helper, output
 from clisk.client import AgentClient
 from clisk.credential_helper import HelperError, Login, check_host, check_line
 from clisk.errors import CliskError, InputError
 from clisk.home import Home
+from clisk_vault.keys import SecretText
 
 _MAX_INPUT = 64 * 1024
 _GIT_PURPOSE = "git credential"
@@ -128,14 +128,22 @@ def _checked_request(value: str) -> str:
         raise HelperError("git's request holds control characters") from None
 
 
-class _DockerEntry(BaseModel):
-    """What `docker login` hands over."""
+_DOCKER_KEYS = ("ServerURL", "Username", "Secret")
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
-    server: str = Field(alias="ServerURL", min_length=1, max_length=2048)
-    username: str = Field(alias="Username", min_length=1, max_length=512)
-    secret: str = Field(alias="Secret", min_length=1)
+def _docker_entry(given: str) -> tuple[str, str, SecretText]:
+    """Return server, user name and password of what `docker login` hands over."""
+    try:
+        entry = json.loads(given)
+    except (ValueError, RecursionError):
+        # From None: the cause carries the text.
+        raise HelperError("docker's request is not JSON") from None
+    if not isinstance(entry, dict) or entry.keys() != set(_DOCKER_KEYS):
+        raise HelperError("docker's request has other members than docker writes")
+    server, username, secret = (entry[key] for key in _DOCKER_KEYS)
+    if not all(isinstance(each, str) and each for each in (server, username, secret)):
+        raise HelperError("docker's request has a member that is no text, or empty")
+    return server, username, SecretText(secret)
 
 
 @click.command("docker-credential")
@@ -196,25 +204,22 @@ def _docker_get(agent: AgentClient, given: str) -> None:
 
 
 def _docker_store(agent: AgentClient, given: str) -> None:
-    try:
-        entry = _DockerEntry.model_validate_json(given)
-    except ValidationError:
-        raise HelperError("docker's request is not what docker writes") from None
-    url = _registry(entry.server)
-    login = credential_helper.find_login(agent, url, entry.username)
+    server, username, secret = _docker_entry(given)
+    url = _registry(server)
+    login = credential_helper.find_login(agent, url, username)
     if login is None:
         credential_helper.add_login(
             agent,
             url,
-            check_line(entry.username),
-            entry.secret,
-            title=entry.server[:200],
+            check_line(username),
+            secret.expose(),
+            title=server[:200],
             tag="docker",
         )
         return
     purpose = f"{_DOCKER_PURPOSE} store"
     known = credential_helper.password_of(agent, login, purpose=purpose, use="compare")
-    if known == entry.secret:
+    if known == secret.expose():
         return
     if not _is_dockers(agent, login):
         raise HelperError(
@@ -222,7 +227,7 @@ def _docker_store(agent: AgentClient, given: str) -> None:
             " bring",
             advice="change it with: clisk edit ITEM --ask password",
         )
-    credential_helper.set_password(agent, login, entry.secret)
+    credential_helper.set_password(agent, login, secret.expose())
 
 
 def _docker_erase(agent: AgentClient, given: str) -> None:

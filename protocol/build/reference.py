@@ -66,11 +66,11 @@ def _references(write: Cases) -> None:
         ("query", "another query", "clisk://a/c?x"),
         ("query_empty", "an empty query", "clisk://a/c?"),
         ("query_twice", "?code twice", "clisk://a/c?code?code"),
-        ("query_case", "?CODE", "clisk://a/c?CODE"),
+        ("query_case", "?code in capitals", "clisk://a/c?CODE"),
         ("fragment", "a fragment", "clisk://a/c#d"),
         ("braces", "braces as they are", "clisk://{a}/c"),
         ("too_long", "1,025 characters", f"clisk://{'a' * 1000}/{'b' * 16}"),
-        ("nothing", "nothing", ""),
+        ("nothing", "no text at all", ""),
     ):
         _case(write, name, says, text, "malformed")
 
