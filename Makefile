@@ -10,7 +10,8 @@ setup: $(STAMP)
 # One stamp, so that set-up is done once and again only when its inputs change.
 $(STAMP): requirements.lock pyproject.toml $(wildcard scripts/setup_* \
 		demo/konnector/index.js demo/konnector/package-lock.json \
-		tests/runner/konnectors.js tests/konnectors/*/index.js)
+		tests/runner/konnectors.js tests/konnectors/*/index.js \
+		tests/pages/package-lock.json tests/pages/react.jsx tests/pages/material.js)
 	PYTHON="$(PYTHON)" bash scripts/setup_python.sh
 	$(BIN)/python scripts/setup_browser.py
 	if [ -f scripts/setup_konnectors.sh ]; then bash scripts/setup_konnectors.sh; fi

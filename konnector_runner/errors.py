@@ -69,7 +69,7 @@ class ArchiveError(KonnectorError):
 class MockSiteError(RunnerError):
     """A folder that should hold a site for a test, and does not."""
 
-    default_advice = "docs/konnectors.md says what a mock site is"
+    default_advice = "docs/test-konnectors.md says what a mock site is"
 
 
 class BrowserError(RunnerError):

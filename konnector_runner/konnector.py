@@ -31,15 +31,15 @@ class Konnector:
         return hashlib.sha256(self.bundle.encode()).digest()
 
 
-def load_konnector(path: Path) -> Konnector:
-    """Return the konnector in the folder *path*.
+def load_konnector(path: Path, *, manifest: Path | None = None) -> Konnector:
+    """Return the konnector in the folder *path*; *manifest* is another one's folder.
 
     Raises:
         KonnectorError: a file is missing, too long, or not text.
         ManifestError: its manifest is not one.
     """
-    manifest = _read(path / MANIFEST_NAME, MAX_MANIFEST)
-    return make_konnector(manifest, _read(path / BUNDLE_NAME, MAX_BUNDLE))
+    data = _read((manifest or path) / MANIFEST_NAME, MAX_MANIFEST)
+    return make_konnector(data, _read(path / BUNDLE_NAME, MAX_BUNDLE))
 
 
 def make_konnector(manifest: bytes, bundle: bytes) -> Konnector:

@@ -2,9 +2,10 @@
 
 The folder holds site.json (routes, the account, what is expected of a run), the
 files that it names, and a folder of plain files for a host, <host>/<path>. The first
-route that fits a request answers it, then a file. What fits none is answered with 404
-and remembered, so that a test can say what was missing.
-Nothing here opens a socket: whoever owns the browser asks for answers.
+route that fits a request answers it, then a file, then the server that the site names,
+if it names one. What fits none is answered with 404 and remembered, so that a test can
+say what was missing. But for that server nothing here opens a socket: whoever owns the
+browser asks for answers.
 
 Spec: docs/test-konnectors.md. The values in it are made up, and no secret.
 """
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +22,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from konnector_runner.errors import FormatError, MockSiteError
+from konnector_runner.mock_exchange import MockAnswer, MockRequest
+from konnector_runner.mock_server import MockServer
 from konnector_runner.origin import origin_of, parse_origin
 from konnector_runner.strict_json import parse_json
 
@@ -29,6 +31,16 @@ MOCK_FOLDER = "mock"
 SITE_NAME = "site.json"
 _MAX_SITE = 1024 * 1024
 _MAX_FILE = 64 * 1024 * 1024
+_THIS_DEVICE = {"localhost", "127.0.0.1"}
+# Never a script or a style sheet: in those {login} has a meaning of its own.
+_FILLED = {
+    "text/html",
+    "text/plain",
+    "text/xml",
+    "application/json",
+    "application/xml",
+    "application/xhtml+xml",
+}
 _Text = Annotated[str, Field(max_length=65536)]
 
 
@@ -65,6 +77,8 @@ class Expectation(_Closed):
     # Names of files, without the account's folder, in any order.
     saved: list[str] | None = None
     bills: int | None = None
+    # Names of the credentials that the konnector wants to have kept, in any order.
+    proposed: list[str] | None = None
     # Fields that the konnector is to have in clear, as a grant would say it.
     plaintext: list[str] = Field(default_factory=list)
 
@@ -74,26 +88,11 @@ class _Site(_Closed):
     routes: Annotated[list[Route], Field(max_length=2000)] = Field(default_factory=list)
     # Origins that only static files and redirects speak of.
     origins: list[Annotated[str, Field(max_length=300)]] = Field(default_factory=list)
+    # A server of this device that answers what neither a route nor a file does.
+    forward: Annotated[str, Field(max_length=300)] | None = None
+    # Whose account an earlier run found; none: this is the first run.
+    known_account: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     expect: Expectation = Field(default_factory=Expectation)
-
-
-@dataclass(frozen=True, slots=True)
-class MockRequest:
-    """What a browser asks for."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class MockAnswer:
-    """What it gets; headers may repeat."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
 
 
 class MockSite:
@@ -102,12 +101,23 @@ class MockSite:
     def __init__(self, folder: Path, site: _Site) -> None:
         self._folder = folder
         self._site = site
+        self._server = None if site.forward is None else MockServer(site.forward)
         self.unknown: list[str] = []
 
     @property
     def account(self) -> Mapping[str, str]:
         """The values of the account, by the names that the konnector uses."""
         return self._site.account
+
+    @property
+    def known_account(self) -> str | None:
+        """The account that an earlier run found, or None."""
+        return self._site.known_account
+
+    @property
+    def asks_a_server(self) -> bool:
+        """Whether an answer may have to be waited for."""
+        return self._server is not None
 
     @property
     def expect(self) -> Expectation:
@@ -119,19 +129,27 @@ class MockSite:
         """The origins of all routes and static files: what a test grants."""
         routed = {origin_of(_plain(route.url)) for route in self._site.routes}
         hosts = {
-            f"https://{each.name}"
+            f"{scheme}://{each.name}"
             for each in self._folder.iterdir()
-            if each.is_dir() and "." in each.name
+            if each.is_dir() and (each.name in _THIS_DEVICE or "." in each.name)
+            # Nobody has a certificate for this device.
+            for scheme in (("http",) if each.name in _THIS_DEVICE else ("https",))
         }
         return tuple(sorted(routed | hosts | set(self._site.origins)))
 
     def answer(self, request: MockRequest) -> MockAnswer:
-        """Return the answer of the first route that fits *request*, or 404."""
+        """Return the answer of the first route that fits *request*, or 404.
+
+        Raises:
+            MockSiteError: a file or the server of the site can not be had.
+        """
         for route in self._site.routes:
             if self._fits(route, request):
                 return self._answer(route)
         if (static := self._static(request)) is not None:
             return static
+        if self._server is not None:
+            return self._server.answer(request)
         place = f"{request.method} {request.url.partition('?')[0]}"
         # Every browser asks for it by itself.
         wanted = not place.endswith("/favicon.ico")
@@ -152,14 +170,18 @@ class MockSite:
             host = (self._folder / parts.hostname).resolve()
             if not path.is_relative_to(host) or not path.is_file():
                 continue
-            data = _read(self._folder, name)
-            guess = mimetypes.guess_type(name)[0] or "application/octet-stream"
-            kind = f"{guess}; charset=utf-8" if guess.startswith("text/") else guess
-            if guess.startswith("text/"):
-                data = self._fill(data.decode(errors="replace")).encode()
+            kind, data = self._file(name)
             headers = (("Content-Type", kind), ("Access-Control-Allow-Origin", "*"))
             return MockAnswer(200, headers, data)
         return None
+
+    def _file(self, name: str) -> tuple[str, bytes]:
+        """Return the type of a file and its content, filled in where it is text."""
+        data = _read(self._folder, name)
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        if kind in _FILLED:
+            data = self._fill(data.decode(errors="replace")).encode()
+        return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind, data
 
     def _fits(self, route: Route, request: MockRequest) -> bool:
         if route.method.upper() != request.method.upper():
@@ -182,9 +204,7 @@ class MockSite:
         body = self._fill(route.body or "").encode()
         kind = "text/html; charset=utf-8"
         if route.file is not None:
-            body = _read(self._folder, route.file)
-            guess = mimetypes.guess_type(route.file)[0] or "application/octet-stream"
-            kind = f"{guess}; charset=utf-8" if guess.startswith("text/") else guess
+            kind, body = self._file(route.file)
         # One document of many sites: a page may fetch from another origin of them.
         headers = {"Content-Type": kind, "Access-Control-Allow-Origin": "*"}
         headers |= route.headers
@@ -198,15 +218,13 @@ class MockSite:
 def load_mock_site(folder: Path) -> MockSite:
     """Return the site in *folder*.
 
+    Without a site.json it is made of plain files alone.
+
     Raises:
-        MockSiteError: no site.json, one that breaks the layout, or a file that it
-            names is missing or outside of the folder.
+        MockSiteError: neither, one that breaks the layout, or a file that it names
+            is missing or outside of the folder.
     """
-    try:
-        data = (folder / SITE_NAME).read_bytes()
-        text = data.decode()
-    except (OSError, UnicodeDecodeError):
-        raise MockSiteError(f"mock site without a readable {SITE_NAME}") from None
+    text = _site_text(folder)
     try:
         value = parse_json(text, max_characters=_MAX_SITE, what=SITE_NAME)
         site = _Site.model_validate(value)
@@ -224,6 +242,25 @@ def load_mock_site(folder: Path) -> MockSite:
         if route.file is not None:
             _read(folder, route.file)
     return MockSite(folder, site)
+
+
+def _site_text(folder: Path) -> str:
+    try:
+        return (folder / SITE_NAME).read_bytes().decode()
+    except FileNotFoundError:
+        if not folder.is_dir():
+            raise MockSiteError(
+                f"there is no folder {folder.name}/ beside the konnector",
+                advice=f"it holds the site to test against, {SITE_NAME} and a folder "
+                "a host: docs/test-konnectors.md",
+            ) from None
+        if any(each.is_dir() for each in folder.iterdir()):
+            return "{}"
+        raise MockSiteError(
+            f"{folder.name}/ has neither a {SITE_NAME} nor a folder for a host"
+        ) from None
+    except (OSError, UnicodeDecodeError):
+        raise MockSiteError(f"mock site without a readable {SITE_NAME}") from None
 
 
 def _read(folder: Path, name: str) -> bytes:

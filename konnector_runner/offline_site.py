@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 from konnector_runner.devtools_pipe import DevToolsPipe
 from konnector_runner.errors import BrowserError, DocumentGone, MockSiteError
-from konnector_runner.mock_site import MockAnswer, MockRequest, MockSite
+from konnector_runner.mock_exchange import MockAnswer, MockRequest
+from konnector_runner.mock_site import MockSite
 
 _ALLOWED = "GET, HEAD, POST, PUT, PATCH, DELETE"
 
@@ -52,7 +54,7 @@ class OfflineSite:
                 headers,
                 _body(asked),
             )
-            answer = _allowed(self._respond(request), headers.get("origin"))
+            answer = _allowed(await self._respond(request), headers)
             await self._send(
                 "Fetch.fulfillRequest",
                 requestId=event["requestId"],
@@ -63,10 +65,12 @@ class OfflineSite:
                 body=base64.b64encode(answer.body).decode(),
             )
 
-    def _respond(self, request: MockRequest) -> MockAnswer:
+    async def _respond(self, request: MockRequest) -> MockAnswer:
         if request.method == "OPTIONS":
             return MockAnswer(204, (("Access-Control-Allow-Origin", "*"),), b"")
         try:
+            if self._site.asks_a_server:
+                return await asyncio.to_thread(self._site.answer, request)
             return self._site.answer(request)
         except MockSiteError as err:
             return MockAnswer(500, (("Content-Type", "text/plain"),), str(err).encode())
@@ -87,8 +91,12 @@ def _body(asked: dict[str, Any]) -> bytes:
     return str(asked.get("postData", "")).encode()
 
 
-def _allowed(answer: MockAnswer, origin: str | None) -> MockAnswer:
-    """A request with cookies is only allowed by the name of its origin, not by *."""
+def _allowed(answer: MockAnswer, headers: Mapping[str, str]) -> MockAnswer:
+    """Allow a page of another origin what it asks for: all are sites of the mock.
+
+    With cookies that takes the name of the origin, and of each header, not a *.
+    """
+    origin = headers.get("origin")
     if origin is None:
         return answer
     kept = [
@@ -102,7 +110,7 @@ def _allowed(answer: MockAnswer, origin: str | None) -> MockAnswer:
         ("Access-Control-Allow-Methods", _ALLOWED),
         (
             "Access-Control-Allow-Headers",
-            "content-type, authorization, x-requested-with",
+            headers.get("access-control-request-headers", ""),
         ),
     ]
     return MockAnswer(answer.status, (*kept, *allowed), answer.body)

@@ -14,8 +14,14 @@ from clisk_vault.errors import ReadRefused
 from clisk_vault.keys import SecretText
 from konnector_runner.browser_choice import BrowserChoice, Screen
 from konnector_runner.credentials import CredentialField
+from konnector_runner.errors import FormatError, KonnectorError
 from konnector_runner.events import OnEvent, RunReport
-from konnector_runner.konnector import Konnector, load_konnector
+from konnector_runner.konnector import (
+    BUNDLE_NAME,
+    MANIFEST_NAME,
+    Konnector,
+    load_konnector,
+)
 from konnector_runner.limits import RunLimits
 from konnector_runner.mock_site import (
     MOCK_FOLDER,
@@ -23,11 +29,12 @@ from konnector_runner.mock_site import (
     MockSite,
     load_mock_site,
 )
+from konnector_runner.origin import origin_of
 from konnector_runner.run import run_konnector
 
 _CLEAR = {"login", "email", "username", "identifier"}
-# Where authors' tools leave what they build.
-_BUILD = "build"
+# Where it may be: as it is published, or where authors' tools leave what they build.
+_PLACES = (".", "build", "dist", "konnector")
 
 
 class TrialSource:
@@ -92,6 +99,8 @@ class Trial:
     faults: tuple[str, ...]
     # Requests that the mock site had no answer for.
     unanswered: tuple[str, ...]
+    # Names of the credentials that the konnector wants to have kept.
+    proposed: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -106,9 +115,20 @@ def load_trial(folder: Path) -> tuple[Konnector, MockSite]:
         KonnectorError, ManifestError: no konnector.
         MockSiteError: no mock site.
     """
-    built = folder / _BUILD
-    inside = built if (built / "main.js").is_file() else folder
-    return load_konnector(inside), load_mock_site(folder / MOCK_FOLDER)
+    places = [folder / place for place in _PLACES]
+    built = [each for each in places if (each / BUNDLE_NAME).is_file()]
+    if not built:
+        raise KonnectorError(
+            f"there is no {BUNDLE_NAME} in {folder.name}/",
+            advice="a konnector as it is built: main.js and manifest.konnector, in the "
+            "folder itself or in build/",
+        )
+    # An author's project has the manifest at the top, and a built one again.
+    inside = next((p for p in built if (p / MANIFEST_NAME).is_file()), None)
+    if inside is not None:
+        return load_konnector(inside), load_mock_site(folder / MOCK_FOLDER)
+    konnector = load_konnector(built[0], manifest=folder)
+    return konnector, load_mock_site(folder / MOCK_FOLDER)
 
 
 async def try_konnector(
@@ -130,22 +150,40 @@ async def try_konnector(
     choice = replace(
         browser or BrowserChoice(), site=site, screen=Screen.STAND_IN, profile=None
     )
-    source = TrialSource(site.account, site.origins, site.expect.plaintext)
+    origins = [*site.origins, *_vendor(konnector)]
+    source = TrialSource(site.account, origins, site.expect.plaintext)
     with tempfile.TemporaryDirectory(prefix="clisk-trial-") as folder:
         report = await run_konnector(
             konnector,
             source,
             folder=Path(folder),
             browser=choice,
+            account=site.known_account,
             limits=limits,
             trace=trace,
             on_event=on_event,
         )
-    faults = tuple(_faults(report, site.expect))
-    return Trial(konnector.manifest.slug, report, faults, tuple(site.unknown))
+    proposed = tuple(sorted(source.proposed))
+    return Trial(
+        konnector.manifest.slug,
+        report,
+        tuple(_faults(report, site.expect, proposed)),
+        tuple(site.unknown),
+        proposed,
+    )
 
 
-def _faults(report: RunReport, expect: Expectation) -> list[str]:
+def _vendor(konnector: Konnector) -> list[str]:
+    """Return the origin of the site that the manifest names, if it names one."""
+    try:
+        return [origin_of(konnector.manifest.vendor_link)]
+    except FormatError:
+        return []
+
+
+def _faults(
+    report: RunReport, expect: Expectation, proposed: Sequence[str]
+) -> list[str]:
     error = None if report.error is None else report.error.message
     saved = sorted(file.path for file in report.saved)
     compared: list[tuple[str, object, object]] = [
@@ -159,6 +197,8 @@ def _faults(report: RunReport, expect: Expectation) -> list[str]:
         compared.append(("saved", saved, sorted(expect.saved)))
     if expect.bills is not None:
         compared.append(("bills", len(report.bills), expect.bills))
+    if expect.proposed is not None:
+        compared.append(("proposed", list(proposed), sorted(expect.proposed)))
     return [
         f"{what}: {found!r} where {wanted!r} was expected"
         for what, found, wanted in compared

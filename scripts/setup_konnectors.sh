@@ -20,6 +20,18 @@ bundle() {
         --bundle --format=iife --platform=browser --define:global=window \
         --log-level=warning --outfile="$2"
 }
+# Pages of real libraries, which autofill and a konnector are tried on.
+pages=tests/pages
+npm ci --prefix "$pages" --ignore-scripts --no-audit --no-fund --loglevel=error
+page() {
+    NODE_PATH="$pages/node_modules" "$konnector/node_modules/.bin/esbuild" "$1" \
+        --bundle --format=iife --minify --jsx=automatic --log-level=warning \
+        --define:process.env.NODE_ENV='"production"' --outfile="$2"
+}
+page "$pages/react.jsx" "$pages/react.bundle.js"
+page "$pages/material.js" "$pages/material.bundle.js"
+cp "$pages/react.bundle.js" tests/konnectors/telecom/mock/login.telecom.example/app.js
+
 bundle "$konnector/index.js" "$konnector/main.js"
 bundle tests/runner/konnectors.js tests/runner/konnectors.bundle.js
 for source in tests/konnectors/*/index.js; do

@@ -39,6 +39,11 @@ def _row(folder: Path) -> tuple[bool, tuple[str, ...], list[str]]:
     notes = [*trial.faults]
     if not trial.passed:
         notes += [f"no answer for {each}" for each in trial.unanswered[:20]]
+        notes += [
+            f"{each.field} was not given on {each.origin}: name it in origins"
+            for each in report.releases
+            if not each.granted
+        ]
         notes += [f"log: {line}" for line in report.log[-20:]]
     cells = (
         folder.name,
@@ -56,11 +61,14 @@ def main(arguments: list[str]) -> int:
         print("error: name a folder of konnectors", file=sys.stderr)
         print("hint: CLISK_KONNECTORS=folder make test-konnectors", file=sys.stderr)
         return 2
+    given = Path(arguments[0]).resolve()
     folders = sorted(
         each
-        for each in Path(arguments[0]).iterdir()
-        if each.is_dir() and not each.name.startswith(".")
+        for each in given.iterdir()
+        if each.is_dir() and each.name != "node_modules" and each.name[0] != "."
     )
+    if (given / "manifest.konnector").is_file():
+        folders = [given]  # the folder of one konnector, not of several
     if not folders:
         print("error: there is no konnector in this folder", file=sys.stderr)
         print(

@@ -10,7 +10,8 @@ import pytest
 from konnector_runner.errors import KonnectorError
 from konnector_runner.konnector import load_konnector
 from konnector_runner.lint import lint
-from konnector_runner.mock_site import MockRequest, load_mock_site
+from konnector_runner.mock_exchange import MockRequest
+from konnector_runner.mock_site import load_mock_site
 from konnector_runner.new_project import new_project, slug_for
 
 _MODULES = Path(__file__).parents[2] / "demo" / "konnector" / "node_modules"
