@@ -273,7 +273,7 @@ class AccessLog(LogView):
         for draft in entries:
             seq = following.size
             sealed = seal_entry(
-                self._key(epoch),
+                self._key(origin, epoch),
                 draft.content,
                 place=EntryPlace(origin, seq, draft.kind, epoch),
                 random=self._session.random,

@@ -1,13 +1,13 @@
 """Deterministic CBOR (RFC 8949 §4.2), strict: protocol/encoding.md §1.
 
-The home of cbor2. The reader accepts one spelling of each value and looks at
-every head before anything is allocated, so a length that lies costs nothing.
+The home of cbor2, which writes. The reader is our own: it accepts one spelling of
+each value in a single pass, and a length that lies allocates nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cbor2
 
@@ -26,7 +26,8 @@ Encodable: TypeAlias = (
 
 MAX_DEPTH = 16
 _UINT, _NINT, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
-_SIMPLE_ALLOWED = {20, 21, 22}  # false, true, null
+_SIMPLE_VALUES: dict[int, bool | None] = {20: False, 21: True, 22: None}
+_KEY_KINDS = (_UINT, _BYTES, _TEXT)
 _SMALLEST = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}
 
 
@@ -49,18 +50,22 @@ def parse(data: bytes, *, max_bytes: int, what: str = "CBOR") -> Value:
     """
     if len(data) > max_bytes:
         raise FormatError(f"{what}: {len(data)} bytes, at most {max_bytes} allowed")
-    end = _scan(data, 0, 0, what)
+    value, end = _item(data, 0, 0, what)
     if end != len(data):
         raise FormatError(f"{what}: more bytes after the value", at=end)
-    try:
-        value: Value = cbor2.loads(
-            data, max_depth=MAX_DEPTH + 1, allow_duplicate_keys=False
-        )
-    except cbor2.CBORError as err:
-        raise FormatError(f"{what}: not well-formed text or a repeated key") from err
-    if encode(value) != data:
-        raise FormatError(f"{what}: not the deterministic spelling")
     return value
+
+
+def parse_bytes_at(data: bytes, at: int, *, what: str) -> bytes:
+    """Return the byte string whose spelling fills *data* from offset *at* on.
+
+    Raises:
+        FormatError: anything else.
+    """
+    major, length, start = _head(data, at, what)
+    if major != _BYTES or start + length != len(data):
+        raise FormatError(f"{what}: not a byte string up to the end", at=at)
+    return data[start:]
 
 
 def parse_own(data: bytes) -> Value:
@@ -75,28 +80,62 @@ def parse_own(data: bytes) -> Value:
     return value
 
 
-def _scan(data: bytes, at: int, depth: int, what: str) -> int:
-    """Return the offset after the item at *at*; refuse before allocating."""
+def _item(data: bytes, at: int, depth: int, what: str) -> tuple[Value, int]:
+    """Return the item at *at* and the offset after it."""
     if depth > MAX_DEPTH:
         raise FormatError(f"{what}: nested deeper than {MAX_DEPTH}", at=at)
     start = at
     major, argument, at = _head(data, at, what)
+    if major == _UINT:
+        return argument, at
     if major in (_BYTES, _TEXT):
+        end = at + argument
+        if end > len(data):
+            raise FormatError(f"{what}: cut short", at=start)
+        if major == _BYTES:
+            return data[at:end], end
+        return _text(data[at:end], start, what), end
+    if major == _MAP:
+        return _map(data, at, argument, depth, what)
+    if major == _ARRAY:
         if argument > len(data) - at:
             raise FormatError(f"{what}: cut short", at=start)
-        return at + argument
-    if major in (_ARRAY, _MAP):
-        count = argument * (2 if major == _MAP else 1)
-        if count > len(data) - at:
-            raise FormatError(f"{what}: cut short", at=start)
-        kinds = set()
-        for index in range(count):
-            if major == _MAP and index % 2 == 0:
-                kinds.add(data[at] >> 5 if at < len(data) else -1)
-            at = _scan(data, at, depth + 1, what)
-        if kinds - {_UINT, _BYTES, _TEXT} or len(kinds) > 1:
+        members: list[Value] = []
+        for _ in range(argument):
+            member, at = _item(data, at, depth + 1, what)
+            members.append(member)
+        return members, at
+    return (-1 - argument if major == _NINT else _SIMPLE_VALUES[argument]), at
+
+
+def _map(data: bytes, at: int, count: int, depth: int, what: str) -> tuple[Value, int]:
+    """Return the map whose members begin at *at*, and the offset after it."""
+    start = at
+    if 2 * count > len(data) - at:
+        raise FormatError(f"{what}: cut short", at=start)
+    members: dict[Any, Value] = {}
+    before, kind = b"", None
+    for _ in range(count):
+        key_at = at
+        key, at = _item(data, at, depth + 1, what)
+        major, spelling = data[key_at] >> 5, data[key_at:at]
+        if kind is None and major in _KEY_KINDS:
+            kind = major
+        if major != kind:
             raise FormatError(f"{what}: map keys of a kind not allowed", at=start)
-    return at
+        # Rising: so the order is the one order, and no key comes twice.
+        if spelling <= before:
+            raise FormatError(f"{what}: a repeated key, or out of order", at=key_at)
+        before = spelling
+        members[key], at = _item(data, at, depth + 1, what)
+    return members, at
+
+
+def _text(raw: bytes, at: int, what: str) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise FormatError(f"{what}: text that is not UTF-8", at=at) from None
 
 
 def _head(data: bytes, at: int, what: str) -> tuple[int, int, int]:
@@ -104,19 +143,19 @@ def _head(data: bytes, at: int, what: str) -> tuple[int, int, int]:
     if at >= len(data):
         raise FormatError(f"{what}: cut short", at=at)
     major, info = data[at] >> 5, data[at] & 31
-    if major == _TAG or (major == _SIMPLE and info not in _SIMPLE_ALLOWED):
+    if major >= _TAG and (major == _TAG or info not in _SIMPLE_VALUES):
         raise FormatError(f"{what}: a tag, float or simple value", at=at)
     if info < 24:
         return major, info, at + 1
     if info > 27:
         raise FormatError(f"{what}: an indefinite or reserved length", at=at)
-    size = 1 << (info - 24)
-    if at + 1 + size > len(data):
+    end = at + 1 + (1 << (info - 24))
+    if end > len(data):
         raise FormatError(f"{what}: cut short", at=at)
-    argument = int.from_bytes(data[at + 1 : at + 1 + size])
+    argument = int.from_bytes(data[at + 1 : end])
     if argument < _SMALLEST[info]:
         raise FormatError(f"{what}: not the shortest spelling", at=at)
-    return major, argument, at + 1 + size
+    return major, argument, end
 
 
 def expect_map(

@@ -29,6 +29,8 @@ _EDDSA = -8
 # Private use (RFC 9053 §2.1): the committing XChaCha20-Poly1305 of suite 1.
 _SUITE_1_AEAD = -70001
 _ENCRYPT0_PROTECTED = cbor.encode({_ALG: _SUITE_1_AEAD})
+# All of a COSE_Encrypt0 that comes before its ciphertext: it has one spelling.
+_ENCRYPT0_START = cbor.encode([_ENCRYPT0_PROTECTED, {}, b""])[:-1]
 _MAX_KID = 32
 
 
@@ -127,9 +129,9 @@ def decrypt0(
         TamperedError: another key, label, context, or changed bytes.
     """
     what = label.value.decode()
-    parts = cbor.parse(data, max_bytes=max_bytes, what=what)
-    if not isinstance(parts, list) or parts[:2] != [_ENCRYPT0_PROTECTED, {}]:
+    if len(data) > max_bytes:
+        raise FormatError(f"{what}: {len(data)} bytes, at most {max_bytes} allowed")
+    if not data.startswith(_ENCRYPT0_START):
         raise FormatError(f"{what}: not a COSE_Encrypt0 of suite 1")
-    if len(parts) != 3 or not isinstance(parts[2], bytes):
-        raise FormatError(f"{what}: not a COSE_Encrypt0 of suite 1")
-    return open_sealed(key, parts[2], aad=_enc_structure(label, context))
+    sealed = cbor.parse_bytes_at(data, len(_ENCRYPT0_START), what=what)
+    return open_sealed(key, sealed, aad=_enc_structure(label, context))

@@ -30,6 +30,9 @@ from clisk_vault.log_summary import Moment
 from clisk_vault.log_view import LogView
 from clisk_vault.session import Session
 
+# So many entries at most are opened one by one on the first use of a session.
+_KEPT_EACH = 128
+
 
 class LogIndex:
     """Finds entries and counts uses. Follows the log: each call takes in what is new.
@@ -44,6 +47,8 @@ class LogIndex:
         self._origin = ""
         self._pages: list[LogPage] = []
         self._tail = PageBuilder(0)
+        # Up to which entry there are pages on disk.
+        self._kept = 0
         self._generation: object = None
 
     def find(
@@ -104,7 +109,7 @@ class LogIndex:
 
     def forget(self) -> None:
         """Drop what is held in memory."""
-        self._pages, self._tail = [], PageBuilder(0)
+        self._pages, self._tail, self._kept = [], PageBuilder(0), 0
         self._origin = ""
 
     def _newest_first(self) -> Iterator[LogPage]:
@@ -127,29 +132,30 @@ class LogIndex:
             record = content if isinstance(content, AccessRecord) else None
             self._tail.add(record, 0 if content is None else content.time_ms)
             if self._tail.full:
-                self._turn_page()
-
-    def _turn_page(self) -> None:
-        page = self._tail.page()
-        self._pages.append(page)
-        self._tail = PageBuilder(page.end)
-        # Only a short cut: where nothing can be written, it is made anew next time.
-        with suppress(StoreError):
-            self._keep(page)
+                page = self._tail.page()
+                self._pages.append(page)
+                self._tail = PageBuilder(page.end)
+                self._keep(page)
+        if self._tail.end - self._kept >= _KEPT_EACH:
+            self._keep(self._tail.page())
 
     # --- on disk
 
     def _keep(self, page: LogPage) -> None:
-        seal = self._session.table("log_index")
-        number = page.start // PAGE_ENTRIES
-        last = self._log.leaf_hash(page.end - 1)
-        row = log_rows.index_row(self._log.slot, number, last)
-        log_rows.write_index(
-            self._session.storage,
-            self._log.slot,
-            number,
-            seal.seal(row, page.encode()),
-        )
+        self._kept = page.end
+        # Only a short cut: where nothing can be written, it is made anew next time.
+        with suppress(StoreError), self._session.storage.transaction():
+            log_rows.drop_begun_page(self._session.storage, self._log.slot)
+            full = page.end - page.start == PAGE_ENTRIES
+            number = page.start // PAGE_ENTRIES if full else -page.end
+            seal = self._session.table("log_index")
+            sealed = seal.seal(self._row(number, page.end), page.encode())
+            log_rows.write_index(self._session.storage, self._log.slot, number, sealed)
+
+    def _row(self, number: int, end: int) -> bytes:
+        # Bound to the last leaf: a page of another history does not open.
+        last = self._log.leaf_hash(end - 1)
+        return log_rows.index_row(self._log.slot, number, last)
 
     def _load(self) -> None:
         """Take the pages on disk, up to the first that does not fit the log."""
@@ -158,18 +164,21 @@ class LogIndex:
         for number, sealed in log_rows.read_index(
             self._session.storage, self._log.slot
         ):
-            start = number * PAGE_ENTRIES
-            if start != self._tail.end or start + PAGE_ENTRIES > size:
+            start = self._tail.end
+            end = (number + 1) * PAGE_ENTRIES if number >= 0 else -number
+            if not start < end <= min(start + PAGE_ENTRIES, size):
                 break
-            # Bound to the last leaf: a page of another history does not open.
-            last = self._log.leaf_hash(start + PAGE_ENTRIES - 1)
-            row = log_rows.index_row(self._log.slot, number, last)
             try:
-                page = LogPage.parse(seal.open(row, sealed), start)
+                opened = seal.open(self._row(number, end), sealed)
+                page = LogPage.parse(opened, start, end)
             except (FormatError, TamperedError):
                 break
+            self._kept = end
+            if number < 0:
+                self._tail = PageBuilder.resume(page)
+                break
             self._pages.append(page)
-            self._tail = PageBuilder(page.end)
+            self._tail = PageBuilder(end)
 
 
 def tally_log(log: LogView) -> dict[Read, Times]:

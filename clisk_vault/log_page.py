@@ -8,6 +8,7 @@ Spec: protocol/access-log.md §10.1.
 
 from __future__ import annotations
 
+import sys
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,12 +22,12 @@ from clisk_vault.ids import DeviceId, GrantId, ItemId
 from clisk_vault.log_summary import Moment
 
 PAGE_ENTRIES = 1024
-_VERSION = 1
+_VERSION = 2
 _MAX_BYTES = 8 * 1024 * 1024
 # The size of a sealed page would tell how many different items were read.
 _BUCKET_BYTES = 32 * 1024
 _LENGTH_BYTES = 4
-_TIME_BYTES, _NUMBER_BYTES = 6, 2
+_TIMES, _NUMBERS = "Q", "H"  # 8 and 2 bytes each
 
 Value: TypeAlias = "int | bytes | str"
 
@@ -101,20 +102,20 @@ class LogPage:
         self, start: int, times: array[int], columns: dict[str, _Column]
     ) -> None:
         self.start = start
-        self._times = times
-        self._columns = columns
+        self.times = times
+        self.columns = columns
         self.latest_ms = max(times, default=0)
         self._earliest_ms = min(times, default=0)
 
     @property
     def end(self) -> int:
         """One more than the index of the last entry."""
-        return self.start + len(self._times)
+        return self.start + len(self.times)
 
     def matches(self, wanted: LogFilter, *, before: int | None) -> list[int]:
         """Return the indexes of the records that match, newest first."""
-        top = len(self._times) if before is None else before - self.start
-        among: Sequence[int] = range(min(top, len(self._times)) - 1, -1, -1)
+        top = len(self.times) if before is None else before - self.start
+        among: Sequence[int] = range(min(top, len(self.times)) - 1, -1, -1)
         if not among:
             return []
         # A mark of the log itself has no outcome: it is no record.
@@ -127,14 +128,14 @@ class LogPage:
             rows = self._with_words(rows, wanted.purpose)
         since, until = wanted.since_ms, wanted.until_ms
         if since is not None and self._earliest_ms < since:
-            rows = [at for at in rows if self._times[at] >= since]
+            rows = [at for at in rows if self.times[at] >= since]
         if until is not None and self.latest_ms >= until:
-            rows = [at for at in rows if self._times[at] < until]
+            rows = [at for at in rows if self.times[at] < until]
         return [self.start + at for at in rows]
 
     def tally(self, rows: Iterable[int], into: dict[Read, Times]) -> None:
         """Add the records with the indexes *rows* of this page to *into*."""
-        columns = [self._columns[name] for name in Read.__annotations__]
+        columns = [self.columns[name] for name in Read.__annotations__]
         for index in rows:
             at = index - self.start
             values = (
@@ -143,23 +144,23 @@ class LogPage:
             )
             read = Read(*values)  # type: ignore[arg-type]  # as _values() wrote them
             count, latest = into.get(read, (0, 0))
-            into[read] = count + 1, max(latest, self._times[at])
+            into[read] = count + 1, max(latest, self.times[at])
 
     def moments(self, rows: Iterable[int]) -> Iterator[Moment]:
         """Yield the records with the indexes *rows* of this page."""
-        columns = [self._columns[name] for name in ("outcome", "kind", "name", "item")]
+        columns = [self.columns[name] for name in ("outcome", "kind", "name", "item")]
         for index in rows:
             at = index - self.start
             values = (
                 one.table[one.numbers[at] - 1] if one.numbers[at] else None
                 for one in columns
             )
-            yield Moment(index, self._times[at], *values)  # type: ignore[arg-type]  # as _values() wrote them
+            yield Moment(index, self.times[at], *values)  # type: ignore[arg-type]  # as _values() wrote them
 
     def _where(
         self, among: Sequence[int], name: str, value: Value | None
     ) -> Sequence[int]:
-        column = self._columns[name]
+        column = self.columns[name]
         if value is None:
             return [at for at in among if column.numbers[at]]
         if value not in column.table:
@@ -167,7 +168,7 @@ class LogPage:
         return column.where({column.table.index(value) + 1}, among)
 
     def _with_words(self, among: Sequence[int], words: str) -> Sequence[int]:
-        column, words = self._columns["purpose"], words.casefold()
+        column, words = self.columns["purpose"], words.casefold()
         numbers = {
             number
             for number, text in enumerate(column.table, 1)
@@ -177,10 +178,10 @@ class LogPage:
 
     def encode(self) -> bytes:
         """Return the page as bytes, to be sealed."""
-        times = b"".join(time.to_bytes(_TIME_BYTES) for time in self._times)
+        times = _packed(self.times)
         columns: list[cbor.Encodable] = [
             [list(column.table), _packed(column.numbers)]
-            for column in (self._columns[name] for name in _COLUMNS)
+            for column in (self.columns[name] for name in _COLUMNS)
         ]
         # Shortened so that nearly every page fits into one bucket.
         data = zlib.compress(cbor.encode([_VERSION, times, columns]))
@@ -188,8 +189,8 @@ class LogPage:
         return framed + bytes(-len(framed) % _BUCKET_BYTES)
 
     @classmethod
-    def parse(cls, data: bytes, start: int) -> LogPage:
-        """Return the full page in *data*, which this program has sealed itself.
+    def parse(cls, data: bytes, start: int, end: int) -> LogPage:
+        """Return the page in *data*, which this program has sealed itself.
 
         Raises:
             FormatError: another version, or another shape.
@@ -199,38 +200,48 @@ class LogPage:
             content = zlib.decompressobj().decompress(packed, _MAX_BYTES)
         except zlib.error:
             raise FormatError("log index: not a page") from None
-        value = cbor.parse(content, max_bytes=_MAX_BYTES, what="log index")
-        match value:
+        match cbor.parse_own(content):
             case [int(version), bytes(times), list(columns)] if (
-                version == _VERSION
-                and len(times) == PAGE_ENTRIES * _TIME_BYTES
-                and len(columns) == len(_COLUMNS)
+                version == _VERSION and len(columns) == len(_COLUMNS)
             ):
+                count = end - start
                 return cls(
                     start,
-                    array("Q", _unpacked(times, _TIME_BYTES)),
-                    dict(zip(_COLUMNS, map(_column, columns), strict=True)),
+                    _unpacked(_TIMES, times, count),
+                    {
+                        name: _column(column, count)
+                        for name, column in zip(_COLUMNS, columns, strict=True)
+                    },
                 )
         raise FormatError("log index: not a page of this version")
 
 
-def _column(value: object) -> _Column:
+def _column(value: object, count: int) -> _Column:
     match value:
-        case [list(table), bytes(packed)] if (
-            len(packed) == PAGE_ENTRIES * _NUMBER_BYTES
-        ):
-            numbers = array("H", _unpacked(packed, _NUMBER_BYTES))
+        case [list(table), bytes(packed)]:
+            numbers = _unpacked(_NUMBERS, packed, count)
             if max(numbers) <= len(table):
                 return _Column(table, numbers)
     raise FormatError("log index: not a column")
 
 
 def _packed(numbers: array[int]) -> bytes:
-    return b"".join(number.to_bytes(_NUMBER_BYTES) for number in numbers)
+    return _big_endian(array(numbers.typecode, numbers)).tobytes()
 
 
-def _unpacked(data: bytes, width: int) -> list[int]:
-    return [int.from_bytes(data[at : at + width]) for at in range(0, len(data), width)]
+def _unpacked(typecode: str, data: bytes, count: int) -> array[int]:
+    numbers: array[int] = array(typecode)
+    if len(data) != count * numbers.itemsize:
+        raise FormatError("log index: not a number for each entry")
+    numbers.frombytes(data)
+    return _big_endian(numbers)
+
+
+def _big_endian(numbers: array[int]) -> array[int]:
+    """Return *numbers* with its bytes turned round where this machine's differ."""
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers
 
 
 class PageBuilder:
@@ -238,9 +249,21 @@ class PageBuilder:
 
     def __init__(self, start: int) -> None:
         self._start = start
-        self._times = array("Q")
+        self._times = array(_TIMES)
         self._tables: dict[str, dict[Value, int]] = {name: {} for name in _COLUMNS}
-        self._numbers = {name: array("H") for name in _COLUMNS}
+        self._numbers = {name: array(_NUMBERS) for name in _COLUMNS}
+
+    @classmethod
+    def resume(cls, page: LogPage) -> PageBuilder:
+        """Return one that goes on where *page*, which was not full, ends."""
+        builder = cls(page.start)
+        builder._times = page.times
+        for name, column in page.columns.items():
+            builder._tables[name] = {
+                value: number for number, value in enumerate(column.table, 1)
+            }
+            builder._numbers[name] = column.numbers
+        return builder
 
     @property
     def end(self) -> int:

@@ -165,9 +165,12 @@ def index_row(slot: int, page: int, last_leaf: bytes) -> bytes:
 
 
 def read_index(storage: Storage, slot: int) -> list[tuple[int, bytes]]:
-    """Return number and sealed bytes of each page of the index, in order."""
+    """Return number and sealed bytes of each page of the index, in order.
+
+    Minus the number of entries, and last: a page that is not full yet.
+    """
     rows = storage.all(
-        "SELECT page, sealed FROM log_index WHERE slot = ? ORDER BY page",
+        "SELECT page, sealed FROM log_index WHERE slot = ? ORDER BY page < 0, page",
         (slot,),
     )
     return [
@@ -184,6 +187,11 @@ def write_index(storage: Storage, slot: int, page: int, sealed: bytes) -> None:
         " ON CONFLICT (slot, page) DO UPDATE SET sealed = excluded.sealed",
         (slot, page, sealed),
     )
+
+
+def drop_begun_page(storage: Storage, slot: int) -> None:
+    """Remove the page of the index that is not full yet, if there is one."""
+    storage.execute("DELETE FROM log_index WHERE slot = ? AND page < 0", (slot,))
 
 
 def begin(storage: Storage, slot: int, origin: str) -> None:

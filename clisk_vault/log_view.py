@@ -130,12 +130,13 @@ class LogView:
             TamperedError: an entry that is not what its leaf commits to.
             FormatError, UnsupportedError: one that cannot be read.
         """
+        origin = self.origin
         for row in self.rows(start, end):
             leaf = Leaf.parse(row.leaf)
             if row.ciphertext is None and row.seq < self.pruned_below():
                 yield LogEntry(row.seq, leaf.type, None)
             else:
-                yield LogEntry(row.seq, leaf.type, self._content(row, leaf))
+                yield LogEntry(row.seq, leaf.type, self._content(row, leaf, origin))
 
     def pruned_below(self) -> int:
         """Return before which entry contents were erased on record; 0: nowhere."""
@@ -152,10 +153,11 @@ class LogView:
 
     def readable(self) -> Iterator[LogEntry]:
         """Yield the entries as entries() does, and pass over those that it refuses."""
+        origin = self.origin
         for row in self.rows(0, self.size):
             try:
                 leaf = Leaf.parse(row.leaf)
-                yield LogEntry(row.seq, leaf.type, self._content(row, leaf))
+                yield LogEntry(row.seq, leaf.type, self._content(row, leaf, origin))
             except (FormatError, TamperedError, UnsupportedError, CallerError):
                 continue
 
@@ -174,10 +176,10 @@ class LogView:
             CallerError: there is no such entry.
             TamperedError: it is not what its leaf commits to.
         """
-        row = self._row_at(index)
+        row, origin = self._row_at(index), self.origin
         leaf = Leaf.parse(row.leaf)
-        self._content(row, leaf)
-        return self._open(row, leaf)
+        self._content(row, leaf, origin)
+        return self._open(row, leaf, origin)
 
     def leaf(self, index: int) -> bytes:
         """Return the bytes of leaf *index*, which an opening is checked against.
@@ -200,7 +202,7 @@ class LogView:
             return row
         raise CallerError(f"access log: there is no entry {index}")
 
-    def _content(self, row: LogRow, leaf: Leaf) -> Content:
+    def _content(self, row: LogRow, leaf: Leaf, origin: str) -> Content:
         """Return what an entry says, now known to be what its leaf says."""
         what = f"access log: entry {row.seq}"
         if row.ciphertext is None and row.seq < self.pruned_below():
@@ -210,21 +212,22 @@ class LogView:
             )
         if row.ciphertext is None or sha256(row.ciphertext) != leaf.ciphertext_hash:
             raise TamperedError(f"{what} is missing or not what its leaf names")
-        content = self._open(row, leaf).check(leaf.commitment)
+        content = self._open(row, leaf, origin).check(leaf.commitment)
         if not fits(leaf.type, content):
             raise TamperedError(f"{what} is not of its leaf's type")
         return content
 
-    def _open(self, row: LogRow, leaf: Leaf) -> Opening:
-        place = EntryPlace(self.origin, row.seq, leaf.type, row.epoch)
-        return open_entry(self._key(row.epoch), row.ciphertext or b"", place=place)
+    def _open(self, row: LogRow, leaf: Leaf, origin: str) -> Opening:
+        place = EntryPlace(origin, row.seq, leaf.type, row.epoch)
+        key = self._key(origin, row.epoch)
+        return open_entry(key, row.ciphertext or b"", place=place)
 
-    def _key(self, epoch: int) -> LogKey:
-        where = self.origin, epoch
+    def _key(self, origin: str, epoch: int) -> LogKey:
+        where = origin, epoch
         key = self._keys.get(where)
         if key is None:
             secret = self._epochs.secret(epoch)
-            key = derive_log_key(secret, origin=self.origin, epoch=epoch)
+            key = derive_log_key(secret, origin=origin, epoch=epoch)
             self._keys[where] = key
         return key
 
@@ -256,11 +259,10 @@ class LogView:
         origin = self.origin
         walk = LogWalk(origin, enrolled, wanted=sizes_seen(seen) | self._wanted())
         notices: list[Found] = []
-        device = split_origin(origin)[0]
         clock = 0
         for one in self.rows(0, self.size):
             leaf = walk.take(one)
-            content = None if leaf is None else self._judge(walk, one, leaf, device)
+            content = None if leaf is None else self._judge(walk, one, leaf)
             if content is not None:
                 if content.time_ms < clock:
                     notices.append(Found(Notice.CLOCK_MOVED, one.seq, one.seq))
@@ -292,14 +294,12 @@ class LogView:
         """Return *found* by the names that fit what is known of the log."""
         return found
 
-    def _judge(
-        self, walk: LogWalk, row: LogRow, leaf: Leaf, device: DeviceId
-    ) -> Content | None:
+    def _judge(self, walk: LogWalk, row: LogRow, leaf: Leaf) -> Content | None:
         """Check the content of an entry whose leaf is the one that was hashed."""
         if row.ciphertext is None or sha256(row.ciphertext) != leaf.ciphertext_hash:
             return None  # the walk has named it
         try:
-            opening = self._open(row, leaf)
+            opening = self._open(row, leaf, walk.origin)
         except VaultError:
             walk.find(Finding.UNREADABLE_CONTENT, row.seq)
             return None
@@ -308,6 +308,7 @@ class LogView:
         except (TamperedError, FormatError, UnsupportedError):
             walk.find(Finding.BROKEN_COMMITMENT, row.seq)
             return None
+        device = split_origin(walk.origin)[0]
         if not fits(leaf.type, content) or content.device != device:
             walk.find(Finding.WRONG_PLACE, row.seq)
         return content

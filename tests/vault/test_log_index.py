@@ -119,6 +119,19 @@ def _grow(world: World, entries: int) -> None:
     )
 
 
+def _opened_from(world: World, index: LogIndex) -> list[int]:
+    """Return from which entries *index* goes on opening, from now on."""
+    starts: list[int] = []
+    real = world.log.entries
+
+    def entries(start: int = 0, end: int | None = None) -> Iterator[object]:
+        starts.append(start)
+        return real(start, end)
+
+    index._log.entries = entries  # type: ignore[method-assign,assignment]
+    return starts
+
+
 def test_pages_survive_the_process_and_find_the_same(world: World) -> None:
     """After a restart the index is read from disk; new entries are taken in."""
     _grow(world, 2 * PAGE_ENTRIES + 10)
@@ -126,20 +139,49 @@ def test_pages_survive_the_process_and_find_the_same(world: World) -> None:
     before = LogIndex(world.session, world.log).find(wanted)
 
     again = LogIndex(world.session, world.reopened())
-    opened: list[int] = []
-    real = world.log.entries
-
-    def entries(start: int = 0, end: int | None = None) -> Iterator[object]:
-        opened.append(start)
-        return real(start, end)
-
-    again._log.entries = entries  # type: ignore[method-assign,assignment]
+    opened = _opened_from(world, again)
 
     assert again.find(wanted) == before
     assert opened[0] == 2 * PAGE_ENTRIES, "the rest came from the pages"
     assert len(before) == PAGE_ENTRIES + 5
     world.log.append(world.record(item=_ITEMS[1]))
     assert again.find(wanted, limit=1) == [2 * PAGE_ENTRIES + 10]
+
+
+def test_a_page_that_is_not_full_is_kept_too_and_goes_on(world: World) -> None:
+    """The first list of a session opens few entries, however the log ends."""
+    wanted = LogFilter(item=_ITEMS[1])
+    _grow(world, PAGE_ENTRIES + 300)
+    LogIndex(world.session, world.log).find(wanted)
+    _grow(world, PAGE_ENTRIES + 310)
+    before = LogIndex(world.session, world.log).find(wanted)
+
+    again = LogIndex(world.session, world.reopened())
+    starts = _opened_from(world, again)
+
+    assert again.find(wanted) == before
+    assert starts[0] == PAGE_ENTRIES + 300, "the rest came from the pages"
+    _grow(world, 2 * PAGE_ENTRIES + 1)
+    assert len(again.find(wanted)) == PAGE_ENTRIES
+    pages = [number for number, _ in log_rows.read_index(world.storage, 1)]
+    assert pages == [0, 1], "the one that was begun is full now"
+
+
+@pytest.mark.parametrize("spoilt", ["flipped", "of more entries", "of fewer"])
+def test_a_begun_page_that_was_changed_is_made_anew(world: World, spoilt: str) -> None:
+    """Hiding reads by editing the last page fails as with a full one."""
+    _grow(world, 300)
+    wanted = LogFilter(outcome=Outcome.GRANTED)
+    before = LogIndex(world.session, world.log).find(wanted)
+    ((number, sealed),) = log_rows.read_index(world.storage, 1)
+    assert number == -300
+    log_rows.drop_begun_page(world.storage, 1)
+    moved = {"flipped": -300, "of more entries": -301, "of fewer": -200}[spoilt]
+    if spoilt == "flipped":
+        sealed = sealed[:-1] + bytes([sealed[-1] ^ 1])
+    log_rows.write_index(world.storage, 1, moved, sealed)
+
+    assert LogIndex(world.session, world.reopened()).find(wanted) == before
 
 
 def test_a_list_goes_on_where_it_ended(world: World) -> None:
@@ -167,7 +209,7 @@ def test_a_page_that_was_changed_is_made_anew(world: World, spoilt: str) -> None
         "flipped": second[:-1] + bytes([second[-1] ^ 1]),
         "of another page": first,
         "of another log": world.session.table("log_index").seal(
-            row, LogPage.parse(_opened(world, 0, first), 0).encode()
+            row, LogPage.parse(_opened(world, 0, first), 0, PAGE_ENTRIES).encode()
         ),
     }
     log_rows.write_index(world.storage, 1, 1, changed[spoilt])
@@ -229,7 +271,7 @@ def test_the_index_says_nothing_in_the_file_but_how_many_entries_there_are(
         )
         LogIndex(world.session, world.log).find(LogFilter())
         ((_, sealed),) = log_rows.read_index(world.storage, 1)
-        page = LogPage.parse(_opened(world, 0, sealed), 0)
+        page = LogPage.parse(_opened(world, 0, sealed), 0, PAGE_ENTRIES)
         planted = page.matches(LogFilter(purpose="planted"), before=None)
         assert len(planted) == PAGE_ENTRIES - 1, "it is in there, sealed"
         assert b"planted" not in sealed
@@ -243,15 +285,15 @@ def test_the_index_says_nothing_in_the_file_but_how_many_entries_there_are(
 def test_a_page_of_another_shape_is_refused(data: bytes) -> None:
     """Bytes that this program did not write are no page."""
     with pytest.raises(FormatError):
-        LogPage.parse(data, 0)
+        LogPage.parse(data, 0, 1)
 
 
 @settings(max_examples=10)
-@given(st.integers(1, 40))
-def test_a_page_is_read_back_as_written(kinds: int) -> None:
-    """Parsing inverts encoding."""
+@given(st.integers(1, 40), st.sampled_from([1, 300, PAGE_ENTRIES]))
+def test_a_page_is_read_back_as_written(kinds: int, entries: int) -> None:
+    """Parsing inverts encoding, of a page that is full and of one that is not."""
     builder = PageBuilder(0)
-    for at in range(PAGE_ENTRIES):
+    for at in range(entries):
         record = AccessRecord(
             Outcome.GRANTED,
             PERSON,
@@ -262,7 +304,7 @@ def test_a_page_is_read_back_as_written(kinds: int) -> None:
         builder.add(record, at)
     page = builder.page()
 
-    again = LogPage.parse(page.encode(), 0)
+    again = LogPage.parse(page.encode(), 0, entries)
 
     assert again.encode() == page.encode()
     wanted = LogFilter(purpose="purpose 0")
