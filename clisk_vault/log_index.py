@@ -181,6 +181,34 @@ class LogIndex:
             self._tail = PageBuilder(end)
 
 
+def find_in(
+    log: LogView,
+    wanted: LogFilter,
+    *,
+    before: int | None = None,
+    limit: int | None = None,
+) -> list[int]:
+    """Return what LogIndex.find() does, of a log that has no index here.
+
+    Opens entries from the newest back, no more of them than it takes.
+
+    Raises:
+        TamperedError, FormatError, UnsupportedError: an entry cannot be trusted.
+    """
+    found: list[int] = []
+    end = log.size if before is None else min(before, log.size)
+    while end and (limit is None or len(found) < limit):
+        builder = PageBuilder(max(0, end - PAGE_ENTRIES))
+        for entry in log.entries(builder.end, end):
+            content = entry.content
+            record = content if isinstance(content, AccessRecord) else None
+            builder.add(record, 0 if content is None else content.time_ms)
+        page = builder.page()
+        found += page.matches(wanted, before=before)
+        end = page.start
+    return found[:limit]
+
+
 def tally_log(log: LogView) -> dict[Read, Times]:
     """Return how often, and when last, each kind of read in *log* happened.
 

@@ -26,7 +26,18 @@ from clisk.times import date_and_time, moment_ms
 )
 @click.option("--item", metavar="ITEM", help="Only reads of this item.")
 @click.option("--konnector", metavar="NAME", help="Only by this konnector.")
-@click.option("--device", metavar="ID", help="Only on this device, by its id.")
+@click.option(
+    "--device",
+    metavar="NAME|ID",
+    help="Of this device's logs, as far as they came here.",
+)
+@click.option("--all-devices", is_flag=True, help="Of every device's logs.")
+@click.option(
+    "--incarnation",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Of a device's log N only; it has several after a restore.",
+)
 @click.option("--origin", metavar="ORIGIN", help="Only for this site.")
 @click.option("--grant", metavar="ID", help="Only those that rested on this grant.")
 @click.option("--since", metavar="TIME", help="Not before: 7d, 12h, or a date.")
@@ -49,11 +60,14 @@ def list_command(
     """List reads: when, what came of it, who, which field, what for, which site, why.
 
     All filters have to match. The numbers in front are those of `clisk log show`.
+    Other devices' logs are listed as far as they have come here with the sync;
+    several logs are shown together by the times they bear, which prove nothing.
 
     \b
     Examples:
       clisk log list --item GitHub --since 7d
-      clisk log list --outcome refused
+      clisk log list --outcome refused --all-devices
+      clisk log list --device phone
       clisk log list --konnector edf --limit 20 --before 1200
     """
     moments = {
@@ -66,10 +80,20 @@ def list_command(
         output.write_json(answer)
         return
     rows = cast(list[dict[str, Any]], answer["records"])
+    logs = cast(list[dict[str, Any]], answer["logs"])
+    names = {each["device"]: each["device_name"] for each in logs}
     output.write_table(
-        ("N", "WHEN", "OUTCOME", "WHO", "ITEM", "FIELD", "USE", "SITE", "WHY"),
+        (
+            *(("LOG",) if len(logs) > 1 else ()),
+            *("N", "WHEN", "OUTCOME", "WHO", "ITEM", "FIELD", "USE", "SITE", "WHY"),
+        ),
         (
             (
+                *(
+                    (f"{names[row['device']]} {row['incarnation']}",)
+                    if len(logs) > 1
+                    else ()
+                ),
                 row["index"],
                 date_and_time(row["time_ms"]),
                 row["outcome"],
@@ -85,6 +109,8 @@ def list_command(
     )
     if answer["before"] is not None:
         output.say(f"there are more: --before {answer['before']}")
+    elif answer["more"]:
+        output.say("there are more: a higher --limit, or --until a time")
 
 
 @click.command("summary")
@@ -129,14 +155,31 @@ def summary_command(home: Home, since: str, until: str | None, as_json: bool) ->
 
 @click.command("show")
 @click.argument("number", metavar="N", type=click.IntRange(0))
+@click.option("--device", metavar="NAME|ID", help="Of this device's log.")
+@click.option(
+    "--incarnation",
+    type=click.IntRange(1),
+    metavar="K",
+    help="Of the device's log K; the newest by default.",
+)
 @json_option
 @click.pass_obj
-def show_command(home: Home, number: int, as_json: bool) -> None:
+def show_command(
+    home: Home,
+    number: int,
+    device: str | None,
+    incarnation: int | None,
+    as_json: bool,
+) -> None:
     """Show entry N, what the log commits to for it, and how it is proved.
 
     Numbers are those of `clisk log list` and `clisk log verify`.
     """
-    answer = ask_agent(home, "log.show", {"index": number})
+    answer = ask_agent(
+        home,
+        "log.show",
+        {"index": number, "device": device, "incarnation": incarnation},
+    )
     if as_json:
         output.write_json(answer)
         return

@@ -69,16 +69,22 @@ def test_a_longer_list_says_how_to_go_on(laptop: Device) -> None:
     assert laptop.ask("log", "list", "--before", "3")["before"] is None
 
 
-def test_this_device_can_be_asked_for_and_another_is_told_where(
-    laptop: Device,
-) -> None:
-    """A log is on the device that wrote it."""
-    own = laptop.ask("log", "list")["records"][0]["device"]
-    assert len(_indexes(laptop, "--device", own)) == 5
+def test_a_log_is_chosen_by_device_and_number(laptop: Device) -> None:
+    """By id or name; what is not there is refused with where to look."""
+    own = laptop.ask("log", "list")["records"][0]
+    name = laptop.ask("log", "list")["logs"][0]["device_name"]
+    for words in (own["device"], own["device"][:6], name):
+        assert len(_indexes(laptop, "--device", words)) == 5
+    assert len(_indexes(laptop, "--incarnation", "1")) == 5
+    assert len(_indexes(laptop, "--all-devices")) == 5
+    shown = laptop.ask("log", "show", "2", "--device", name, "--incarnation", "1")
+    assert shown == laptop.ask("log", "show", "2")
 
-    said = laptop.run("log", "list", "--device", "00" * 16)
-
-    assert (said.code, "hint: run the same command there" in said.err) == (1, True)
+    for verb in (("list",), ("show", "2")):
+        said = laptop.run("log", *verb, "--device", "00" * 16)
+        assert (said.code, "hint: look at: clisk devices" in said.err) == (1, True)
+        said = laptop.run("log", *verb, "--incarnation", "2")
+        assert (said.code, "come with: clisk sync" in said.err) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,33 @@ def test_all_devices_are_verified_anywhere(both: Pair) -> None:
     assert "phone, " in both.laptop.ok("log", "verify", "--all-devices")
 
 
+def test_the_phone_s_reads_are_listed_on_the_laptop(both: Pair) -> None:
+    """What has come here, opened and checked, and shown with whose it is."""
+    (read,) = both.laptop.ask("log", "list", "--device", "phone")["records"]
+    assert (read["title"], read["field"]) == ("Shop", "password")
+    shown = both.laptop.ask("log", "show", str(read["index"]), "--device", "phone")
+    assert shown["record"] == read
+    assert (shown["proof"]["included"], shown["proof"]["witnesses"]) == (
+        True,
+        ["laptop"],
+    )
+    assert both.phone.ask("log", "list")["records"] == [read], "the same at home"
+
+
+def test_the_reads_of_all_devices_are_one_list(both: Pair) -> None:
+    """Each line says which log it is of; a number alone would not do."""
+    both.laptop.ok("get", "GitHub", "-f", "password")
+    answer = both.laptop.ask("log", "list", "--all-devices")
+    names = {each["device"]: each["device_name"] for each in answer["logs"]}
+    assert {names[each["device"]] for each in answer["records"]} == {"laptop", "phone"}
+    assert "phone 1" in both.laptop.ok("log", "list", "--all-devices")
+    newest = both.laptop.ask("log", "list", "--all-devices", "--limit", "1")
+    assert newest["records"] == answer["records"][-1:]
+    assert (newest["before"], newest["more"]) == (None, True)
+    said = both.laptop.run("log", "list", "--all-devices", "--before", "3")
+    assert (said.code, "hint: choose one: --device" in said.err) == (1, True)
+
+
 def test_a_bundle_carries_the_countersignatures(both: Pair) -> None:
     """Somebody with the keys alone sees that another device vouches."""
     bundle, keys = both.folder / "bundle", both.folder / "keys"

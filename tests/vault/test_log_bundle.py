@@ -486,7 +486,9 @@ def test_an_entry_that_does_not_fit_its_place_is_named(
     monkeypatch.setattr(
         AccessLog,
         "_content",
-        lambda log, row, leaf: log._open(row, leaf).check(leaf.commitment),
+        lambda log, row, leaf, origin: log._open(row, leaf, origin).check(
+            leaf.commitment
+        ),
     )
     export(world, folder, opened=[ENTRIES])
 

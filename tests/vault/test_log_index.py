@@ -19,7 +19,7 @@ from clisk_vault.access_record import (
 )
 from clisk_vault.errors import FormatError, TamperedError
 from clisk_vault.ids import GrantId, ItemId
-from clisk_vault.log_index import LogIndex
+from clisk_vault.log_index import LogIndex, find_in
 from clisk_vault.log_page import PAGE_ENTRIES, LogFilter, LogPage, PageBuilder
 from tests.vault.logs import KONNECTOR, PERSON, World, make_world
 
@@ -182,6 +182,16 @@ def test_a_begun_page_that_was_changed_is_made_anew(world: World, spoilt: str) -
     log_rows.write_index(world.storage, 1, moved, sealed)
 
     assert LogIndex(world.session, world.reopened()).find(wanted) == before
+
+
+def test_a_log_without_an_index_is_searched_to_the_same_end(world: World) -> None:
+    """From the newest back, opening no more than it takes."""
+    _grow(world, PAGE_ENTRIES + 50)
+    index = LogIndex(world.session, world.log)
+    for wanted in (LogFilter(), LogFilter(item=_ITEMS[0])):
+        for before, limit in ((None, None), (None, 3), (PAGE_ENTRIES, 40), (1, 5)):
+            found = find_in(world.log, wanted, before=before, limit=limit)
+            assert found == index.find(wanted, before=before, limit=limit)
 
 
 def test_a_list_goes_on_where_it_ended(world: World) -> None:

@@ -7,7 +7,7 @@ from pydantic import Field
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.log_check import Checked, check_others, check_own, members
-from clisk.agent.operations.devices import NoSuchDeviceError
+from clisk.agent.log_choice import member_meant
 from clisk.agent.progress import Counter, with_progress
 from clisk.agent.registry import Answer, NoParams, Params, operation
 from clisk.agent.sync_driver import SyncDriver
@@ -138,19 +138,12 @@ async def heads(agent: Agent, _caller: Caller, params: HeadsParams) -> HeadsAnsw
 
     def work() -> HeadsAnswer:
         vault = driver.vault
-        meant = [
-            each
-            for each in members(driver)
-            if driver.name_of(each) == params.device
-            or (len(params.device) >= 6 and each.id.hex().startswith(params.device))
-        ]
-        if len(meant) != 1:
-            raise NoSuchDeviceError(f"{len(meant)} devices are meant")
+        meant = member_meant(driver, params.device)
         own = vault.device_id.hex()
         return HeadsAnswer(
             heads=[
                 note.encode().decode()
-                for log in vault.witness.logs(meant[0].id)
+                for log in vault.witness.logs(meant.id)
                 for note in vault.witness.cosigned(log.origin)
                 if any(line.name == own for line in note.lines)
             ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -10,9 +11,9 @@ from pydantic import Field
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.log_check import witnesses
+from clisk.agent.log_choice import ChosenLog, choose_logs
 from clisk.agent.registry import Answer, Params, operation
 from clisk.agent.resolve import resolve_item
-from clisk.agent.sync_driver import SyncDriver
 from clisk.errors import CliskError
 from clisk_vault.access_record import AccessRecord, Outcome, RequesterKind, Use
 from clisk_vault.errors import CallerError
@@ -20,6 +21,7 @@ from clisk_vault.ids import GRANT_ID_LENGTH, GrantId, ItemId, parse_hex
 from clisk_vault.log_leaf import Leaf
 from clisk_vault.log_page import LogFilter
 from clisk_vault.log_place import place_in_log
+from clisk_vault.log_view import LogView, split_origin
 from clisk_vault.merkle import leaf_hash
 from clisk_vault.vault import Vault
 
@@ -30,7 +32,9 @@ _Kind = TypeVar("_Kind", Outcome, RequesterKind)
 class LogParams(Params):
     """Which records: all that match, at most *last* of them, the newest.
 
-    *before*: of those with a lower number, for the page before. Times in ms.
+    *before*: of those with a lower number, for the page before; of one log only.
+    *device*: a name, or the beginning of an id; *incarnation*: which log of it.
+    Times in ms.
     """
 
     last: int = Field(default=50, ge=1, le=_MAX_LISTED)
@@ -38,6 +42,8 @@ class LogParams(Params):
     item: str | None = None
     konnector: str | None = None
     device: str | None = None
+    all_devices: bool = False
+    incarnation: int | None = Field(default=None, ge=1)
     origin: str | None = None
     grant: str | None = None
     outcome: str | None = None
@@ -49,8 +55,12 @@ class LogParams(Params):
 
 
 class LogLine(Answer):
-    """One request to read a secret, and what came of it."""
+    """One request to read a secret, and what came of it.
 
+    *incarnation* and *index*: in which log of the device, and where in it.
+    """
+
+    incarnation: int
     index: int
     time_ms: int
     outcome: str
@@ -67,41 +77,82 @@ class LogLine(Answer):
     device: str
 
 
+class ListedLog(Answer):
+    """A log that was looked through."""
+
+    device: str
+    device_name: str
+    incarnation: int
+
+
 class LogAnswer(Answer):
-    """The newest records that match, oldest first; *before*: ask so for the rest."""
+    """The newest records that match, oldest first; *before*: ask so for the rest.
+
+    Of several logs, records are in each log's own order and otherwise by the time
+    that they bear, which proves nothing; *more*: there are older ones.
+    """
 
     records: list[LogLine]
     before: int | None
+    more: bool
+    logs: list[ListedLog]
 
 
 @operation("log.list", LogParams, LogAnswer)
 async def list_log(agent: Agent, _caller: Caller, params: LogParams) -> LogAnswer:
-    """List the newest records of this device's access log that match."""
+    """List the newest records that match, of this device's logs or of others'."""
+    driver = agent.driver
 
-    def work(vault: Vault) -> LogAnswer:
+    def work() -> LogAnswer:
+        vault = driver.vault
         wanted = _filter(vault, params)
-        found = vault.log_index.find(
-            wanted, before=params.before, limit=params.last + 1
+        chosen = choose_logs(
+            driver,
+            device=params.device,
+            all_devices=params.all_devices,
+            incarnation=params.incarnation,
         )
-        shown = found[: params.last]
-        lines = log_lines(vault, shown)
+        if params.before is not None and len(chosen) > 1:
+            raise CliskError(
+                "entries have numbers within one log, and there are several",
+                advice="choose one: --device, --incarnation; or a time: --until",
+            )
+        newest, more = _newest(vault, chosen, wanted, params)
         return LogAnswer(
-            records=[lines[at] for at in reversed(shown) if at in lines],
-            before=shown[-1] if len(found) > len(shown) else None,
+            records=newest,
+            before=newest[0].index if more and len(chosen) == 1 else None,
+            more=more,
+            logs=[
+                ListedLog(
+                    device=each.member.id.hex(),
+                    device_name=driver.name_of(each.member),
+                    incarnation=each.incarnation,
+                )
+                for each in chosen
+            ],
         )
 
-    return await agent.vault(work)
+    return await agent.thread.run(work)
+
+
+def _newest(
+    vault: Vault, chosen: list[ChosenLog], wanted: LogFilter, params: LogParams
+) -> tuple[list[LogLine], bool]:
+    """Return the newest lines of the logs, oldest first, and if there are more."""
+    lists = []
+    for each in chosen:
+        found = each.find(wanted, before=params.before, limit=params.last + 1)
+        # One more than is shown, so that it is known whether there are more.
+        lists.append(reversed(log_lines(vault, reversed(found), log=each.log)))
+    merged = list(heapq.merge(*lists, key=lambda line: line.time_ms, reverse=True))
+    shown = merged[: params.last]
+    return shown[::-1], len(merged) > len(shown)
 
 
 def _filter(vault: Vault, params: LogParams) -> LogFilter:
     kind = _named(RequesterKind, params.kind, "kind of requester")
     if params.konnector is not None:
         kind = RequesterKind.KONNECTOR
-    if params.device not in {None, vault.device_id.hex()}:
-        raise CliskError(
-            "the log of another device is on that device",
-            advice="run the same command there",
-        )
     return LogFilter(
         outcome=_named(Outcome, params.outcome, "outcome"),
         kind=kind,
@@ -138,25 +189,36 @@ def _named(kind: type[_Kind], word: str | None, what: str) -> _Kind | None:
     raise CliskError(f"no such {what}", advice=f"one of: {words}")
 
 
-def log_lines(vault: Vault, indexes: Iterable[int]) -> dict[int, LogLine]:
-    """Return what each of these entries says, checked against its leaf."""
+def log_lines(
+    vault: Vault, indexes: Iterable[int], *, log: LogView | None = None
+) -> list[LogLine]:
+    """Return what each of these entries says, checked against its leaf.
+
+    *log*: the one that they are of, the one that this device writes by default.
+    """
+    log = log or vault.log
     titles = {line.item: line.title for line in vault.overviews()}
-    return {
-        index: _line(index, record, titles)
+    return [
+        _line(log, index, record, titles)
         for at in indexes
-        for index, record in vault.log.records(at, at + 1)
-    }
+        for index, record in log.records(at, at + 1)
+    ]
 
 
-def _line(index: int, record: AccessRecord, titles: dict[ItemId, str]) -> LogLine:
+def _line(
+    log: LogView, index: int, record: AccessRecord, titles: dict[ItemId, str]
+) -> LogLine:
     title = titles.get(record.item) if record.item is not None else None
-    return LogLine.model_validate({"index": index, "title": title, **record.to_json()})
+    where = {"incarnation": split_origin(log.origin)[1], "index": index}
+    return LogLine.model_validate({**where, "title": title, **record.to_json()})
 
 
 class ShowParams(Params):
-    """Which entry."""
+    """Which entry; of this device's newest log, unless another is named."""
 
     index: int = Field(ge=0, lt=1 << 32)
+    device: str | None = None
+    incarnation: int | None = Field(default=None, ge=1)
 
 
 class ProofState(Answer):
@@ -195,15 +257,22 @@ class EntryAnswer(Answer):
 
 @operation("log.show", ShowParams, EntryAnswer)
 async def show(agent: Agent, _caller: Caller, params: ShowParams) -> EntryAnswer:
-    """Show one entry of this device's access log, checked against its leaf."""
+    """Show one entry of an access log, checked against its leaf."""
     driver = agent.driver
-    return await agent.thread.run(lambda: _show(driver, params.index))
+
+    def work() -> EntryAnswer:
+        *_, newest = choose_logs(
+            driver, device=params.device, incarnation=params.incarnation
+        )
+        return _show(newest, params.index)
+
+    return await agent.thread.run(work)
 
 
-def _show(driver: SyncDriver, at: int) -> EntryAnswer:
-    vault = driver.vault
-    entry = next(vault.log.entries(at, at + 1), None)
-    row = next(vault.log.rows(at, at + 1), None)
+def _show(chosen: ChosenLog, at: int) -> EntryAnswer:
+    vault, log = chosen.driver.vault, chosen.log
+    entry = next(log.entries(at, at + 1), None)
+    row = next(log.rows(at, at + 1), None)
     if entry is None or row is None:
         raise CallerError(f"there is no entry {at}", advice="clisk log list")
     leaf, content = Leaf.parse(row.leaf), entry.content
@@ -214,7 +283,7 @@ def _show(driver: SyncDriver, at: int) -> EntryAnswer:
         erased=content is None,
         time_ms=None if content is None else content.time_ms,
         device=None if content is None else content.device.hex(),
-        record=_line(at, content, titles)
+        record=_line(log, at, content, titles)
         if isinstance(content, AccessRecord)
         else None,
         leaf=row.leaf.hex(),
@@ -222,18 +291,18 @@ def _show(driver: SyncDriver, at: int) -> EntryAnswer:
         commitment=leaf.commitment.hex(),
         ciphertext_hash=leaf.ciphertext_hash.hex(),
         has_head=row.head is not None,
-        proof=_proof(driver, at),
+        proof=_proof(chosen, at),
     )
 
 
-def _proof(driver: SyncDriver, at: int) -> ProofState:
+def _proof(chosen: ChosenLog, at: int) -> ProofState:
+    driver, log = chosen.driver, chosen.log
     members = driver.membership.devices.values()
-    vault = driver.vault
     place = place_in_log(
-        vault.log,
+        log,
         at,
-        witnesses(driver, vault.device_id),
-        seen=vault.witness.cosigned(vault.log.origin),
+        witnesses(driver, chosen.member.id),
+        seen=driver.vault.witness.cosigned(log.origin),
     )
     named = {each.id.hex(): driver.name_of(each) for each in members}
     return ProofState(

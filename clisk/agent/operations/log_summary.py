@@ -75,7 +75,8 @@ async def summary(
         wanted = LogFilter(since_ms=params.since_ms, until_ms=params.until_ms)
         found = summarise(vault.log_index.moments(wanted))
         newest = list(reversed(found.unusual))[:_MOST]
-        lines = log_lines(vault, [index for index, _ in newest])
+        shown = log_lines(vault, [index for index, _ in newest])
+        lines = {line.index: line for line in shown}
         titles = {line.item: line.title for line in vault.overviews()}
         return SummaryAnswer(
             total=found.total,
