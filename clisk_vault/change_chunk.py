@@ -72,11 +72,11 @@ def new_change(
     Raises:
         FormatError: one that parse_change() would refuse.
     """
-    data = encode_change(
-        actor=actor, seq=seq, start_op=start_op, deps=deps, entries=entries
-    )
+    hashed = _encode_hashed(actor, seq, start_op, deps, entries)
+    name = ChangeHash(hashlib.sha256(hashed).digest())
+    data = _chunk(name, hashed)
     _check_size(data)
-    change = Change(actor, seq, start_op, deps, dict(entries), _hash(data), data)
+    change = Change(actor, seq, start_op, deps, dict(entries), name, data)
     _check_parts(change)
     return change
 
@@ -92,17 +92,10 @@ def parse_change(data: bytes) -> Change:
         UnsupportedError: a kind of chunk that this program does not read.
     """
     _check_size(data)
-    body = _open_chunk(data)
-    change = _parse_body(data, body)
-    if (
-        encode_change(
-            actor=change.actor,
-            seq=change.seq,
-            start_op=change.start_op,
-            deps=change.deps,
-            entries=change.entries,
-        )
-        != data
+    change = _parse_body(data, *_open_chunk(data))
+    # Magic and checksum were compared; what the checksum is of is spelt again.
+    if data[_BODY_AT:] != _encode_hashed(
+        change.actor, change.seq, change.start_op, change.deps, change.entries
     ):
         raise FormatError("change: not the one accepted spelling")
     return change
@@ -120,7 +113,7 @@ def unverified_actor(data: bytes) -> ActorId:
         FormatError: it does not get as far as an actor.
     """
     _check_size(data)
-    body = _open_chunk(data)
+    body, _name = _open_chunk(data)
     for _ in range(body.unsigned()):
         body.take(HASH_BYTES)
     actor = body.take(body.unsigned())
@@ -136,7 +129,8 @@ def _check_size(data: bytes) -> None:
         )
 
 
-def _open_chunk(data: bytes) -> leb128.Reader:
+def _open_chunk(data: bytes) -> tuple[leb128.Reader, ChangeHash]:
+    """Return where the body of the chunk begins, and the hash that it has."""
     reader = leb128.Reader(data)
     if reader.take(4) != _MAGIC:
         raise FormatError("change: does not begin as a change does")
@@ -149,16 +143,17 @@ def _open_chunk(data: bytes) -> leb128.Reader:
         raise UnsupportedError(f"change: chunk type {kind} is not known")
     if reader.unsigned() != reader.end - reader.at:
         raise FormatError("change: length does not match")
-    if _hash(data)[:4] != checksum:
+    name = _hash(data)
+    if name[:4] != checksum:
         raise FormatError("change: checksum does not match")
-    return reader
+    return reader, name
 
 
 def _hash(data: bytes) -> ChangeHash:
     return ChangeHash(hashlib.sha256(data[_BODY_AT:]).digest())
 
 
-def _parse_body(data: bytes, body: leb128.Reader) -> Change:
+def _parse_body(data: bytes, body: leb128.Reader, name: ChangeHash) -> Change:
     deps = tuple(
         ChangeHash(body.take(HASH_BYTES)) for _ in range(_count(body, MAX_DEPS))
     )
@@ -167,7 +162,7 @@ def _parse_body(data: bytes, body: leb128.Reader) -> Change:
     if body.take(3) != b"\0\0\0":
         raise FormatError("change: a time, a message or further actors")
     entries = _parse_columns(body)
-    change = Change(actor, seq, start_op, deps, entries, _hash(data), data)
+    change = Change(actor, seq, start_op, deps, entries, name, data)
     _check_parts(change)
     return change
 
@@ -248,6 +243,22 @@ def encode_change(
     entries: Mapping[str, str | bytes],
 ) -> bytes:
     """Return the bytes of a change, as automerge itself writes them."""
+    hashed = _encode_hashed(actor, seq, start_op, deps, entries)
+    return _chunk(ChangeHash(hashlib.sha256(hashed).digest()), hashed)
+
+
+def _chunk(name: ChangeHash, hashed: bytes) -> bytes:
+    return _MAGIC + name[: _BODY_AT - len(_MAGIC)] + hashed
+
+
+def _encode_hashed(
+    actor: ActorId,
+    seq: int,
+    start_op: int,
+    deps: tuple[ChangeHash, ...],
+    entries: Mapping[str, str | bytes],
+) -> bytes:
+    """Return what the hash of a change is of: all but magic and checksum."""
     columns = _encode_columns(entries)
     body = b"".join(
         (
@@ -263,8 +274,7 @@ def encode_change(
             *columns.values(),
         )
     )
-    hashed = bytes((_TYPE_CHANGE,)) + leb128.unsigned(len(body)) + body
-    return _MAGIC + hashlib.sha256(hashed).digest()[:4] + hashed
+    return bytes((_TYPE_CHANGE,)) + leb128.unsigned(len(body)) + body
 
 
 def _encode_columns(entries: Mapping[str, str | bytes]) -> dict[int, bytes]:

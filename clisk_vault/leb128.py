@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from clisk_vault.errors import FormatError
 
 _MAX_BITS = 63
+_SHORT = tuple(bytes((value,)) for value in range(0x80))
 
 
 class Reader:
@@ -31,7 +32,11 @@ class Reader:
 
     def unsigned(self) -> int:
         """Return the next unsigned integer, at most 2**63 - 1."""
-        value, shift, data, at = 0, 0, self.data, self.at
+        data, at = self.data, self.at
+        if at < self.end and data[at] < 0x80:  # nearly all are this short
+            self.at = at + 1
+            return data[at]
+        value, shift = 0, 0
         while at < self.end and shift < _MAX_BITS:
             byte = data[at]
             at += 1
@@ -52,8 +57,8 @@ class Reader:
 
 def unsigned(value: int) -> bytes:
     """Return the shortest spelling of *value*."""
-    if value < 0x80:
-        return bytes((value,))
+    if 0 <= value < 0x80:
+        return _SHORT[value]
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)

@@ -124,7 +124,12 @@ async def read_envelopes(request: Request) -> Response:
     relay, caller = relay_of(request), await caller_of(request)
     head, page = await relay.read(caller, after_of(request))
     headers = {HEAD_HEADER: str(head)}
-    return StreamingResponse(_entries(page), headers=headers, media_type=_SEQUENCE)
+    pieces = _entries(page)
+    first, second = await anext(pieces, b""), await anext(pieces, None)
+    if second is None:  # news, mostly: one write instead of a stream
+        return Response(first, headers=headers, media_type=_SEQUENCE)
+    whole = _again(first, second, pieces)
+    return StreamingResponse(whole, headers=headers, media_type=_SEQUENCE)
 
 
 async def put_part(request: Request) -> Response:
@@ -228,6 +233,15 @@ async def _entries(page: AsyncIterator[tuple[int, bytes]]) -> AsyncIterator[byte
             piece.clear()
     if piece:
         yield bytes(piece)
+
+
+async def _again(
+    first: bytes, second: bytes, rest: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
+    yield first
+    yield second
+    async for piece in rest:
+        yield piece
 
 
 ROUTES = [

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import (
     Connection,
@@ -54,6 +54,23 @@ _READ_VAULT = select(
     VAULT.c.head, VAULT.c.bytes, VAULT.c.records, VAULT.c.record_head
 ).where(VAULT.c.id == bindparam("vault"))
 _LOCK_VAULT = _READ_VAULT.with_for_update()
+_SIZES = (
+    select(LOG.c.pos, LOG.c.size)
+    .where(LOG.c.vault == bindparam("vault"), LOG.c.pos > bindparam("after"))
+    .order_by(LOG.c.pos)
+    .limit(bindparam("most"))
+)
+_BODIES = (
+    select(LOG.c.pos, LOG.c.body)
+    .where(
+        LOG.c.vault == bindparam("vault"),
+        LOG.c.pos.between(bindparam("first"), bindparam("last")),
+    )
+    .order_by(LOG.c.pos)
+)
+# First and last position of a piece of a page; position and envelope.
+_Chunk: TypeAlias = tuple[int, int]
+_Entry: TypeAlias = tuple[int, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,22 +244,22 @@ class Store:
 
         Holds a connection, and about a mebibyte, only while it fetches.
         """
-        of_vault = LOG.c.vault == vault
-        sizes = (
-            select(LOG.c.pos, LOG.c.size)
-            .where(of_vault, LOG.c.pos > after)
-            .order_by(LOG.c.pos)
-            .limit(most)
-        )
-        found = await self._db.read(lambda db: [(p, s) for p, s in db.execute(sizes)])
-        for first, last in _chunks(found, most_bytes):
-            between = LOG.c.pos.between(first, last)
-            bodies = select(LOG.c.pos, LOG.c.body).where(of_vault, between)
-            ordered = bodies.order_by(LOG.c.pos)
-            for position, body in await self._db.read(
-                lambda db, query=ordered: db.execute(query).all()  # type: ignore[misc]
+        bounds = {"vault": vault, "after": after, "most": most}
+
+        def begin(db: Connection) -> tuple[list[_Chunk], Sequence[_Entry]]:
+            # The first piece, mostly all of it, comes in the same transaction.
+            sizes = [(pos, size) for pos, size in db.execute(_SIZES, bounds)]
+            chunks = _chunks(sizes, most_bytes)
+            return chunks[1:], _bodies(db, vault, chunks[0]) if chunks else ()
+
+        later, entries = await self._db.read(begin)
+        for entry in entries:
+            yield entry
+        for chunk in later:
+            for entry in await self._db.read(
+                lambda db, chunk=chunk: _bodies(db, vault, chunk)  # type: ignore[misc]
             ):
-                yield position, body
+                yield entry
 
     # --- snapshots
 
@@ -420,9 +437,15 @@ def _record_row(
     return {"vault": vault, "idx": index, "hash": digest, "body": body}
 
 
-def _chunks(found: list[tuple[int, int]], most_bytes: int) -> list[tuple[int, int]]:
+def _bodies(db: Connection, vault: VaultId, chunk: _Chunk) -> Sequence[_Entry]:
+    first, last = chunk
+    found = db.execute(_BODIES, {"vault": vault, "first": first, "last": last})
+    return [(pos, body) for pos, body in found]
+
+
+def _chunks(found: list[tuple[int, int]], most_bytes: int) -> list[_Chunk]:
     """Return (first, last) positions of pieces of a page, in order."""
-    chunks: list[tuple[int, int]] = []
+    chunks: list[_Chunk] = []
     total = piece = 0
     for pos, size in found:
         if total and total + size > most_bytes:

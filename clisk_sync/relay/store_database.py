@@ -31,7 +31,10 @@ class Database(Protocol):
         """Return what *work* returns, once all it wrote is on the disk."""
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Return what *work*, which is one query, returns."""
+        """Return what *work*, which only asks, returns.
+
+        On PostgreSQL each of its queries may see a later moment than the one before.
+        """
 
     async def check_durable(self) -> None:
         """Refuse a database that would lose what it said is written."""
