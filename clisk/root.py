@@ -53,6 +53,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "grants": ("grants", "Say what a konnector may read."),
     "git-credential": ("credential_helpers", "Give git its passwords."),
     "docker-credential": ("credential_helpers", "Give docker its passwords."),
+    "ssh-agent": ("ssh_agent", "Sign with the SSH keys of the vault."),
+    "copy": ("copy", "Put a value into the clipboard, for a while."),
     "log": ("log", "Show and check who read what."),
     "agent": ("agent", "The background process that keeps the vault open."),
 }

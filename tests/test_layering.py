@@ -36,6 +36,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "click": ("clisk/*",),
     "cryptography": (
         "clisk_vault/primitives.py",
+        "clisk_vault/ssh_key.py",
         "clisk_vault/transfer/bitwarden_crypto.py",
         "clisk_vault/wrapping.py",
     ),

@@ -43,6 +43,7 @@ _WITHOUT_JSON = {
     "exec",  # what it starts has the output
     "git-credential",  # speaks the protocols of git and docker
     "docker-credential",
+    "ssh-agent",  # a server
 }
 
 

@@ -36,6 +36,7 @@ _MODULES = (
     "runs",
     "proposals",
     "fill",
+    "ssh",
 )
 
 

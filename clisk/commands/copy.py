@@ -1,0 +1,86 @@
+"""copy: a value into the clipboard, which is emptied after a while."""
+
+from __future__ import annotations
+
+import click
+
+from clisk import output
+from clisk.client import AgentClient
+from clisk.commands.options import json_option
+from clisk.home import Home
+from clisk.wire import Message
+
+
+@click.command("copy")
+@click.argument("item")
+@click.option(
+    *("-f", "--field"),
+    default="password",
+    show_default=True,
+    metavar="FIELD",
+    help="The field to copy.",
+)
+@click.option("--code", is_flag=True, help="The one-time code, instead.")
+@click.option(
+    "--clear-after",
+    type=click.IntRange(1, 3600),
+    default=45,
+    show_default=True,
+    metavar="S",
+    help="Empty the clipboard after so many seconds.",
+)
+@json_option
+@click.pass_obj
+def copy_command(
+    home: Home, item: str, field: str, code: bool, clear_after: int, as_json: bool
+) -> None:
+    """Put a value into the clipboard, and take it out again after a while.
+
+    It is taken out only if the clipboard still holds it: what you copied since
+    stays. Where the clipboard's program can say so, the value is marked as
+    sensitive, so that managers keep it out of their history; xclip, xsel and
+    pbcopy cannot. Without any such program (over ssh, say) the terminal is asked
+    to take the value, and nothing can take it out again.
+
+    \b
+    Examples:
+      clisk copy GitHub
+      clisk copy GitHub --code
+      clisk copy Visa -f card.number --clear-after 20
+    """
+    from clisk import clipboard, clipboard_keeper
+
+    tool = clipboard.find_tool()
+    with AgentClient.connect(home) as agent:
+        if code:
+            asked: Message = {"item": item, "purpose": "clisk copy --code"}
+            value = str(agent.call("totp", asked)["code"])
+        else:
+            asked = {
+                "item": item,
+                "field": field,
+                "purpose": "clisk copy",
+                "use": "copy",
+            }
+            value = str(agent.call("reveal", asked)["value"])
+    if tool is None:
+        clipboard.copy_by_terminal(value)
+        how: Message = {"by": "terminal", "sensitive": False, "cleared_after": None}
+        said = "sent to the terminal's clipboard; it cannot be emptied from here"
+    else:
+        # Before: a value that cannot be taken out again is not put in.
+        mark = clipboard.Mark.of(value.encode())
+        sensitive = clipboard.copy(tool, value)
+        clipboard_keeper.leave_behind(tool, mark, clear_after)
+        how = {
+            "by": tool.copy[0],
+            "sensitive": sensitive,
+            "cleared_after": clear_after,
+        }
+        said = f"copied; taken out again in {output.count(clear_after, 'second')}"
+        if not sensitive:
+            said += "; a clipboard manager may keep it longer"
+    if as_json:
+        output.write_json(how)
+    else:
+        output.say(said)

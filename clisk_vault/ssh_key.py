@@ -1,0 +1,145 @@
+"""Keys of SSH: the public half as it stands in an item, and signatures.
+
+A home of cryptography beside primitives.py: these keys are the person's, not
+the vault's. What a signature looks like: RFC 4253 §6.6, RFC 5656 §3.1.2,
+RFC 8332 §3, RFC 8709 §6.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from clisk_vault.errors import CallerError, FormatError
+from clisk_vault.keys import SecretText
+
+# draft-ietf-sshm-ssh-agent §3.6.1: which hash an RSA signature is wanted with.
+RSA_SHA2_256 = 2
+RSA_SHA2_512 = 4
+_MAX_PUBLIC = 16 * 1024
+_MIN_RSA_BITS = 2048
+_CURVES: dict[str, hashes.HashAlgorithm] = {
+    "secp256r1": hashes.SHA256(),
+    "secp384r1": hashes.SHA384(),
+    "secp521r1": hashes.SHA512(),
+}
+_PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+def ssh_string(data: bytes) -> bytes:
+    """Return *data* after its length in four bytes (RFC 4251 §5)."""
+    return len(data).to_bytes(4) + data
+
+
+def parse_public(line: str) -> bytes:
+    """Return the key of a line as `ssh-keygen` writes it: `ssh-ed25519 AAAA... name`.
+
+    Raises:
+        FormatError: not such a line, or the kind that it names is not the key's.
+    """
+    words = line.split()
+    if len(words) < 2 or len(line) > _MAX_PUBLIC:
+        raise FormatError("ssh public key: not a kind and a key")
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+    except (binascii.Error, ValueError):
+        raise FormatError("ssh public key: not base64") from None
+    kind = words[0].encode()
+    if not blob.startswith(ssh_string(kind)):
+        raise FormatError("ssh public key: of another kind than its line says")
+    return blob
+
+
+def sign(
+    private: SecretText,
+    passphrase: SecretText | None,
+    *,
+    public: bytes,
+    data: bytes,
+    flags: int,
+) -> bytes:
+    """Return the signature of *data*, as an agent answers it.
+
+    Raises:
+        FormatError: the private key cannot be read, or *public* is not its half.
+        CallerError: flags that ask for what is not made: SHA-1, above all.
+    """
+    key = _load(private, passphrase)
+    own = base64.b64decode(
+        key.public_key()
+        .public_bytes(
+            serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+        )
+        .split()[1]
+    )
+    if own != public:
+        raise FormatError(
+            "ssh key: the item's public key is not that of its private key",
+            advice="write it anew: ssh-keygen -y -f KEY | clisk edit ITEM",
+        )
+    if isinstance(key, rsa.RSAPrivateKey):
+        name, signature = _sign_rsa(key, data, flags)
+    elif flags:
+        raise CallerError("ssh key: these flags are for RSA alone")
+    elif isinstance(key, ec.EllipticCurvePrivateKey):
+        name = _kind(public)
+        r, s = decode_dss_signature(key.sign(data, ec.ECDSA(_CURVES[key.curve.name])))
+        signature = _mpint(r) + _mpint(s)
+    else:
+        name, signature = _kind(public), key.sign(data)
+    return ssh_string(name) + ssh_string(signature)
+
+
+def _sign_rsa(key: rsa.RSAPrivateKey, data: bytes, flags: int) -> tuple[bytes, bytes]:
+    if flags == RSA_SHA2_512:
+        return b"rsa-sha2-512", key.sign(data, padding.PKCS1v15(), hashes.SHA512())
+    if flags == RSA_SHA2_256:
+        return b"rsa-sha2-256", key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+    raise CallerError(
+        "ssh key: RSA with SHA-1 is not signed",
+        advice="the client or server is too old; use another key",
+    )
+
+
+def _load(private: SecretText, passphrase: SecretText | None) -> _PrivateKey:
+    raw = private.expose().strip().encode() + b"\n"
+    password = None if passphrase is None else passphrase.expose().encode()
+    openssh = raw.startswith(b"-----BEGIN OPENSSH PRIVATE KEY-----")
+    load = (
+        serialization.load_ssh_private_key
+        if openssh
+        else serialization.load_pem_private_key
+    )
+    try:
+        key = load(raw, password)
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        # From None: the library's words may quote the key.
+        raise FormatError(
+            "ssh key: the private key cannot be read",
+            advice="a passphrase belongs into the field ssh.passphrase; or take it off"
+            " first: ssh-keygen -p -f KEY",
+        ) from None
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVES:
+        return key
+    if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _MIN_RSA_BITS:
+        return key
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return key
+    raise FormatError(
+        "ssh key: neither Ed25519, ECDSA, nor RSA of 2,048 bits",
+        advice="make another: ssh-keygen -t ed25519",
+    )
+
+
+def _kind(public: bytes) -> bytes:
+    return public[4 : 4 + int.from_bytes(public[:4])]
+
+
+def _mpint(number: int) -> bytes:
+    """Return a positive number as RFC 4251 §5 has it: a zero byte keeps it so."""
+    return ssh_string(number.to_bytes(number.bit_length() // 8 + 1))

@@ -1,0 +1,331 @@
+"""`clisk ssh-agent` with OpenSSH's own programs, and what must not work."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from clisk.errors import HomeError
+from clisk.home import Home
+from clisk.ssh_agent import MAX_FRAME, Server, SshAgent, describe
+from tests.program.world import Device, device
+
+_KINDS = {
+    "ed25519": ("-t", "ed25519"),
+    "ecdsa": ("-t", "ecdsa", "-b", "384"),
+    "rsa": ("-t", "rsa", "-b", "2048", "-m", "PEM"),
+}
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a key of each kind, made by ssh-keygen."""
+    folder = tmp_path_factory.mktemp("keys")
+    for name, options in _KINDS.items():
+        command = ("ssh-keygen", "-q", "-N", "", "-C", name, *options)
+        subprocess.run([*command, "-f", folder / name], check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def home(keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
+    with device(tmp_path_factory.mktemp("ssh") / "home") as made:
+        made.init()
+        for name in _KINDS:
+            private = (keys / name).read_text()
+            words = ("add", "ssh-key", name, "--read", "ssh.private_key=0")
+            public = (keys / f"{name}.pub").read_text().strip()
+            made.ok(*words, "--set", f"ssh.public_key={public}", given=private)
+            (keys / name).unlink()  # from here on it is in the vault alone
+        yield made
+
+
+@contextmanager
+def _agent(home: Device, *words: str, askpass: str = "") -> Iterator[dict[str, str]]:
+    """Run the agent; give the environment of a client."""
+    where = str(home.home / "s")
+    env = {**os.environ, "SSH_ASKPASS": askpass}
+    running = subprocess.Popen(
+        home.argv("ssh-agent", "--socket", where, *words),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=env,
+        start_new_session=True,
+    )
+    assert running.stdout is not None
+    said = running.stdout.readline()
+    try:
+        assert said.startswith("SSH_AUTH_SOCK="), running.communicate(timeout=30)
+        yield {**os.environ, "SSH_AUTH_SOCK": where}
+    finally:
+        running.terminate()
+        running.communicate(timeout=60)
+
+
+def _sign(
+    env: dict[str, str], key: Path, text: str = "text"
+) -> subprocess.CompletedProcess[str]:
+    command = ("ssh-keygen", "-Y", "sign", "-n", "git", "-f", f"{key}.pub")
+    return subprocess.run(
+        command,
+        input=text,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def _verifies(key: Path, signature: str, folder: Path, text: str = "text") -> bool:
+    (folder / "sig").write_text(signature)
+    (folder / "allowed").write_text(f"me {Path(f'{key}.pub').read_text()}")
+    command = ("ssh-keygen", "-Y", "verify", "-n", "git", "-I", "me")
+    files = ("-f", folder / "allowed", "-s", folder / "sig")
+    return (
+        subprocess.run(
+            [*command, *files], input=text.encode(), capture_output=True, check=False
+        ).returncode
+        == 0
+    )
+
+
+def test_openssh_lists_and_signs_with_every_kind(
+    home: Device, keys: Path, tmp_path: Path
+) -> None:
+    """ssh-add sees the keys; ssh-keygen's signatures verify; each is recorded."""
+    with _agent(home, "--allow") as env:
+        listed = subprocess.run(
+            ("ssh-add", "-l"), env=env, capture_output=True, text=True, check=False
+        ).stdout
+        made = {name: _sign(env, keys / name) for name in _KINDS}
+        mode = stat.S_IMODE(Path(env["SSH_AUTH_SOCK"]).stat().st_mode)
+
+    assert {line.split()[2] for line in listed.splitlines()} == set(_KINDS)
+    assert mode == 0o600
+    for name, done in made.items():
+        assert _verifies(keys / name, done.stdout, tmp_path), done.stderr
+        assert not _verifies(keys / name, done.stdout, tmp_path, text="other")
+    records = home.ask("log", "list", "--use", "ssh-sign")["records"]
+    assert len(records) >= len(_KINDS)
+    assert "ssh: signature for git" in str(records[-1])
+    assert not Path(env["SSH_AUTH_SOCK"]).exists()
+
+
+def test_no_private_key_is_on_the_disk(home: Device, keys: Path) -> None:
+    """Neither in the home folder nor beside the public keys."""
+    found = [
+        path
+        for folder in (home.home, keys)
+        for path in folder.rglob("*")
+        if path.is_file() and b"PRIVATE KEY" in path.read_bytes()
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [("true", ()), ("true", ("--once",)), ("false", ())],
+)
+def test_each_signature_is_asked_for(
+    home: Device,
+    keys: Path,
+    tmp_path: Path,
+    answer: str,
+    words: tuple[str, ...],
+) -> None:
+    """Attack: a program of the same user signs in silence. A no makes no signature."""
+    questions = tmp_path / "questions"
+    program = tmp_path / "askpass"
+    program.write_text(
+        f'#!/bin/sh\necho "$SSH_ASKPASS_PROMPT $1" >> {questions}\n{answer}\n'
+    )
+    program.chmod(0o700)
+    before = len(
+        home.ask("log", "list", "--use", "ssh-sign", "--limit", "500")["records"]
+    )
+
+    with _agent(home, *words, askpass=str(program)) as env:
+        done = [_sign(env, keys / "ed25519") for _ in range(2)]
+
+    after = len(
+        home.ask("log", "list", "--use", "ssh-sign", "--limit", "500")["records"]
+    )
+    told = questions.read_text().splitlines()
+    assert told == ["confirm sign with ed25519: signature for git?"] * (
+        1 if words else 2
+    )
+    signed = 2 if answer == "true" else 0
+    assert sum(each.returncode == 0 for each in done) == signed
+    assert after - before == signed
+
+
+def test_nobody_to_ask_means_no_agent(home: Device) -> None:
+    """Without a terminal, a program to ask with or --allow it does not start."""
+    said = home.run("ssh-agent", env={"SSH_ASKPASS": ""})
+
+    assert said.code == 1
+    assert "--allow" in said.err
+
+
+def test_only_the_chosen_key_is_offered(home: Device, keys: Path) -> None:
+    """--item: another key is neither listed nor used, even if asked for by name."""
+    with _agent(home, "--allow", "--item", "rsa") as env:
+        listed = subprocess.run(
+            ("ssh-add", "-l"), env=env, capture_output=True, text=True, check=False
+        ).stdout
+        other = _sign(env, keys / "ed25519")
+
+    assert [line.split()[2] for line in listed.splitlines()] == ["rsa"]
+    assert other.returncode != 0
+
+
+@contextmanager
+def _served(tmp_path: Path, agent: SshAgent, **more: object) -> Iterator[str]:
+    path = str(tmp_path / "s")
+    server = Server(path, agent, **more)  # type: ignore[arg-type]  # only peer is given
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield path
+    finally:
+        server.shutdown()
+        thread.join()
+        server.close()
+
+
+def _idle_agent(tmp_path: Path) -> SshAgent:
+    home = Home(str(tmp_path / "nobody"))
+    return SshAgent(home, lambda _item, _question: True, only=frozenset())
+
+
+def _talk(path: str, data: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(30)
+        client.connect(path)
+        client.sendall(data)
+        client.shutdown(socket.SHUT_WR)
+        got = b""
+        while part := client.recv(4096):
+            got += part
+        return got
+
+
+_FAILED = struct.pack(">I", 1) + b"\x05"
+
+
+@pytest.mark.parametrize(
+    ("frame", "answer"),
+    [
+        (b"", b""),
+        (b"\0", b""),
+        (b"\0\0\0\0", b""),
+        (b"\0\0\0\x05\x0b", b""),
+        (struct.pack(">I", MAX_FRAME + 1) + b"\x0b", b""),
+        (b"\xff\xff\xff\xff" + b"\x0b" * 100, b""),
+        (b"\0\0\0\x01\x0b", _FAILED),
+        (b"\0\0\0\x02\x0b\0", _FAILED),
+        (b"\0\0\0\x01\x0d", _FAILED),
+        (b"\0\0\0\x05\x0d\xff\xff\xff\xff", _FAILED),
+        (b"\0\0\0\x09\x0d\0\0\0\0\0\0\0\0", _FAILED),
+        (b"\0\0\0\x01\x11", _FAILED),
+        (b"\0\0\0\x01\x13", _FAILED),
+        (b"\0\0\0\x01\x1b", _FAILED),
+        (b"\0\0\0\x01\xff" * 3, _FAILED * 3),
+    ],
+)
+def test_a_malformed_frame_is_a_failure_or_the_end(
+    tmp_path: Path, frame: bytes, answer: bytes
+) -> None:
+    """Attack: lengths that lie, messages cut short, keys to be added or removed."""
+    with _served(tmp_path, _idle_agent(tmp_path)) as path:
+        assert _talk(path, frame) == answer
+
+
+def test_a_client_of_another_user_is_hung_up_on(tmp_path: Path) -> None:
+    """Attack: the socket was opened to others; the kernel says who connects."""
+    asked = struct.pack(">I", 1) + b"\x0b"
+    with _served(tmp_path, _idle_agent(tmp_path), peer=lambda _: os.getuid() + 1) as p:
+        try:
+            heard = _talk(p, asked)
+        except ConnectionError:
+            heard = b""
+    assert heard == b""
+
+    with _served(tmp_path, _idle_agent(tmp_path)) as path:
+        assert _talk(path, asked) == _FAILED
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_the_kernel_tells_another_user(tmp_path: Path) -> None:
+    """Attack: a process of another user, though the socket's mode would let it in.
+
+    The positive control: the same program as ourselves is answered.
+    """
+    program = (
+        "import os,socket,sys; os.setuid(int(sys.argv[2]));"
+        "c=socket.socket(socket.AF_UNIX); c.connect(sys.argv[1]);"
+        "c.sendall(b'\\0\\0\\0\\1\\x0b'); print(len(c.recv(9)))"
+    )
+    heard = {}
+    # Not below pytest's folder, which others may not enter.
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        with _served(Path(folder), _idle_agent(tmp_path)) as path:
+            Path(path).chmod(0o666)
+            for user in (0, 65534):
+                done = subprocess.run(
+                    (sys.executable, "-c", program, path, str(user)),
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=60,
+                )
+                heard[user] = done.stdout.strip() or done.stderr[-40:].strip()
+
+    assert heard[0] == "5"
+    assert (
+        heard[65534] == "0" or "Broken pipe" in heard[65534] or "reset" in heard[65534]
+    )
+
+
+def test_one_agent_a_socket_and_what_died_is_cleared(tmp_path: Path) -> None:
+    """A second one is refused; the socket of one that was killed is made anew."""
+    with (
+        _served(tmp_path, _idle_agent(tmp_path)) as path,
+        pytest.raises(HomeError, match="already"),
+    ):
+        Server(path, _idle_agent(tmp_path))
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(path)
+    left.close()
+    Server(path, _idle_agent(tmp_path)).close()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"SSHSIG\0\0\0\x03git\0\0", "signature for git"),
+        (b"\0\0\0\x01s\x32\0\0\0\x05alice\0", "log in as alice"),
+        (b"\0\0\0\x01s\x32\0\0\0\x02\x1b[", "log in as \\x1b["),
+        (b"SSHSIG\xff", "something unknown"),
+        (b"", "something unknown"),
+        (b"\0\0\0\x01s\x33", "something unknown"),
+    ],
+)
+def test_a_question_says_what_is_signed(data: bytes, words: str) -> None:
+    """In the signature's own words, without what a terminal would obey."""
+    assert describe(data) == words
