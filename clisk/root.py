@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "devices": ("devices", "List, revoke and rename the devices of this vault."),
     "recovery": ("recovery", "Print a page that brings the vault back, or use it."),
     "dashboard": ("dashboard", "See and steer it all in a browser."),
+    "tui": ("tui", "Browse, search and copy on a whole terminal."),
     "sync": ("sync", "Exchange news with the other devices now."),
     "konnector": ("konnector", "Run a program that fetches your data from a site."),
     "fill": ("fill", "Fill in a login in a browser window."),

@@ -64,6 +64,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "segno": ("clisk_sync/qr.py",),
     "sqlalchemy": ("clisk_sync/relay/store*.py",),
     "jinja2": ("clisk/dashboard/render.py",),
+    "textual": ("clisk/terminal_ui/*",),
     "starlette": ("clisk/dashboard/*", "clisk_sync/relay/*"),
     "uvicorn": ("clisk/dashboard/serve.py", "clisk_sync/relay/*"),
     "zxcvbn": ("clisk_vault/strength.py",),

@@ -37,6 +37,7 @@ _WITHOUT_JSON = {
     "data",
     "data export",  # what it writes is JSON itself, or CSV
     "grants",
+    "tui",
     "log",
     "agent",
     "agent run",

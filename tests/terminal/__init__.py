@@ -1,0 +1,1 @@
+"""The terminal pages, driven by key presses against a real agent."""
