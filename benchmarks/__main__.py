@@ -21,6 +21,7 @@ _PARTS = (
     "live",
     "konnector",
     "autofill",
+    "dashboard",
 )
 
 

@@ -22,6 +22,7 @@ _BURST_ITEMS = 20
 _BURST_MS = 60_000
 _KEPT_UNUSUAL = 100
 _DAY_SECONDS = 86_400
+_QUARTER_MS = 15 * 60 * 1000
 # These read many items by their nature, and a person started them.
 _BULK = frozenset({RequesterKind.EXPORT, RequesterKind.RECOVERY, RequesterKind.VAULT})
 
@@ -73,16 +74,23 @@ def summarise(reads: Iterable[Moment], *, local: Local = time.localtime) -> Summ
     """
     found = Summary()
     habits = _Habits()
+    # Clocks are set back and forth at quarters of an hour; what is between is alike.
+    quarters: dict[int, tuple[int, int, int]] = {}
     for read in reads:
-        moment = local(read.time_ms / 1000)
+        quarter = read.time_ms // _QUARTER_MS
+        if quarter not in quarters:
+            moment = local(quarter * _QUARTER_MS / 1000)
+            day = _ordinal(quarter * _QUARTER_MS, moment)
+            quarters[quarter] = moment.tm_wday, moment.tm_hour, day
+        weekday, hour, day = quarters[quarter]
         found.total += 1
-        found.hours[moment.tm_wday][moment.tm_hour] += 1
-        found.days[_ordinal(read.time_ms, moment)] += 1
+        found.hours[weekday][hour] += 1
+        found.days[day] += 1
         found.readers[read.kind, read.name] += 1
         found.outcomes[read.outcome] += 1
         if read.item is not None:
             found.items[read.item] += 1
-        for oddity in habits.oddities(read, moment.tm_hour):
+        for oddity in habits.oddities(read, hour):
             found.unusual.append((read.at, oddity))
     return found
 
@@ -97,6 +105,7 @@ class _Habits:
 
     def __init__(self) -> None:
         self._hours = [0] * 24
+        self._total = 0
         self._seen: set[tuple[int, str, ItemId | None]] = set()
         self._recent: dict[tuple[int, str], deque[tuple[int, ItemId | None]]] = {}
 
@@ -112,6 +121,7 @@ class _Habits:
         if self._begins_burst(read):
             found.append(Oddity.BURST)
         self._hours[hour] += 1
+        self._total += 1
         return found
 
     def _is_first(self, read: Moment) -> bool:
@@ -124,9 +134,11 @@ class _Habits:
         return not known
 
     def _is_rare(self, hour: int) -> bool:
-        before = sum(self._hours)
-        around = sum(self._hours[(hour + step) % 24] for step in (-1, 0, 1))
-        return before >= _HABIT_READS and around < before * _RARE_SHARE
+        if self._total < _HABIT_READS:
+            return False
+        hours = self._hours
+        around = hours[hour - 1] + hours[hour] + hours[(hour + 1) % 24]
+        return around < self._total * _RARE_SHARE
 
     def _begins_burst(self, read: Moment) -> bool:
         """Say whether one reader has now read many items within a minute."""
@@ -136,6 +148,8 @@ class _Habits:
         recent.append((read.time_ms, read.item))
         while recent[0][0] < read.time_ms - _BURST_MS:
             recent.popleft()
+        if len(recent) < _BURST_ITEMS:
+            return False
         if len({item for _, item in recent}) < _BURST_ITEMS:
             return False
         recent.clear()

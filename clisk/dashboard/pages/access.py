@@ -51,11 +51,15 @@ def listed(visit: Visit) -> Response:
     }
     if visit.fragment:
         return visit.show("access_rows.html", **values)
-    return visit.show("access.html", summary=_summary(visit), **values)
+    return visit.show("access.html", **values)
+
+
+def summary(visit: Visit) -> Response:
+    """Show the last 90 days at a glance: a part that comes after the list."""
+    return visit.show("access_summary.html", summary=_summary(visit))
 
 
 def _summary(visit: Visit) -> dict[str, Any] | None:
-    """Return the last 90 days at a glance, or None where the log cannot be read."""
     since = time.time_ns() // 1_000_000 - _SPAN_DAYS * _DAY_MS
     answer, _damage = _ask(visit, "log.summary", since_ms=since)
     if answer is None:
@@ -118,6 +122,7 @@ def export(visit: Visit) -> Response:
 
 ROUTES = (
     show("/access", listed),
+    show("/access/summary", summary),
     act("/access/export", export),
     act("/access/verify", verify),
     show("/access/{index:int}", one),
