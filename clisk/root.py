@@ -56,6 +56,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "docker-credential": ("credential_helpers", "Give docker its passwords."),
     "ssh-agent": ("ssh_agent", "Sign with the SSH keys of the vault."),
     "copy": ("copy", "Put a value into the clipboard, for a while."),
+    "token": ("token", "Let a script read named fields, so often and so long."),
     "log": ("log", "Show and check who read what."),
     "agent": ("agent", "The background process that keeps the vault open."),
 }

@@ -56,6 +56,8 @@ class ReadRequest:
     """An earlier version of the field; None: the current one."""
     use: Use | None = None
     """What is done with it; None: what the rest of the request implies."""
+    barred: str = ""
+    """Why whoever asks may not have it, judged before: refused here, and recorded."""
 
     @property
     def recorded_use(self) -> Use:
@@ -208,6 +210,8 @@ class Reader:
 
     def _judge(self, request: ReadRequest, *, secret: bool) -> GrantId | None:
         """Return the grant that the request rests on; a person needs none."""
+        if request.barred:
+            raise ReadRefused(request.barred)
         if request.who.kind is not RequesterKind.KONNECTOR:
             return None
         if request.version is not None:

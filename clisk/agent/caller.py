@@ -12,6 +12,7 @@ from clisk.agent.fill_session import FillSession
 from clisk.agent.joining import Joining
 from clisk.agent.konnector_session import KonnectorSession
 from clisk.agent.staged_import import StagedBackup, StagedImport
+from clisk.agent.tokens import TokenReads
 from clisk_vault.access_record import Requester, RequesterKind
 from clisk_vault.ids import ItemId
 
@@ -33,6 +34,7 @@ class Caller:
         self.konnector: KonnectorSession | None = None
         self.run: int | None = None
         self.fill: FillSession | None = None
+        self.token: TokenReads | None = None
         self.admission: Admission | None = None
         self.joining: Joining | None = None
         self.kit: DraftedKit | None = None

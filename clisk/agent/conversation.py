@@ -19,6 +19,7 @@ from clisk.errors import CliskError, WireError
 
 _REQUEST_KEYS = {"v", "id", "op", "params"}
 _KONNECTOR_OPERATIONS = "konnector."
+_TOKEN_OPERATIONS = ("reveal", "totp")
 _FILL_OPERATIONS = ("fill.open", "fill.release")
 
 
@@ -91,7 +92,9 @@ class Conversation:
         return {"ok": answer.model_dump(mode="json")}
 
     async def _run(self, found: Operation, params: Params) -> Answer:
-        if not found.counts_as_use or self._caller.quiet:
+        # A script that reads by the clock must not keep the vault open for ever.
+        by_itself = self._caller.quiet or self._caller.token is not None
+        if not found.counts_as_use or by_itself:
             return await found.run(self._agent, self._caller, params)
         with self._agent.in_use():
             return await found.run(self._agent, self._caller, params)
@@ -150,6 +153,8 @@ def _places(err: ValidationError) -> str:
 def _check_confinement(found: Operation, caller: Caller) -> None:
     if caller.konnector and not found.name.startswith(_KONNECTOR_OPERATIONS):
         raise RequestError("this connection serves a konnector, and nothing else")
+    if caller.token and found.name not in _TOKEN_OPERATIONS:
+        raise RequestError("this connection reads with a token, and nothing else")
     if caller.fill and found.name not in _FILL_OPERATIONS:
         raise RequestError("this connection fills one login, and nothing else")
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from clisk.agent.idle import IdleTimer
 from clisk.agent.journal import log
+from clisk.agent.patience import Patience
 from clisk.agent.pulse import Pulse
 from clisk.agent.run_queue import RunQueue
 from clisk.agent.settings import load_settings
@@ -40,6 +41,7 @@ class Agent:
         # Held while a vault is made, joined or unlocked: one at a time.
         self.opening = asyncio.Lock()
         self.pulse = Pulse()
+        self.patience = Patience()
         self.times_opened = 0
         self._open: SyncDriver | None = None
         self._in_use = 0

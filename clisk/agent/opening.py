@@ -83,12 +83,14 @@ async def unlock(agent: Agent, passphrase: SecretText) -> None:
 
     Raises:
         PassphraseError: it does not open this vault.
+        TooManyTriesError: it was wrong too often; nothing was tried.
         StoreError, FormatError, TamperedError: the file.
     """
     async with agent.opening:
-        vault = await agent.thread.run(
-            lambda: Vault.unlock(agent.vault_path, passphrase)
-        )
+        with agent.patience.one_try():
+            vault = await agent.thread.run(
+                lambda: Vault.unlock(agent.vault_path, passphrase)
+            )
         if agent.unlocked:
             await agent.thread.run(vault.lock)
         else:

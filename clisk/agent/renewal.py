@@ -44,7 +44,8 @@ async def _become_another(
 ) -> None:
     vault = driver.vault
     # Before any record is signed: a wrong passphrase must cost nothing.
-    Vault.unlock(agent.vault_path, passphrase).lock()
+    with agent.patience.one_try():
+        Vault.unlock(agent.vault_path, passphrase).lock()
     await driver.engine.sync_once()
     if not driver.engine.cloned:
         raise NotRestoredError("this device is not restored from a backup")

@@ -23,6 +23,14 @@ _MAX_TEMPLATE = 1024 * 1024
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+_token_option = click.option(
+    "--token-fd",
+    type=int,
+    metavar="N",
+    help="Read only what a token allows; it comes from this descriptor.",
+)
+
+
 @click.command("read")
 @click.argument("reference", metavar="REFERENCE", required=False)
 @click.option(
@@ -32,6 +40,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
     help="Write the reference to this field; nothing is read.",
 )
 @click.option("--no-newline", is_flag=True, help="End without a line feed.")
+@_token_option
 @json_option
 @click.pass_obj
 def read_command(
@@ -39,6 +48,7 @@ def read_command(
     reference: str | None,
     spell: tuple[str, str] | None,
     no_newline: bool,
+    token_fd: int | None,
     as_json: bool,
 ) -> None:
     """Write the value that a reference names: clisk://ITEM/FIELD.
@@ -64,6 +74,7 @@ def read_command(
         return
     meant = parse_reference(reference or "")
     with AgentClient.connect(home) as agent:
+        _show_token(agent, token_fd)
         value = value_of(agent, meant, purpose="clisk read")
     if as_json:
         output.write_json({"reference": str(meant), "value": value})
@@ -82,6 +93,7 @@ def read_command(
 )
 @click.option("--force", is_flag=True, help="Replace the file.")
 @click.option("--terminal", is_flag=True, help="Also where that is a terminal.")
+@_token_option
 @json_option
 @click.pass_obj
 def inject_command(
@@ -90,6 +102,7 @@ def inject_command(
     target: Path | None,
     force: bool,
     terminal: bool,
+    token_fd: int | None,
     as_json: bool,
 ) -> None:
     """Fill a template: {{ clisk://ITEM/FIELD }} becomes the value of that field.
@@ -121,6 +134,7 @@ def inject_command(
         return value_of(agent, reference, purpose="clisk inject", use="inject")
 
     with AgentClient.connect(home) as agent:
+        _show_token(agent, token_fd)
         filled = fill_template(text, value)
     if target is None:
         write_value(filled, newline=False)
@@ -130,6 +144,14 @@ def inject_command(
         output.write_json({"file": str(target), "values": reads})
     else:
         output.say(f"written with {output.count(reads, 'value')}, for you alone")
+
+
+def _show_token(agent: AgentClient, descriptor: int | None) -> None:
+    if descriptor is None:
+        return
+    from clisk.passphrase_input import read_secret
+
+    agent.call("token.use", {"token": read_secret(descriptor).expose()})
 
 
 def _template(path: Path) -> str:

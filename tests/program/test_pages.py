@@ -45,6 +45,7 @@ _WITHOUT_JSON = {
     "git-credential",  # speaks the protocols of git and docker
     "docker-credential",
     "ssh-agent",  # a server
+    "token",
 }
 
 

@@ -37,6 +37,7 @@ _MODULES = (
     "proposals",
     "fill",
     "ssh",
+    "tokens",
 )
 
 

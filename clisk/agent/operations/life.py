@@ -147,7 +147,12 @@ class ChangeParams(Params):
 @operation("passphrase.change", ChangeParams, Done)
 async def change(agent: Agent, _caller: Caller, params: ChangeParams) -> Done:
     """Change the passphrase of the vault on this device."""
-    await agent.vault(lambda vault: vault.change_passphrase(params.old, params.new))
+    # An open vault must not be the way to guess: the tries count together.
+    async with agent.opening:
+        with agent.patience.one_try():
+            await agent.vault(
+                lambda vault: vault.change_passphrase(params.old, params.new)
+            )
     return Done()
 
 

@@ -10,6 +10,7 @@ from clisk.agent.labels import find_field
 from clisk.agent.operations.items import ItemParams
 from clisk.agent.registry import Answer, Params, Secret, operation
 from clisk.agent.resolve import resolve_exactly, resolve_item
+from clisk.agent.tokens import unseen
 from clisk.errors import CliskError
 from clisk_vault.access_record import Use
 from clisk_vault.draft import Edit, ItemDraft
@@ -42,18 +43,23 @@ async def totp(agent: Agent, caller: Caller, params: CodeParams) -> CodeAnswer:
     """Give the one-time code of this moment; the read of its seed is recorded first."""
 
     def work(vault: Vault) -> CodeAnswer:
-        resolve = resolve_exactly if params.exact else resolve_item
-        item = resolve(vault, params.item)
+        with unseen(caller.token):
+            resolve = resolve_exactly if params.exact else resolve_item
+            item = resolve(vault, params.item)
         view = vault.view(item)
-        if params.field == "totp" and not view.has("totp"):
+        if params.field == "totp" and not caller.token and not view.has("totp"):
             raise CliskError(
                 "the item has no one-time codes",
                 advice="add a seed: clisk scan PICTURE --item ITEM, or"
                 " clisk edit ITEM --ask totp",
             )
-        field = find_field(view, params.field)
+        with unseen(caller.token):
+            field = find_field(view, params.field)
+        who, barred = caller.requester, ""
+        if caller.token is not None:
+            who, barred = caller.token.admit(vault, item, field.name)
         request = ReadRequest(
-            item, field.name, caller.requester, params.purpose, use=Use.TOTP
+            item, field.name, who, params.purpose, use=Use.TOTP, barred=barred
         )
         seed = parse_seed(vault.reveal(request))
         made = code_at(seed, vault.session.clock() // 1000)

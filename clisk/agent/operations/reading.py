@@ -9,7 +9,9 @@ from clisk.agent.core import Agent
 from clisk.agent.labels import find_field
 from clisk.agent.registry import Answer, Params, operation
 from clisk.agent.resolve import resolve_exactly, resolve_item
+from clisk.agent.tokens import unseen
 from clisk_vault.access_record import Use
+from clisk_vault.errors import ReadRefused
 from clisk_vault.hlc import parse_stamp
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.vault import Vault
@@ -50,19 +52,24 @@ async def reveal(agent: Agent, caller: Caller, params: RevealParams) -> RevealAn
     """
 
     def work(vault: Vault) -> RevealAnswer:
-        resolve = resolve_exactly if params.exact else resolve_item
-        item = resolve(vault, params.item)
-        found = find_field(vault.view(item), params.field)
+        with unseen(caller.token):
+            resolve = resolve_exactly if params.exact else resolve_item
+            item = resolve(vault, params.item)
+            found = find_field(vault.view(item), params.field)
         value = found.current.text
+        who, barred = caller.requester, ""
+        use = Use.of(params.use)
+        if caller.token is not None:
+            who, barred = caller.token.admit(
+                vault, item, found.name, seed=found.name == "totp"
+            )
         if found.secret:
             request = ReadRequest(
-                item,
-                found.name,
-                caller.requester,
-                params.purpose,
-                use=Use.of(params.use),
+                item, found.name, who, params.purpose, use=use, barred=barred
             )
             value = vault.reveal(request).expose()
+        elif barred:
+            raise ReadRefused(barred)
         assert value is not None, "a field is clear, secret or not found"
         return RevealAnswer(
             item=item.hex(),
