@@ -55,9 +55,11 @@ demo: setup
 bench: setup
 	$(BIN)/python -m benchmarks
 
-# Attacks on the access log and what two verifiers make of them.
+# Attacks on the access log and what two verifiers make of them; attacks by the relay,
+# on a weak model and on devices of ours.
 scoreboard: setup .venv/.go-ready
 	$(BIN)/python -m attacks
+	$(BIN)/python -m tests.attacks
 
 # Rebuild every test vector and JSON schema; git must be clean afterwards.
 vectors: setup

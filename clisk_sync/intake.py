@@ -69,6 +69,8 @@ _LOSES_SIGHT = (
     TamperedError,
     GapError,
     UnknownEpoch,
+    # Nobody has signed the number that says so: the relay may have put it there.
+    UnsupportedError,
 )
 
 

@@ -241,7 +241,7 @@ class World:
 
     async def copy(self, folder: Path) -> World:
         """Return the same world elsewhere; close this one first."""
-        world = World(folder, clock=FakeClock(self.clock.now_ms))
+        world = World(folder, type(self.relay)(), FakeClock(self.clock.now_ms))
         for vault, kept in self.relay.vaults.items():
             records = list(kept.members.membership.records)
             world.relay.vaults[vault] = type(kept)(Members.verify(vault, records))

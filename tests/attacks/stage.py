@@ -1,0 +1,199 @@
+"""Where an attack is played on us, with the oracles that every one of them has."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clisk_sync.errors import SyncError
+from clisk_sync.record import parse_unverified_record
+from clisk_vault.draft import ItemDraft
+from clisk_vault.errors import FormatError, UnsupportedError, VaultError
+from clisk_vault.ids import DeviceId, ItemId
+from clisk_vault.keys import SecretText
+from tests.attacks.evil_relay import EvilRelay
+from tests.attacks.weak_model import WeakServer
+from tests.sync.world import Device, World, names, run
+
+TITLE, USER, SECRET = "Planted Savings Bank", "planted.user", "planted-Pa55word"
+URI = "https://planted-bank.example/login"
+_NO_ITEM = ItemId(bytes(16))
+# Fewer letters than this may stand anywhere by chance.
+_TELLING = 6
+
+
+class Verdict(Enum):
+    """What becomes of an attack here."""
+
+    REFUSED = "refused"
+    DETECTED = "detected"
+    ABSENT = "surface absent"
+    WARNED = "not preventable, warned of"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One attack: what it is, how it fares on the weak model, how here.
+
+    *misdeeds* are those of the evil relay that both plays must have used. *by* is
+    the named error or alert; for an absent surface it says what is not there.
+    """
+
+    id: str
+    name: str
+    does: str
+    misdeeds: tuple[str, ...]
+    weak: Callable[[WeakServer], str]
+    verdict: Verdict
+    by: str
+    ours: Callable[[Stage], None]
+    slow: bool = False
+
+
+@dataclass
+class Stage:
+    """A vault of two devices on an evil relay."""
+
+    folder: Path
+    patch: pytest.MonkeyPatch
+    named: set[str]
+    relay: EvilRelay = field(default_factory=EvilRelay)
+    planted: set[str] = field(default_factory=lambda: {TITLE, USER, SECRET, URI})
+    item: ItemId = _NO_ITEM
+
+    def __post_init__(self) -> None:
+        self.world = World(self.folder, relay=self.relay)
+
+    async def pair(self) -> tuple[Device, Device]:
+        """Return two devices that share a planted login."""
+        laptop, phone = await self.world.pair()
+        draft = ItemDraft(
+            "login",
+            TITLE,
+            {"username": USER, "password": SecretText(SECRET)},
+            uris=(URI,),
+        )
+        self.item = laptop.vault.add(draft)
+        await self.world.settle()
+        self.named.clear()
+        return laptop, phone
+
+    def envelopes(self, device: Device) -> list[bytes]:
+        """Return what the honest log holds."""
+        vault = self.relay.find(device.vault_id)
+        return [each.data for each in vault.log]
+
+    async def refuses(self, device: Device, *expected: str) -> None:
+        """Sync: one of *expected* is told, and nothing that was trusted has changed."""
+        before = beliefs(device)
+        report = await device.sync()
+        assert set(expected) & set(names(report)), names(report)
+        assert beliefs(device) == before
+
+    async def heals(self, *devices: Device) -> None:
+        """Let the relay behave: all end as if nothing had happened."""
+        self.relay.behave()
+        await self.world.settle()
+        assert len({tuple(each.titles()) for each in devices}) == 1
+
+    def recipients(self) -> set[DeviceId]:
+        """Return everybody to whom a sent record wraps a secret of the vault."""
+        found: set[DeviceId] = set()
+        for data in self.relay.transcript:
+            try:
+                body = parse_unverified_record(data).unverified_body
+            except (FormatError, UnsupportedError):
+                continue
+            if body.epoch is not None:
+                found |= body.epoch.wraps.keys()
+            if body.share is not None and body.device is not None:
+                found.add(body.device.id)
+        return found
+
+    def leaks(self) -> list[str]:
+        """Return which planted plaintexts the relay has seen, in any spelling."""
+        titles: set[str] = set()
+        for device in self.world.devices.values():
+            with suppress(VaultError):
+                titles |= {each for each in device.titles() if len(each) > 4}
+        heard = b"\n".join(self.relay.transcript)
+        return [
+            text
+            for text in sorted(self.planted | titles)
+            if any(spelt in heard for spelt in spellings(text.encode()))
+        ]
+
+
+def beliefs(device: Device) -> tuple[object, ...]:
+    """Return all that a lie must not change; what a device itself sends may."""
+    chains, *others = device.trusted()
+    assert isinstance(chains, dict)
+    return {who: each for who, each in chains.items() if who != device.id}, *others
+
+
+def spellings(text: bytes) -> Iterator[bytes]:
+    """Yield *text* raw, in hex, and in base64 at each of its three alignments."""
+    yield text
+    yield text.hex().encode()
+    yield text.hex().upper().encode()
+    for lead in range(3):
+        # The letters at the edges depend on what stands beside the text.
+        bits = 8 * (lead + len(text))
+        coded = base64.b64encode(bytes(lead) + text)[-(-lead * 8 // 6) : bits // 6]
+        if len(coded) >= _TELLING:
+            yield coded
+
+
+@contextmanager
+def stage(folder: Path) -> Iterator[Stage]:
+    """Yield a stage; whatever error is made on it is noted by its name."""
+    named: set[str] = set()
+    with pytest.MonkeyPatch.context() as patch:
+        for root in (SyncError, VaultError):
+            patch.setattr(root, "__init__", _noting(root.__init__, named))
+        made = Stage(folder, patch, named)
+        try:
+            yield made
+        finally:
+            made.world.close()
+
+
+def _noting(real: Callable[..., None], named: set[str]) -> Callable[..., None]:
+    def init(self: BaseException, *args: Any, **kwargs: Any) -> None:
+        named.add(type(self).__name__)
+        real(self, *args, **kwargs)
+
+    return init
+
+
+def told(test: Callable[..., None], **given: Any) -> Callable[[Stage], None]:
+    """Return a play that is a test of ours which stands elsewhere.
+
+    What the test asks for by name it gets from the stage, the rest from *given*.
+    """
+    wanted = test.__code__.co_varnames[: test.__code__.co_argcount]
+
+    def play(on: Stage) -> None:
+        have = {"world": on.world, "tmp_path": on.folder, "monkeypatch": on.patch}
+        made = {
+            name: each(on) if callable(each) else each for name, each in given.items()
+        }
+        test(**{name: made.get(name, have.get(name)) for name in wanted})
+
+    return play
+
+
+def story(told_by: Callable[[Stage], Any]) -> Callable[[Stage], None]:
+    """Return a play of a coroutine."""
+
+    def play(on: Stage) -> None:
+        run(told_by(on))
+
+    return play
