@@ -27,6 +27,9 @@ _EACH = 40
 _LISTENERS = 1000
 _FLOOR = "a commit of one row of 512 bytes"
 _WAIT_IN_ONE_VAULT = 50
+# A wait asks again each 25 s: of so many a few are always between two requests.
+_MOST_LISTENERS = _LISTENERS * 99 // 100
+_AT_MOST_SECONDS = 600
 
 
 def run(folder: Path, *, rounds: int) -> Iterator[Figure]:
@@ -147,11 +150,11 @@ def _listeners(runner: asyncio.Runner, url: str, process: RelayProcess) -> Figur
         for relay, family in zip(relays, families, strict=True):
             transport = transport_of(relay, family.founder)
             waiting += [
-                asyncio.create_task(transport.wait(1, 25))
+                asyncio.create_task(transport.wait(1, _AT_MOST_SECONDS))
                 for _ in range(_WAIT_IN_ONE_VAULT)
             ]
         async with HttpRelay(url) as asking:
-            await _until_waiting(asking, _LISTENERS)
+            await _until_waiting(asking, _MOST_LISTENERS)
         with_all = memory().rss
         for task in waiting:
             task.cancel()

@@ -122,16 +122,6 @@ class EntryDocument:
         self._sessions: dict[ActorId, _Session] = {}
         self._heads: set[ChangeHash] = set()
         self._loose: list[Change] | None = None
-        with self._guarded("document"):
-            self._heads = set(map(ChangeHash, document.get_heads()))
-            for change in document.get_changes([]):
-                self._note(
-                    ChangeHash(change.hash),
-                    ActorId(change.actor_id),
-                    change.seq,
-                    change.max_op,
-                )
-            self._entries = _read_entries(document)
 
     @classmethod
     def new(cls, actor: ActorId) -> EntryDocument:
@@ -155,7 +145,22 @@ class EntryDocument:
             raise CostLimitError(f"document: {len(data)} bytes, too large")
         if not data:
             raise FormatError("document: empty")
-        return cls(_load(data), actor)
+        made = cls(_load(data), actor)
+        made._read()
+        return made
+
+    def _read(self) -> None:
+        """Note what the library's document holds."""
+        with self._guarded("document"):
+            self._heads = set(map(ChangeHash, self._document.get_heads()))
+            for change in self._document.get_changes([]):
+                self._note(
+                    ChangeHash(change.hash),
+                    ActorId(change.actor_id),
+                    change.seq,
+                    change.max_op,
+                )
+            self._entries = _read_entries(self._document)
 
     def entries(self) -> Entries:
         """Return all entries, by key."""

@@ -211,6 +211,9 @@ def _connect(path: Path) -> sqlite3.Connection:
             for pragma in (
                 "journal_mode = WAL",
                 "synchronous = FULL",
+                # KiB. Ids are random, so a long import touches pages everywhere: with
+                # SQLite's own 2 MiB each is written out and read back many times.
+                "cache_size = -16384",
                 "secure_delete = ON",
                 "foreign_keys = ON",
                 "trusted_schema = OFF",
