@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from clisk_vault.access_log import AccessLog
+from clisk_vault.access_log import AccessLog, first_key
 from clisk_vault.access_record import (
     MAX_TEXT_CHARS,
     AccessRecord,
@@ -30,6 +30,7 @@ from clisk_vault.errors import (
 from clisk_vault.log_bundle import BundleFacts, LogKeys, runs
 from clisk_vault.log_bundle_write import check_free, write_bundle
 from clisk_vault.log_entry import Opening
+from clisk_vault.log_view import split_origin
 from clisk_vault.log_walk import LogRow
 from clisk_vault.note import NoteKey, SignatureLine, UnverifiedNote
 from clisk_vault.session import Session
@@ -79,7 +80,8 @@ def export_log(
     check_free(folder)
     openings = _open(session, log, wanted, who) if wanted else {}
     facts = BundleFacts(log.origin, log.size)
-    enrolled = NoteKey(log.origin, session.secrets.public.log)
+    number = split_origin(log.origin)[1]
+    enrolled = NoteKey(log.origin, first_key(session.secrets.public, number))
     write_bundle(
         _with_cosignatures(log.rows(end=facts.size), seen),
         folder,

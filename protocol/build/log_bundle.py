@@ -17,7 +17,7 @@ _ORIGIN = f"{_VAULT.hex()}/{_DEVICE.hex()}/1"
 _PEER_SEED, _PEER_NAME = _RANDOM(32), _RANDOM(16).hex()
 _TIME = 1_700_000_000_000
 _GENESIS, _READ, _BULK, _EXPORT, _REFUSED = range(1, 6)
-_RETIRE = 9
+_INCARNATION, _RETIRE, _PRUNE = 8, 9, 10
 _MARK: dict[int, Cbor] = {8: _DEVICE, 9: _TIME}
 _RECORD: dict[int, Cbor] = {
     1: 1,
@@ -82,7 +82,7 @@ def _text(size: int, root: bytes, *, origin: str = _ORIGIN) -> str:
 
 def _own_line(seed: bytes, text: str) -> str:
     signature = ed25519_sign(seed, text.encode())
-    return _line(_ORIGIN, 1, ed25519_public(seed), signature)
+    return _line(text.split("\n", maxsplit=1)[0], 1, ed25519_public(seed), signature)
 
 
 def _peer_line(text: str, *, seconds: int = _TIME // 1000) -> str:
@@ -120,6 +120,7 @@ class _Log:
 
     entries: list[_Entry]
     seeds: list[bytes]
+    origin: str = _ORIGIN
 
     def hashes(self, size: int | None = None) -> list[bytes]:
         return [entry.hash for entry in self.entries[:size]]
@@ -135,7 +136,7 @@ class _Log:
         size = len(self.entries)
         rest = f"000.p/{size}"
         files: dict[str, bytes | None] = {
-            "bundle": f"clisk/1/log-bundle\n{_ORIGIN}\n{size}\n".encode(),
+            "bundle": f"clisk/1/log-bundle\n{self.origin}\n{size}\n".encode(),
             "keys": _keys(self).encode(),
             "seen": _frame([note.encode() for note in seen]),
             f"tile/0/{rest}": b"".join(self.hashes()),
@@ -163,12 +164,19 @@ class _Log:
 
     def sealed(self, at: int, *, seed: bytes, size: int | None = None) -> _Log:
         """Return the log with the head at entry *at* signed anew by *seed*."""
-        text = _text(at + 1 if size is None else size, _root(self.hashes(at + 1)))
+        root = _root(self.hashes(at + 1))
+        text = _text(at + 1 if size is None else size, root, origin=self.origin)
         head = f"{text}\n{_own_line(seed, text)}"
         return self.put(at, replace(self.entries[at], head=head))
 
 
-def _entry(kind: int, seq: int, following: bytes | None, content: Cbor) -> _Entry:
+def _entry(
+    kind: int,
+    seq: int,
+    following: bytes | None,
+    content: Cbor,
+    more: dict[int, Cbor] | None = None,
+) -> _Entry:
     key, padded = _RANDOM(32), _pad(cbor(content))
     leaf: dict[int, Cbor] = {
         1: 1,
@@ -179,24 +187,33 @@ def _entry(kind: int, seq: int, following: bytes | None, content: Cbor) -> _Entr
     }
     if following is not None:
         leaf[4] = following
-    return _Entry(cbor(leaf), key, padded)
+    return _Entry(cbor(leaf | (more or {})), key, padded)
 
 
-def _log(groups: Sequence[Sequence[tuple[int, Cbor]]]) -> _Log:
-    """Return a log with one head a group of types and contents."""
-    log = _Log([], [_RANDOM(32) for _ in range(len(groups) + 1)])
+def _log(
+    groups: Sequence[Sequence[tuple[int, Cbor]]],
+    *,
+    origin: str = _ORIGIN,
+    more: Mapping[int, dict[int, Cbor]] | None = None,
+) -> _Log:
+    """Return a log with one head a group of types and contents.
+
+    *more*: what else stands in the leaf of a type.
+    """
+    log = _Log([], [_RANDOM(32) for _ in range(len(groups) + 1)], origin)
     for number, group in enumerate(groups):
         following = ed25519_public(log.seeds[number + 1])
         for kind, content in group:
             named = None if kind == _RETIRE else following
-            log.entries.append(_entry(kind, len(log.entries), named, content))
+            added = (more or {}).get(kind)
+            log.entries.append(_entry(kind, len(log.entries), named, content, added))
         log = log.sealed(len(log.entries) - 1, seed=log.seeds[number])
     return log
 
 
 def _keys(log: _Log) -> str:
     return (
-        f"{_vkey(_ORIGIN, 1, ed25519_public(log.seeds[0]))}\n"
+        f"{_vkey(log.origin, 1, ed25519_public(log.seeds[0]))}\n"
         f"{_vkey(_PEER_NAME, 4, ed25519_public(_PEER_SEED))}\n"
     )
 
@@ -220,6 +237,7 @@ def build() -> None:
         _peers(write, log)
         _openings(write, log)
         _parts(write, log)
+        _later(write, log)
 
 
 _Case = Callable[..., None]
@@ -288,6 +306,92 @@ def _good(write: Cases, log: _Log) -> None:
         long.files(opened=[1]),
         keys=_keys(long),
         shown=[1],
+    )
+
+
+def _later(write: Cases, log: _Log) -> None:
+    """A second incarnation, and a log that was pruned."""
+    case = _case(write, log)
+    origin, before = f"{_ORIGIN[:-1]}2", log.entries[-1].head.encode()
+    begun: dict[int, dict[int, Cbor]] = {_INCARNATION: {7: before, 8: 1}}
+    groups: list[list[tuple[int, Cbor]]] = [[(_INCARNATION, _MARK)], [(_READ, _RECORD)]]
+    second = _log(groups, origin=origin, more=begun)
+    keys = _keys(second)
+    opened = second.files(opened=[0, 1])
+    case(
+        "second_incarnation",
+        "a log that goes on after a restore, under a key of its own",
+        opened,
+        keys=f"{_keys(log)}{keys}",
+        shown=[0, 1],
+    )
+    case(
+        "second_with_the_first_s_key",
+        "the enrolled key of the first incarnation is not that of the second",
+        opened,
+        "tampered",
+        keys=_keys(log),
+    )
+    first = [[(_GENESIS, _MARK)], [(_INCARNATION, _MARK)]]
+    again = _log(first, more=begun)
+    case(
+        "incarnation_in_the_middle",
+        "a log begins anew only as a log of its own",
+        again.files(),
+        keys=_keys(again),
+        findings=["wrong place 1"],
+    )
+    text = second.entries[-1].head.split("\n\n")[0] + "\n"
+    countersigned = second.entries[-1].head + _peer_line(text)
+    seen = second.put(1, replace(second.entries[1], head=countersigned))
+    case(
+        "second_countersigned",
+        "a peer countersigned the second incarnation",
+        seen.files(opened=[1]),
+        keys=keys,
+        level="witnessed",
+        witnessed=2,
+        shown=[1],
+    )
+    elsewhere = second.entries[-1].head + _peer_line(log.entries[-1].head)
+    wrong = second.put(1, replace(second.entries[1], head=elsewhere))
+    case(
+        "second_with_the_first_s_countersignature",
+        "a countersignature of the first incarnation below a head of the second",
+        wrong.files(),
+        keys=keys,
+        findings=["bad cosignature 2"],
+    )
+    policy: dict[int, Cbor] = {**_MARK, 11: {1: 365}}
+    pruned = _log(
+        [[(_GENESIS, _MARK)], [(_READ, _RECORD)], [(_PRUNE, policy)]],
+        more={_PRUNE: {9: 2}},
+    )
+    case(
+        "pruned",
+        "a prune leaf: nothing in a bundle can be missing, for it has no ciphertexts",
+        pruned.files(opened=[2]),
+        keys=_keys(pruned),
+        shown=[2],
+    )
+    without = _log(
+        [[(_GENESIS, _MARK)], [(_READ, _RECORD)], [(_PRUNE, _MARK)]],
+        more={_PRUNE: {9: 2}},
+    )
+    case(
+        "pruned_without_a_policy",
+        "a prune leaf whose contents name no policy",
+        without.files(opened=[2]),
+        keys=_keys(without),
+        findings=["wrong place 2"],
+    )
+    ahead = _log([[(_GENESIS, _MARK)], [(_PRUNE, policy)]], more={_PRUNE: {9: 2}})
+    case(
+        "pruned_ahead",
+        "a prune leaf that says entries after it were erased",
+        ahead.files(),
+        keys=_keys(ahead),
+        findings=["edited leaf 1"],
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from clisk_vault.access_log import first_key
+from clisk_vault.log_bundle import parse_keys
 from clisk_vault.log_bundle_read import read_bundle
 from clisk_vault.log_bundle_verify import verify_bundle
 from clisk_vault.log_export import export_log
@@ -133,6 +134,8 @@ def test_a_log_begun_anew_is_verified_by_its_own_first_key(
     peer = witness_key(phone.secrets.public)
 
     assert _judge(folder, [_enrolled(laptop), peer]) == (True, "witnessed", 4)
+    said = parse_keys((folder / "keys").read_text())
+    assert said == [_enrolled(laptop), peer], "what it says it is checked with"
     wrong = NoteKey(laptop.log.origin, laptop.secrets.public.log)
     assert _judge(folder, [wrong, peer])[0] is False
 
