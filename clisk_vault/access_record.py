@@ -89,6 +89,7 @@ class Use(IntEnum):
     ATTACHMENT = 18
     PASSKEY_SIGN = 19
     EDIT = 20
+    UNLOCK = 21
 
     @property
     def word(self) -> str:

@@ -73,6 +73,13 @@ class ReadRefused(VaultError):
 
     default_advice = "look at `clisk grants` for what is allowed"
 
+    def __init__(
+        self, message: str, *, advice: str | None = None, nearest: bytes | None = None
+    ) -> None:
+        super().__init__(message, advice=advice)
+        self.nearest = nearest
+        """The id of the grant that came nearest to covering it, for the record."""
+
 
 class UnrecordedError(ReadRefused):
     """A read was refused because its record could not be written."""

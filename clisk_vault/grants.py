@@ -176,7 +176,7 @@ class Grants:
         Raises:
             ReadRefused: there is none; says what is wrong with the nearest one.
         """
-        reason = "there is no grant for this konnector and item"
+        reason, nearest = "there is no grant for this konnector and item", None
         # Those that are not used up by it first.
         for state in sorted(self.all(), key=lambda one: bool(one.grant.max_reads)):
             grant = state.grant
@@ -192,8 +192,8 @@ class Grants:
             if refusal is None:
                 return state.grant.id
             if state.grant.item == item:
-                reason = refusal
-        raise ReadRefused(reason)
+                reason, nearest = refusal, grant.id
+        raise ReadRefused(reason, nearest=nearest)
 
     def standing(self, state: GrantState) -> Standing:
         """Return whether a grant covers anything at all on this device now."""

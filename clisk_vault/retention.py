@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from clisk_vault import cbor, log_rows
 from clisk_vault.access_log import AccessLog
-from clisk_vault.access_record import Retention
+from clisk_vault.access_record import Outcome, Retention
 from clisk_vault.errors import CallerError
 from clisk_vault.grants import Grants, Standing
 from clisk_vault.log_index import LogIndex
@@ -140,4 +140,6 @@ class LogRetention:
             if state.grant.max_reads is None:
                 continue
             if self._grants.standing(state) in {Standing.VALID, Standing.USED_UP}:
-                yield self._index.find(LogFilter(grant=state.grant.id))
+                yield self._index.find(
+                    LogFilter(grant=state.grant.id, outcome=Outcome.GRANTED)
+                )

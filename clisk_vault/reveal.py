@@ -149,6 +149,27 @@ class Reader:
         while group := list(islice(waiting, MAX_GROUP)):
             yield from self._reveal_group(group)
 
+    def record_refusal(
+        self, who: Requester, why: str, *, use: Use, item: ItemId | None = None
+    ) -> None:
+        """Record a request that was refused before there was a value to ask for.
+
+        *why*: a text of this program's, never what was typed: it may be a secret in the
+        wrong place. Nothing is released, so a record that cannot be written is not
+        an error here.
+        """
+        record = AccessRecord(
+            Outcome.REFUSED,
+            who,
+            why,
+            self._session.device_id,
+            self._session.clock(),
+            item=item,
+            use=use,
+        )
+        with suppress(UnrecordedError):
+            self._write([record])
+
     def _reveal_group(self, group: Sequence[ReadRequest]) -> list[Answer]:
         if self._session.storage.in_transaction:
             raise CallerError("reveal: within a transaction")
@@ -157,7 +178,7 @@ class Reader:
             self._make_record(
                 request,
                 Outcome.REFUSED if isinstance(found, ReadRefused) else Outcome.GRANTED,
-                None if isinstance(found, ReadRefused) else found[2],
+                _nearest(found) if isinstance(found, ReadRefused) else found[2],
             )
             for request, found in zip(group, judged, strict=True)
         ]
@@ -306,9 +327,13 @@ class Reader:
 
     def _record_refusal(self, request: ReadRequest, refused: ReadRefused) -> None:
         try:
-            self._record(request, Outcome.REFUSED, None)
+            self._record(request, Outcome.REFUSED, _nearest(refused))
         except ReadRefused as unwritten:
             raise refused from unwritten
+
+
+def _nearest(refused: ReadRefused) -> GrantId | None:
+    return None if refused.nearest is None else GrantId(refused.nearest)
 
 
 def _version(view: FieldView | None, stamp: Stamp | None) -> Version | None:

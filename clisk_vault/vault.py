@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from clisk_vault.access_log import AccessLog
+from clisk_vault.access_record import Requester, Use
 from clisk_vault.attachment_store import Attachments
 from clisk_vault.device import DeviceSecrets
 from clisk_vault.draft import Edit, ItemDraft
@@ -424,6 +425,12 @@ class Vault:
     def reveal_many(self, requests: Iterable[ReadRequest]) -> Iterator[Answer]:
         """Yield a value for each request, or why not: see Reader.reveal_many()."""
         return self._reader.reveal_many(requests)
+
+    def record_refusal(
+        self, who: Requester, why: str, *, use: Use, item: ItemId | None = None
+    ) -> None:
+        """Record a refusal that came before any value: see Reader.record_refusal()."""
+        self._reader.record_refusal(who, why, use=use, item=item)
 
     def grant(
         self,

@@ -43,6 +43,8 @@ class Agent:
         self.pulse = Pulse()
         self.patience = Patience()
         self.times_opened = 0
+        # Since the vault was locked, or the agent started; recorded at the unlock.
+        self.wrong_passphrases = 0
         self._open: SyncDriver | None = None
         self._in_use = 0
 

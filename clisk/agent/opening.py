@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clisk.agent.asking import record_wrong_passphrases
 from clisk.agent.core import Agent
 from clisk.agent.settings import Settings, save_settings
 from clisk_sync.founding import found
@@ -9,8 +10,9 @@ from clisk_sync.journal import Journal
 from clisk_sync.membership import Membership
 from clisk_sync.origin import relay_origin
 from clisk_sync.relay_client import check_invite
+from clisk_vault.access_record import Requester
 from clisk_vault.device import enrol
-from clisk_vault.errors import StoreError
+from clisk_vault.errors import PassphraseError, StoreError
 from clisk_vault.keys import SecretText
 from clisk_vault.passphrase import calibrate
 from clisk_vault.storage import Storage
@@ -78,8 +80,10 @@ def _create(
     )
 
 
-async def unlock(agent: Agent, passphrase: SecretText) -> None:
+async def unlock(agent: Agent, passphrase: SecretText, who: Requester) -> None:
     """Open the vault; when it is open, only check the passphrase.
+
+    A wrong one is recorded: at once, or at the next unlock if the log is locked too.
 
     Raises:
         PassphraseError: it does not open this vault.
@@ -87,11 +91,24 @@ async def unlock(agent: Agent, passphrase: SecretText) -> None:
         StoreError, FormatError, TamperedError: the file.
     """
     async with agent.opening:
-        with agent.patience.one_try():
-            vault = await agent.thread.run(
-                lambda: Vault.unlock(agent.vault_path, passphrase)
-            )
+        try:
+            with agent.patience.one_try():
+                vault = await agent.thread.run(
+                    lambda: Vault.unlock(agent.vault_path, passphrase)
+                )
+        except PassphraseError:
+            if agent.unlocked:
+                await agent.vault(
+                    lambda vault: record_wrong_passphrases(vault, who, 1, locked=False)
+                )
+            else:
+                agent.wrong_passphrases += 1
+            raise
         if agent.unlocked:
             await agent.thread.run(vault.lock)
-        else:
-            await agent.opened(vault)
+            return
+        await agent.opened(vault)
+        count, agent.wrong_passphrases = agent.wrong_passphrases, 0
+        await agent.vault(
+            lambda vault: record_wrong_passphrases(vault, who, count, locked=True)
+        )

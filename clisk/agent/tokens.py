@@ -194,6 +194,10 @@ class TokenReads:
         self._folder = folder
         self._digest = digest
 
+    def who(self, vault: Vault) -> Requester:
+        """Return who asks; raises TokenError if it was revoked meanwhile."""
+        return Tokens(self._folder, vault).find(self._digest).requester
+
     def admit(
         self, vault: Vault, item: ItemId, field: str, *, seed: bool = False
     ) -> tuple[Requester, str]:

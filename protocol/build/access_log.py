@@ -182,8 +182,8 @@ def _contents(write: Cases) -> None:
     vault = record(k2={1: 7, 2: "weekly check"}, k10=14)
     case("kind_7", "the vault itself asks", vault, "ok")
     case("kind_8", "a requester not known", record(k2={1: 8, 2: ""}), "unsupported")
-    case("use_20", "the last use that is known", record(k10=20), "ok")
-    for number in (0, 21):
+    case("use_21", "the last use that is known", record(k10=21), "ok")
+    for number in (0, 22):
         says = "a use not known"
         case(f"use_{number}", says, record(k10=number), "unsupported")
     malformed = {

@@ -18,6 +18,7 @@ from clisk.agent.registry import OPERATIONS
 from clisk.agent.resolve import AmbiguousItemError, NoSuchItemError, resolve_item
 from clisk.errors import CliskError
 from clisk.home import Home
+from clisk_vault.access_record import Requester, RequesterKind
 from clisk_vault.draft import FieldValue, ItemDraft, elements
 from clisk_vault.errors import LockedError, PassphraseError, ReadRefused, StoreError
 from clisk_vault.ids import ItemId
@@ -26,6 +27,7 @@ from clisk_vault.vault import Vault
 
 operations.load()
 
+_WHO = Requester(RequesterKind.PERSON, "test")
 _PASSPHRASE = SecretText("horse")
 _SITE = "https://example.org"
 _DIGEST = "ab" * 32
@@ -283,8 +285,8 @@ def test_a_wrong_passphrase_does_not_close_an_open_vault(tmp_path: Path) -> None
 
     async def story(room: Room) -> None:
         with pytest.raises(PassphraseError):
-            await opening.unlock(room.agent, SecretText("wrong"))
-        await opening.unlock(room.agent, _PASSPHRASE)
+            await opening.unlock(room.agent, SecretText("wrong"), _WHO)
+        await opening.unlock(room.agent, _PASSPHRASE, _WHO)
 
         assert room.agent.unlocked
         await room.ask("list", caller())

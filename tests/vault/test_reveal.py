@@ -431,7 +431,7 @@ _JUDGED = {
     "append", "append_many", "begin_anew", "mark_heartbeat", "mark_witness", "verify",
     "forget_opened", "take_identity", "prune", "resend", "leaf", "trash", "restore",
     "settle",
-    "export_log",
+    "export_log", "record_refusal",
     "rebuild_overview", "reveal", "reveal_many", "secrets", "storage", "session",
     "secret",
     # test_attachments.py and test_purging.py

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 
 from pydantic import Field
 
+from clisk.agent.asking import asking
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.operations.items import ItemParams
 from clisk.agent.registry import Answer, Done, Secret, operation
 from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
+from clisk_vault.access_record import Use
 from clisk_vault.attachment_store import Attachment
 from clisk_vault.ids import ItemId
 from clisk_vault.reveal import ReadRequest
@@ -107,8 +109,9 @@ async def read_attachment(
     """Give the bytes of an attachment; the read is recorded first."""
 
     def work(vault: Vault) -> FileAnswer:
-        item = resolve_item(vault, params.item, everywhere=True)
-        found = _find(vault, item, params.name)
+        with asking(vault, caller, Use.ATTACHMENT) as asked:
+            item = asked.item = resolve_item(vault, params.item, everywhere=True)
+            found = _find(vault, item, params.name)
         data = vault.attachments.read(
             ReadRequest(item, found.field, caller.requester, "clisk attach get")
         )

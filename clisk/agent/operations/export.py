@@ -98,7 +98,7 @@ async def begin(
 ) -> ExportBeginAnswer:
     """Allow this client to read everything, for one export."""
     _ = agent.driver  # locked: said before a passphrase is tried
-    await opening.unlock(agent, params.passphrase)
+    await opening.unlock(agent, params.passphrase, caller.requester)
 
     def work(vault: Vault) -> tuple[list[ItemId], list[str]]:
         lines = vault.overviews()

@@ -8,9 +8,11 @@ from typing import Annotated
 from pydantic import Field
 
 from clisk.agent import opening
+from clisk.agent.asking import record_wrong_passphrases
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.registry import Answer, Done, NoParams, Params, Secret, operation
+from clisk_vault.errors import PassphraseError
 from clisk_vault.opening import read_public
 from clisk_vault.vault import Vault
 
@@ -122,9 +124,9 @@ class UnlockAnswer(Answer):
 
 
 @operation("unlock", UnlockParams, UnlockAnswer)
-async def unlock(agent: Agent, _caller: Caller, params: UnlockParams) -> UnlockAnswer:
+async def unlock(agent: Agent, caller: Caller, params: UnlockParams) -> UnlockAnswer:
     """Open the vault; when it is open, check the passphrase all the same."""
-    await opening.unlock(agent, params.passphrase)
+    await opening.unlock(agent, params.passphrase, caller.requester)
     if params.lock_after_seconds is not None:
         agent.timer.set_limit(params.lock_after_seconds)
     return UnlockAnswer(items=await agent.vault(lambda vault: len(vault.find(""))))
@@ -145,14 +147,20 @@ class ChangeParams(Params):
 
 
 @operation("passphrase.change", ChangeParams, Done)
-async def change(agent: Agent, _caller: Caller, params: ChangeParams) -> Done:
-    """Change the passphrase of the vault on this device."""
+async def change(agent: Agent, caller: Caller, params: ChangeParams) -> Done:
+    """Change the passphrase of the vault on this device; a wrong one is recorded."""
+
+    def work(vault: Vault) -> None:
+        try:
+            vault.change_passphrase(params.old, params.new)
+        except PassphraseError:
+            record_wrong_passphrases(vault, caller.requester, 1, locked=False)
+            raise
+
     # An open vault must not be the way to guess: the tries count together.
     async with agent.opening:
         with agent.patience.one_try():
-            await agent.vault(
-                lambda vault: vault.change_passphrase(params.old, params.new)
-            )
+            await agent.vault(work)
     return Done()
 
 

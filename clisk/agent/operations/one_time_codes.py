@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from clisk.agent.asking import asking
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.labels import find_field
@@ -43,18 +44,19 @@ async def totp(agent: Agent, caller: Caller, params: CodeParams) -> CodeAnswer:
     """Give the one-time code of this moment; the read of its seed is recorded first."""
 
     def work(vault: Vault) -> CodeAnswer:
-        with unseen(caller.token):
-            resolve = resolve_exactly if params.exact else resolve_item
-            item = resolve(vault, params.item)
-        view = vault.view(item)
-        if params.field == "totp" and not caller.token and not view.has("totp"):
-            raise CliskError(
-                "the item has no one-time codes",
-                advice="add a seed: clisk scan PICTURE --item ITEM, or"
-                " clisk edit ITEM --ask totp",
-            )
-        with unseen(caller.token):
-            field = find_field(view, params.field)
+        resolve = resolve_exactly if params.exact else resolve_item
+        with asking(vault, caller, Use.TOTP) as asked:
+            with unseen(caller.token):
+                item = asked.item = resolve(vault, params.item)
+            view = vault.view(item)
+            if params.field == "totp" and not caller.token and not view.has("totp"):
+                raise CliskError(
+                    "the item has no one-time codes",
+                    advice="add a seed: clisk scan PICTURE --item ITEM, or"
+                    " clisk edit ITEM --ask totp",
+                )
+            with unseen(caller.token):
+                field = find_field(view, params.field)
         who, barred = caller.requester, ""
         if caller.token is not None:
             who, barred = caller.token.admit(vault, item, field.name)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from pydantic import Field
 
+from clisk.agent.asking import asking
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.labels import find_field, labelled_fields
@@ -16,6 +17,7 @@ from clisk.agent.operations.reading import RevealAnswer
 from clisk.agent.registry import Answer, Done, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
+from clisk_vault.access_record import Use
 from clisk_vault.draft import FieldValue, elements
 from clisk_vault.ids import DeviceId, ItemId
 from clisk_vault.item import TRUE
@@ -270,7 +272,8 @@ async def bring_back(
     """Make an earlier version of a field the current one; opens none."""
 
     def work(vault: Vault) -> ItemId:
-        item, field, version = _version(vault, params)
+        item = resolve_item(vault, params.item, everywhere=True)
+        field, version = _version(vault, item, params)
         vault.settle(item, field, version.stamp)
         return item
 
@@ -285,7 +288,9 @@ async def reveal_earlier(
     """Give an earlier version of a field; always recorded."""
 
     def work(vault: Vault) -> RevealAnswer:
-        item, field, version = _version(vault, params)
+        with asking(vault, caller, Use.HISTORY) as asked:
+            item = asked.item = resolve_item(vault, params.item, everywhere=True)
+            field, version = _version(vault, item, params)
         request = ReadRequest(
             item, field, caller.requester, "clisk history", version=version.stamp
         )
@@ -295,12 +300,13 @@ async def reveal_earlier(
     return await agent.vault(work)
 
 
-def _version(vault: Vault, params: BringBackParams) -> tuple[ItemId, str, Version]:
-    item = resolve_item(vault, params.item, everywhere=True)
+def _version(
+    vault: Vault, item: ItemId, params: BringBackParams
+) -> tuple[str, Version]:
     field = find_field(vault.view(item), params.field, removed=True)
     if params.number > len(field.versions):
         raise CliskError(
             f"the field has {len(field.versions)} versions",
             advice="clisk history ITEM --field FIELD lists them",
         )
-    return item, field.name, field.versions[params.number - 1]
+    return field.name, field.versions[params.number - 1]

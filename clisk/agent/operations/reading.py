@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from clisk.agent.asking import asking
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.labels import find_field
@@ -52,13 +53,13 @@ async def reveal(agent: Agent, caller: Caller, params: RevealParams) -> RevealAn
     """
 
     def work(vault: Vault) -> RevealAnswer:
-        with unseen(caller.token):
-            resolve = resolve_exactly if params.exact else resolve_item
-            item = resolve(vault, params.item)
+        use = Use.of(params.use)
+        resolve = resolve_exactly if params.exact else resolve_item
+        with asking(vault, caller, use) as asked, unseen(caller.token):
+            item = asked.item = resolve(vault, params.item)
             found = find_field(vault.view(item), params.field)
         value = found.current.text
         who, barred = caller.requester, ""
-        use = Use.of(params.use)
         if caller.token is not None:
             who, barred = caller.token.admit(
                 vault, item, found.name, seed=found.name == "totp"
@@ -88,8 +89,9 @@ async def reveal_version(
     """Give one version of a field, current or earlier; always recorded."""
 
     def work(vault: Vault) -> RevealAnswer:
-        item = resolve_item(vault, params.item)
-        field = find_field(vault.view(item), params.field)
+        with asking(vault, caller, Use.COMPARE) as asked:
+            item = asked.item = resolve_item(vault, params.item)
+            field = find_field(vault.view(item), params.field)
         request = ReadRequest(
             item,
             field.name,

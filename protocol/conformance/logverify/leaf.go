@@ -116,7 +116,7 @@ func parseContent(padded []byte) (*content, error) {
 	if c.outcome < 1 || c.outcome > 3 || c.kind < 1 || c.kind > 7 || hasDigest && len(digest) != 32 {
 		return nil, errContent
 	}
-	if use := f[10].(uint64); use < 1 || use > 20 {
+	if use := f[10].(uint64); use < 1 || use > 21 {
 		return nil, errContent
 	}
 	for _, text := range []any{who[2], f[5], f[4], f[6]} {
