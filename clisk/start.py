@@ -42,10 +42,10 @@ def start(home: Home) -> None:
     log = os.open(home.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         subprocess.Popen(
-            # -I: neither the current folder nor PYTHON* decides which code
-            # will be given the passphrase.
+            # What -I means, with an environment of ours: neither the current folder
+            # nor PYTHON* decides which code will be given the passphrase.
             [
-                *(sys.executable, "-I", "-m", "clisk", "--home", home.folder),
+                *(sys.executable, "-P", "-s", "-m", "clisk", "--home", home.folder),
                 *("agent", "run", "--ready-fd", str(tell)),
             ],
             stdin=subprocess.DEVNULL,
@@ -54,6 +54,7 @@ def start(home: Home) -> None:
             pass_fds=[tell],
             start_new_session=True,
             cwd="/",
+            env=_environment(),
         )
     finally:
         os.close(tell)
@@ -63,6 +64,20 @@ def start(home: Home) -> None:
             raise CliskError(
                 "the agent did not start", advice="agent.log in the home says why"
             )
+
+
+def _environment() -> dict[str, str]:
+    """Return this environment without PYTHON*, and with memory that forgets.
+
+    Python's own allocator keeps what was freed as it was. The C library's writes
+    over it, where it is glibc; elsewhere the two settings mean nothing.
+    """
+    kept = {name: value for name, value in os.environ.items() if name[:6] != "PYTHON"}
+    return {
+        **kept,
+        "PYTHONMALLOC": "malloc",
+        "GLIBC_TUNABLES": "glibc.malloc.perturb=85",
+    }
 
 
 def _keep_log_short(home: Home) -> None:

@@ -17,6 +17,10 @@ def keep_memory_private() -> None:
     any secret is in memory.
     """
     os.umask(0o077)
+    # They are in force from the start of the process (start.py), and not for what
+    # the agent starts: a browser would only be slow.
+    for name in ("PYTHONMALLOC", "GLIBC_TUNABLES"):
+        os.environ.pop(name, None)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform.startswith("linux"):
         # No Python function: prctl(PR_SET_DUMPABLE, 0) closes /proc/PID/mem.
