@@ -9,11 +9,15 @@ Spec: protocol/konnector-bridge.md §5.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from clisk_vault.errors import ReadRefused
 from clisk_vault.keys import SecretText
-from konnector_runner.credentials import KonnectorSource, Release
+from konnector_runner.credentials import (
+    CredentialField,
+    KonnectorSource,
+    Release,
+)
 from konnector_runner.handles import Handles
 from konnector_runner.redaction import Redactor
 from konnector_runner.strict_json import Json, encode_json
@@ -45,6 +49,10 @@ class CredentialDesk:
         self._redactor = redactor
         self._note = note
         self._given: dict[str, SecretText] = {}
+
+    async def fields(self) -> Sequence[CredentialField]:
+        """Return what the account has."""
+        return await self._source.fields()
 
     async def hand_out(self) -> dict[str, Json] | None:
         """Return what getCredentials answers; None when there is no account.
@@ -82,13 +90,26 @@ class CredentialDesk:
         released: dict[str, SecretText] = {}
         purpose = f"filled in by {method}"
         for field in sorted(self._handles.fields_in(args)):
-            value = await self._release(field, origin or NO_ORIGIN, purpose)
-            if origin is None:
-                # Whatever the source said: such a page can not be told apart.
-                raise ReadRefused("a page without an origin gets no credential")
-            self._handles.remember(field, value)
-            released[field] = value
+            released[field] = await self.release_for(
+                field, origin=origin, purpose=purpose
+            )
         return [self._handles.fill(arg, released) for arg in args]
+
+    async def release_for(
+        self, field: str, *, origin: str | None, purpose: str, secret: bool = True
+    ) -> SecretText:
+        """Return a value for a page of *origin*; a *secret* is taken back from now on.
+
+        Raises:
+            ReadRefused: the source does not grant it there.
+        """
+        value = await self._release(field, origin or NO_ORIGIN, purpose)
+        if origin is None:
+            # Whatever the source said: such a page can not be told apart.
+            raise ReadRefused("a page without an origin gets no credential")
+        if secret:
+            self._handles.remember(field, value)
+        return value
 
     async def keep(self, name: str, text: str) -> None:
         """Keep *text*, a secret of the konnector's own making, for later runs."""

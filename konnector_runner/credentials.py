@@ -25,12 +25,8 @@ class CredentialField:
     plaintext: bool = False
 
 
-class CredentialSource(Protocol):
-    """What the runner may ask about one account, for one konnector."""
-
-    async def fields(self) -> Sequence[CredentialField]:
-        """Return what the account has; nothing when there is no account yet."""
-        ...
+class ValueSource(Protocol):
+    """Whoever gives values to a page, and has each read recorded."""
 
     async def release(
         self, field: str, *, origin: str | None, purpose: str
@@ -44,6 +40,14 @@ class CredentialSource(Protocol):
         Raises:
             clisk_vault.errors.ReadRefused: not granted; that is recorded too.
         """
+        ...
+
+
+class CredentialSource(ValueSource, Protocol):
+    """What the runner may ask about one account, for one konnector."""
+
+    async def fields(self) -> Sequence[CredentialField]:
+        """Return what the account has; nothing when there is no account yet."""
         ...
 
     async def propose(self, values: Mapping[str, SecretText]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from clisk_vault.errors import ReadRefused
 from konnector_runner.arguments import Method, argument
+from konnector_runner.autofill_call import AutofillCall
 from konnector_runner.bridge import NOTHING, Nothing
 from konnector_runner.browser import Browser
 from konnector_runner.cookie_desk import CookieDesk
@@ -84,6 +85,7 @@ class Launcher(LinkOwner):
             visit=journal.visit,
         )
         self._pilot_methods: dict[str, Method] = {
+            **AutofillCall(self.worker, desk).methods(),
             **calls.methods(),
             **self.saving.methods(),
             **cookies.methods(),

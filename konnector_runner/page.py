@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -82,6 +82,7 @@ class Page:
         self._frame = target
         self._world: str | None = None
         self._closing = False
+        self._input_blocked = False
         self._loader = ""
         self._languages = ""
         self._read = asyncio.Event()
@@ -181,8 +182,21 @@ class Page:
         return None if details is None else f"line {details['lineNumber'] + 1}"
 
     async def block_input(self, *, blocked: bool) -> None:
-        """Let the person's clicks and keys reach the page, or not."""
+        """Let clicks and keys reach the page, or not: a person's, and our own."""
         await self.command("Input.setIgnoreInputEvents", ignore=blocked)
+        self._input_blocked = blocked
+
+    @contextlib.asynccontextmanager
+    async def input_allowed(self) -> AsyncIterator[None]:
+        """Let clicks and keys reach the page until the block ends."""
+        if not self._input_blocked:
+            yield
+            return
+        await self.block_input(blocked=False)
+        try:
+            yield
+        finally:
+            await self.block_input(blocked=True)
 
     async def set_user_agent(self, user_agent: str) -> None:
         """Appear to sites as *user_agent* from the next request on."""

@@ -27,7 +27,7 @@ from konnector_runner.autofill.plan import (
     Role,
     nothing,
 )
-from konnector_runner.credentials import CredentialSource
+from konnector_runner.credentials import ValueSource
 
 _LOOKS = 3
 
@@ -72,7 +72,7 @@ class _Progress:
     released: dict[Role, tuple[str, SecretText]] = field(default_factory=dict)
 
     async def release(
-        self, role: Role, hands: Hands, request: FillRequest, source: CredentialSource
+        self, role: Role, hands: Hands, request: FillRequest, source: ValueSource
     ) -> SecretText:
         facts = hands.frame.facts
         assert facts is not None  # a plan is made of facts
@@ -88,7 +88,7 @@ class _Progress:
 async def fill(
     tab: DevTools,
     request: FillRequest,
-    source: CredentialSource,
+    source: ValueSource,
     *,
     already: frozenset[Role] = frozenset(),
 ) -> FillReport:
@@ -168,7 +168,7 @@ async def _carry_out(
     hands: Hands,
     plan: FillPlan,
     request: FillRequest,
-    source: CredentialSource,
+    source: ValueSource,
     progress: _Progress,
 ) -> None:
     for step in plan.fills:

@@ -14,7 +14,7 @@ from konnector_runner.autofill.devtools import DevTools
 from konnector_runner.autofill.fill import FillReport, FillRequest, fill
 from konnector_runner.autofill.look import WORLD, call, script
 from konnector_runner.autofill.plan import Refusal, Role
-from konnector_runner.credentials import CredentialSource
+from konnector_runner.credentials import ValueSource
 from konnector_runner.errors import DocumentGone
 
 _WATCH_MS = 2_000
@@ -28,7 +28,7 @@ def _never() -> bool:
 async def follow(
     tab: DevTools,
     request: FillRequest,
-    source: CredentialSource,
+    source: ValueSource,
     *,
     seconds: float,
     quiet_seconds: float | None = None,
@@ -56,12 +56,12 @@ async def follow(
             if quiet_seconds is not None:
                 end = min(end, clock() + quiet_seconds)
             yield last
-        await _change(tab, min(_WATCH_MS, int(1000 * max(0.0, end - clock()))))
+        await change(tab, min(_WATCH_MS, int(1000 * max(0.0, end - clock()))))
     if not done:
         yield last
 
 
-async def _change(tab: DevTools, milliseconds: int) -> None:
+async def change(tab: DevTools, milliseconds: int) -> None:
     """Return when the main frame's document changed or went, or time is up."""
     try:
         tree = await tab.command("Page.getFrameTree")
