@@ -89,7 +89,7 @@ def test_a_form_can_be_sent(tmp_path: Path) -> None:
 
 
 def test_it_sends_a_form_while_the_persons_keys_are_kept_off(tmp_path: Path) -> None:
-    """blockWorkerInteractions is for people; our own click gets through."""
+    """What is kept off the page is people; our own click gets through."""
     with serve({"/": page("", _FORM), "/in": page("", "<p id=in>")}) as site:
         methods = _ASK.replace("TARGET", "BANK + '/'").replace(
             "try {", "await this.blockWorkerInteractions(); try {"
