@@ -68,12 +68,24 @@
   }
 
   // --- geometry, as a person sees it ---
-  const opacityAbove = element => {
-    let least = 1
-    for (let at = parentOf(element); at; at = parentOf(at)) {
-      least = Math.min(least, Number(getComputedStyle(at).opacity))
+  // A field and what it is wrapped in by the component whose shadow tree it is in:
+  // components show themselves as a whole, some only when they have the focus.
+  const shadowOf = element => openRoot(element) || rootsOf.get(element)
+  const wholeField = element => {
+    const chain = [element]
+    for (let at = parentOf(element), tree = [element]; at; at = parentOf(at)) {
+      tree.push(at)
+      if (shadowOf(at)) chain.splice(0, chain.length, ...tree.slice(0, -1))
     }
-    return least
+    return chain
+  }
+  const leastOpacity = elements => Math.min(1,
+    ...elements.map(at => Number(getComputedStyle(at).opacity)))
+  const opacityOf = element => leastOpacity(wholeField(element))
+  const opacityAbove = element => {
+    const above = []
+    for (let at = parentOf(wholeField(element).at(-1)); at; at = parentOf(at)) above.push(at)
+    return leastOpacity(above)
   }
   // Nothing is left of what a filter, a mask or a matrix makes invisible.
   const wiped = style => /opacity\((0?\.0\d*|0|[0-9]%)\)/.test(style.filter) ||
@@ -125,13 +137,24 @@
         isCover(e)
     })
   }
+  // Painted before what the field is in: a positioned sibling that comes later, at the
+  // same level or a higher one (CSS 2.2, appendix E). A background is no cover.
+  const level = style => Number(style.zIndex) || 0
+  const beneath = (cover, element) => closest(element, at => {
+    if (at === cover || parentElement(at) !== parentElement(cover) ||
+      rootOf(at) !== rootOf(cover)) return false
+    const style = getComputedStyle(at)
+    return style.position !== 'static' && level(style) >= level(getComputedStyle(cover)) &&
+      comparePlace(cover, at) & Node.DOCUMENT_POSITION_FOLLOWING
+  })
   const veiled = (element, x, y) => covers.some(cover => {
     const box = boxOf(cover)
     const own = boxOf(element)
     return box.left <= x && x <= box.right && box.top <= y && y <= box.bottom &&
       // An icon, or a label in the middle of its field, hides no more than a part.
       box.width >= own.width * 0.8 && box.height >= own.height * 0.8 &&
-      !closest(element, at => at === cover) && !closest(cover, at => at === element)
+      !closest(element, at => at === cover) && !closest(cover, at => at === element) &&
+      !beneath(cover, element)
   })
   // Whoever lies at the middle of the element: itself, its label, or a cover.
   const covered = element => {
@@ -204,7 +227,6 @@
   }
 
   const fact = element => {
-    const style = getComputedStyle(element)
     const box = boxOf(element)
     return {
       element: keep(element),
@@ -232,7 +254,7 @@
       filled: Boolean(element.value) && element.localName !== 'select',
       focused: rootOf(element).activeElement === element,
       shown: shown(element),
-      opacity: Number(style.opacity),
+      opacity: opacityOf(element),
       opacity_above: opacityAbove(element),
       x: Math.round(box.left + scrollX),
       y: Math.round(box.top + scrollY),
@@ -332,8 +354,8 @@
   })
   const sandboxed = e => method(Element, 'hasAttribute')(e, 'sandbox')
 
-  globalThis.clisk = { kept, covered, clipped, opacityAbove, shown, boxOf, words,
-    sentAlike, lookForCovers }
+  globalThis.clisk = { kept, covered, clipped, opacityAbove, opacityOf, wholeField, shown,
+    boxOf, words, sentAlike, lookForCovers }
   return JSON.stringify({
     url: location.href,
     origin: self.origin,

@@ -4,8 +4,8 @@
 // the element and the focus are the ones that were looked at: nothing can come in
 // between. Spec: protocol/autofill.md §5.
 ((act, expected, ...all) => {
-  const { kept, covered, clipped, opacityAbove, shown, boxOf, words, sentAlike,
-    lookForCovers } = globalThis.clisk
+  const { kept, covered, clipped, opacityAbove, opacityOf, wholeField, shown, boxOf, words,
+    sentAlike, lookForCovers } = globalThis.clisk
   const HERE = 'changed'
   const moved = () => self.origin !== expected.origin || location.href !== expected.url
   const usable = element => {
@@ -18,8 +18,9 @@
     return covered(element) === false ? '' : 'covered'
   }
   // An animation towards being seen counts as seen; one that never ends does not.
+  const moving = element => wholeField(element).flatMap(at => at.getAnimations())
   const settled = element => Promise.race([
-    Promise.allSettled(element.getAnimations().map(a => a.finished)),
+    Promise.allSettled(moving(element).map(a => a.finished)),
     new Promise(resolve => setTimeout(resolve, 400))
   ])
   const focused = element => element.getRootNode().activeElement === element
@@ -37,11 +38,11 @@
     if (before) return before
     element.focus({ preventScroll: true })
     await turn()
-    if (element.getAnimations().length) await settled(element)
+    if (moving(element).length) await settled(element)
     if (moved()) return HERE
     const after = usable(element)
     if (after) return after
-    if (Number(getComputedStyle(element).opacity) < 0.1) return 'unseen'
+    if (opacityOf(element) < 0.1) return 'unseen'
     if (element.readOnly) return 'read only'
     return focused(element) ? '' : HERE
   }

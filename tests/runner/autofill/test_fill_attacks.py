@@ -76,6 +76,24 @@ _PAGES: dict[str, tuple[str, str, Refusal]] = {
         BANK + "/",
         Refusal.UNSEEN,
     ),
+    "see-through for ever, wrapped by a component": (
+        ("<x-login></x-login><script>document.querySelector('x-login').attachShadow("
+        f"{{ mode: 'open' }}).innerHTML = `<div style=opacity:0>{LOGIN}`</script>"),
+        BANK + "/",
+        Refusal.UNSEEN,
+    ),
+    "under a cover that lets clicks through, written before but drawn after": (
+        ("<b style='position:fixed;inset:0;background:#fff;pointer-events:none;"
+        f"z-index:1'>Win!</b><div style='position:relative'>{_LOGIN}</div>"),
+        BANK + "/",
+        Refusal.COVERED,
+    ),
+    "under a cover that lets clicks through, behind a field that is not placed": (
+        ("<i style='position:fixed;inset:0;background:#fff;pointer-events:none'>.</i>"
+        f"<div>{_LOGIN}</div>"),
+        BANK + "/",
+        Refusal.COVERED,
+    ),
     "over http": (_LOGIN, "http://bank.example/", Refusal.NOT_HTTPS),
     "another site": (_LOGIN, _EVIL + "/", Refusal.OTHER_SITE),
     "a longer name": (_LOGIN, "https://bank.example.evil.test/", Refusal.OTHER_SITE),
