@@ -46,7 +46,10 @@ class AgentClient:
             raise AgentAbsentError from None
         except OSError as err:
             stream.close()
-            raise HomeError(f"the agent's socket: {err.strerror}") from err
+            raise HomeError(
+                f"the agent's socket: {err.strerror}",
+                advice="look at that folder's permissions, or choose another --home",
+            ) from err
         # An operation may wait for a person, so answers have no deadline.
         stream.settimeout(None)
         return cls(stream)

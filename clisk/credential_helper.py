@@ -24,6 +24,8 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 class HelperError(CliskError):
     """A helper was asked for something that it does not answer."""
 
+    default_advice = "git and docker call this by themselves: see the command's --help"
+
 
 @dataclass(frozen=True, slots=True)
 class Login:

@@ -30,6 +30,8 @@ class CliskError(Exception):
 class UsageError(CliskError):
     """The command line asks for something that makes no sense."""
 
+    default_advice = "the command with --help shows how it is meant"
+
 
 class InputError(CliskError):
     """What should have been typed, or read from a descriptor, did not come."""

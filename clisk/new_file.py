@@ -30,7 +30,10 @@ def check_target(path: Path, *, replace: bool = False) -> None:
             advice="choose another name, or replace it with --force",
         )
     if not path.parent.is_dir():
-        raise InputError("the output's folder does not exist")
+        raise InputError(
+            "the output's folder does not exist",
+            advice="make it first, or write elsewhere",
+        )
 
 
 def write_new(path: Path, data: bytes, *, replace: bool = False) -> None:
@@ -67,4 +70,7 @@ def write_new(path: Path, data: bytes, *, replace: bool = False) -> None:
             "a file by that name has just been made", advice="choose another name"
         ) from None
     except OSError as err:
-        raise InputError(f"the output cannot be written: {err.strerror}") from err
+        raise InputError(
+            f"the output cannot be written: {err.strerror}",
+            advice="look at free space and permissions there, or write elsewhere",
+        ) from err

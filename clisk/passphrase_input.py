@@ -34,15 +34,24 @@ def read_secret(descriptor: int) -> SecretText:
             advice="give an open one, such as 0: printf %s SECRET | clisk ...",
         ) from err
     if len(raw) > _MAX_BYTES:
-        raise InputError(f"descriptor {descriptor}: more than {_MAX_BYTES} bytes")
+        raise InputError(
+            f"descriptor {descriptor}: more than {_MAX_BYTES} bytes",
+            advice="give the secret alone, not a whole file",
+        )
     try:
         text = bytes(raw).decode()
     except UnicodeDecodeError:
         # From None: the cause carries the bytes.
-        raise InputError(f"descriptor {descriptor}: not UTF-8 text") from None
+        raise InputError(
+            f"descriptor {descriptor}: not UTF-8 text",
+            advice="save what is read there as UTF-8",
+        ) from None
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
-        raise InputError(f"descriptor {descriptor} gave nothing")
+        raise InputError(
+            f"descriptor {descriptor} gave nothing",
+            advice="write the secret to it, or leave the option out to be asked",
+        )
     return SecretText(text)
 
 

@@ -41,6 +41,8 @@ Ask = Callable[[str, str], bool]
 class FrameError(CliskError):
     """A client sent what is no message of the protocol."""
 
+    default_advice = "the client that asked is at fault: update it, or report it"
+
 
 class SshAgent:
     """Answers what SSH clients ask; *only*: these items' keys and no other."""
@@ -93,12 +95,18 @@ class SshAgent:
         spelled = base64.b64encode(public).decode()
         key = next((key for key in self.keys() if key["public"] == spelled), None)
         if key is None:
-            raise CliskError("a client asked for a key that is not offered")
+            raise CliskError(
+                "a client asked for a key that is not offered",
+                advice="clisk list --type ssh-key shows the keys there are",
+            )
         what = describe(data)
         question = f"sign with {printable(key['title'])}: {what}?"
         with self._asking:
             if not self._ask(key["item"], question):
-                raise CliskError(f"not signed: {what}")
+                raise CliskError(
+                    f"not signed: {what}",
+                    advice="ask again, and say yes when you are asked",
+                )
         params: Message = {
             "public": spelled,
             "data": base64.b64encode(data).decode(),
@@ -212,7 +220,10 @@ def _clear(path: str) -> None:
         os.unlink(path)
         return
     except OSError as err:
-        raise HomeError(f"the socket: {err.strerror}") from None
+        raise HomeError(
+            f"the socket: {err.strerror}",
+            advice="choose another path for it, in a folder of yours",
+        ) from None
     finally:
         probe.close()
     raise HomeError(

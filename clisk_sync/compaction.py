@@ -449,7 +449,10 @@ class Compactor:
         secret, names = self._vault.epochs.secret(body.epoch), []
         packs = await self._packed(body.covered, membership, progress)
         if len(packs) > MAX_PARTS:
-            raise CallerError("the vault is too large for a snapshot")
+            raise CallerError(
+                "the vault is too large for a snapshot",
+                advice="take large attachments off, then: clisk trash empty",
+            )
         for index, entries in enumerate(packs):
             progress("sending", index, len(packs))
             # A part's context names no other part, so the body may lack them yet.

@@ -82,6 +82,8 @@ class SyncError(Exception):
 class CallerError(SyncError):
     """The program asked for something that makes no sense."""
 
+    default_advice = "the program that asked is at fault: please report it"
+
 
 class PeerError(SyncError):
     """Something another party sent breaks the protocol."""
@@ -283,6 +285,8 @@ class FrontierError(PeerError):
 class ReplayedEnvelope(FrontierError):
     """The relay sent again what it had sent before. Nothing changed."""
 
+    default_advice = "nothing to do: it was left out"
+
 
 class GapError(FrontierError):
     """An envelope before this one is missing."""
@@ -355,6 +359,8 @@ class CloneDetected(FrontierError):
 
 class CoveredEnvelope(FrontierError):
     """Not verified here before a snapshot took its place: to be looked into."""
+
+    default_advice = "nothing to do: the snapshot has it"
 
 
 class SnapshotError(PeerError):

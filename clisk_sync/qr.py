@@ -84,6 +84,6 @@ def _read_one(picture: Image.Image) -> str:
         )
     if len(texts) > 1:
         raise PairingCodeError(
-            "picture: more than one QR code", advice="cut out the one of `clisk pair`"
+            "picture: more than one QR code", advice="cut out the one that is meant"
         )
     return texts.pop()

@@ -181,7 +181,10 @@ class AccessLog(LogView):
         *below* is not an entry.
         """
         if not 0 < below < self.size:
-            raise CallerError("access log: no such entry to prune up to")
+            raise CallerError(
+                "access log: no such entry to prune up to",
+                advice="look at: clisk log list",
+            )
         mark = LogMark(self._session.device_id, self._session.clock(), policy)
         with self._session.storage.transaction():
             draft = Draft(LeafType.PRUNE, mark, pruned=below)
@@ -351,7 +354,10 @@ class AccessLog(LogView):
         """Return the stored hash of leaf *index*; raises CallerError as leaf()."""
         found = log_rows.read_leaf_hash(self._session.storage, self._place[0], index)
         if found is None:
-            raise CallerError(f"access log: there is no entry {index}")
+            raise CallerError(
+                f"access log: there is no entry {index}",
+                advice="look at: clisk log list",
+            )
         return found
 
     def names(self) -> dict[int, str]:

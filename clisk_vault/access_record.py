@@ -144,7 +144,10 @@ class AccessRecord:
         """
         texts = (self.who.name, self.purpose, self.field, self.origin)
         if any(text is not None and len(text) > MAX_TEXT_CHARS for text in texts):
-            raise CallerError(f"access record: a text over {MAX_TEXT_CHARS} characters")
+            raise CallerError(
+                f"access record: a text over {MAX_TEXT_CHARS} characters",
+                advice="use fewer words",
+            )
         for raw, length in (
             (self.device, DEVICE_ID_LENGTH),
             (self.item, ITEM_ID_LENGTH),
@@ -185,9 +188,15 @@ class Retention:
         """Refuse what would not be read back; raises CallerError."""
         limits = (self.keep_days, self.keep_entries)
         if limits == (None, None):
-            raise CallerError("retention policy: keeps nothing by any rule")
+            raise CallerError(
+                "retention policy: keeps nothing by any rule",
+                advice="clisk log retention --help says what is allowed",
+            )
         if any(one is not None and not 1 <= one <= _MAX_KEPT for one in limits):
-            raise CallerError("retention policy: a limit out of range")
+            raise CallerError(
+                "retention policy: a limit out of range",
+                advice="clisk log retention --help says what is allowed",
+            )
 
     def __str__(self) -> str:
         rules = []

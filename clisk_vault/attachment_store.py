@@ -142,7 +142,10 @@ class Attachments:
             CallerError: there is no such item, or attachment.
         """
         if all(each.element != element for each in self.of(item)):
-            raise CallerError("the item has no such attachment")
+            raise CallerError(
+                "the item has no such attachment",
+                advice="look at: clisk attach list ITEM",
+            )
         view = self._items.load(item).view
         fields = (element_field(KIND, element, spec.name) for spec in ELEMENTS[KIND])
         gone = {field: None for field in fields if view.has(field)}

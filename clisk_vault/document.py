@@ -200,7 +200,10 @@ class EntryDocument:
     def _draft(self, entries: Entries) -> Change:
         """Return the change that adds *entries* to what stands here."""
         if not 1 <= len(entries) <= MAX_CHANGE_ENTRIES:
-            raise CallerError(f"write: not 1 to {MAX_CHANGE_ENTRIES} entries")
+            raise CallerError(
+                f"write: not 1 to {MAX_CHANGE_ENTRIES} entries",
+                advice="change fewer things at once",
+            )
         if not self._entries.keys().isdisjoint(entries):
             raise CallerError("write: a key that stands already")
         session = self._sessions.get(self._actor, _NO_SESSION)
@@ -217,7 +220,9 @@ class EntryDocument:
         except FormatError as err:
             raise CallerError(f"write: {err}") from None
         except UnicodeEncodeError:
-            raise CallerError("write: text that is not Unicode") from None
+            raise CallerError(
+                "write: text that is not Unicode", advice="save what is read as UTF-8"
+            ) from None
 
     def _deps(self, session: _Session) -> tuple[ChangeHash, ...]:
         """Return what a new change says it has seen: the heads, unless too many.

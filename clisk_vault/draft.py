@@ -80,7 +80,9 @@ def entry_value(name: str, value: FieldValue | None, seal: Sealer) -> EntryValue
             return seal(name, SecretText(value))
         return value
     if wanted is Secrecy.CLEAR:
-        raise CallerError(f"write: {name} is not a secret field")
+        raise CallerError(
+            f"write: {name} is not a secret field", advice="set it with -s FIELD=VALUE"
+        )
     return seal(name, value)
 
 
@@ -89,4 +91,6 @@ def _check_unicode(name: str, value: FieldValue) -> None:
         (value if isinstance(value, str) else value.expose()).encode()
     except UnicodeEncodeError:
         # The error itself quotes the text.
-        raise CallerError(f"write: {name} is not Unicode text") from None
+        raise CallerError(
+            f"write: {name} is not Unicode text", advice="save what is read as UTF-8"
+        ) from None

@@ -47,6 +47,8 @@ class VaultError(Exception):
 class CallerError(VaultError):
     """The program asked for something that makes no sense."""
 
+    default_advice = "the program that asked is at fault: please report it"
+
 
 class LockedError(CallerError):
     """The vault is locked."""

@@ -68,7 +68,10 @@ def choose(
     found = view.fields.get(field)
     chosen = [v for v in found.versions if v.stamp == version] if found else []
     if not chosen:
-        raise CallerError("choose: the field has no such version")
+        raise CallerError(
+            "choose: the field has no such version",
+            advice="look at: clisk history ITEM, or clisk conflicts",
+        )
     return {
         str(EntryKey(field, Role.SAME, stamp)): str(chosen[0].source),
         **_seen(view, field, stamp),

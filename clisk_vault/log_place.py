@@ -55,7 +55,9 @@ def place_in_log(
             for note in (row.head, *_over(seen, tree)):
                 witnesses.update(dict.fromkeys(_signed_by(note, peers)))
     if not 0 <= index < tree.size:
-        raise CallerError(f"access log: there is no entry {index}")
+        raise CallerError(
+            f"access log: there is no entry {index}", advice="look at: clisk log list"
+        )
     # An entry after the newest head leaves the tree without a signed root.
     included = included and newest == tree.size and _root(last) == tree.root()
     return LogPlace(head, newest, included, tuple(witnesses))

@@ -200,7 +200,9 @@ class LogView:
     def _row_at(self, index: int) -> LogRow:
         for row in self.rows(index, index + 1) if index >= 0 else ():
             return row
-        raise CallerError(f"access log: there is no entry {index}")
+        raise CallerError(
+            f"access log: there is no entry {index}", advice="look at: clisk log list"
+        )
 
     def _content(self, row: LogRow, leaf: Leaf, origin: str) -> Content:
         """Return what an entry says, now known to be what its leaf says."""

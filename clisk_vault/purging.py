@@ -90,7 +90,10 @@ class Purging:
             CallerError: below 0, or over a hundred years.
         """
         if not 0 <= days <= MAX_DAYS:
-            raise CallerError(f"trash: keep things for 0 to {MAX_DAYS} days")
+            raise CallerError(
+                f"trash: keep things for 0 to {MAX_DAYS} days",
+                advice="0 keeps them until you empty the trash",
+            )
         self._items.write_settings({_DAYS_FIELD: str(days)})
 
     def trashed_ms(self, item: ItemId) -> int:

@@ -242,7 +242,10 @@ class Replica:
             check_entries(change.entries, author=each.author)
             if covers(seen, map(_stamp, change.entries)):
                 return Applied(change.hash, {})
-            raise UntrustedInputError("change: of an item that was purged")
+            raise UntrustedInputError(
+                "change: of an item that was purged",
+                advice="nothing to do: the item is gone on every device",
+            )
         except (UntrustedInputError, UnsupportedError) as err:
             self._keep_refused(each, Refused(err))
             return Quarantined(str(err))

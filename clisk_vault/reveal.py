@@ -217,7 +217,9 @@ class Reader:
 
     def _find(self, request: ReadRequest) -> tuple[StoredItem, Version]:
         if request.item == SETTINGS:
-            raise ReadRefused("settings hold nothing to read", advice="")
+            raise ReadRefused(
+                "settings hold nothing to read", advice="look at: clisk list"
+            )
         try:
             stored = self._items.load(request.item)
         except CallerError:
@@ -236,9 +238,15 @@ class Reader:
         if request.who.kind is not RequesterKind.KONNECTOR:
             return None
         if request.version is not None:
-            raise ReadRefused("no grant covers earlier values", advice="")
+            raise ReadRefused(
+                "no grant covers earlier values",
+                advice="read them yourself: clisk history ITEM",
+            )
         if request.who.digest is None:
-            raise ReadRefused("the konnector's code has no digest", advice="")
+            raise ReadRefused(
+                "the konnector's code has no digest",
+                advice="install it: clisk konnector install",
+            )
         return self._grants.check(
             digest=request.who.digest,
             item=request.item,

@@ -38,6 +38,8 @@ class RunnerError(Exception):
 class CallerError(RunnerError):
     """The program asked for something that makes no sense."""
 
+    default_advice = "the program that asked is at fault: please report it"
+
 
 class KonnectorError(RunnerError):
     """The folder is not a konnector that can be run."""

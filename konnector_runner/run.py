@@ -258,7 +258,10 @@ class _Run:
             )
         elif choice.screen is Screen.REAL:
             self._journal.attention("the site needs you: opening a window")
-            raise NeedsScreen("the konnector wants you to see the site")
+            raise NeedsScreen(
+                "the konnector wants you to see the site",
+                advice="run it from a desktop, without --headless",
+            )
         else:
             self._journal.attention(
                 "the site needs you (a code, a captcha), and there is no screen"

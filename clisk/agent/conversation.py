@@ -26,6 +26,8 @@ _FILL_OPERATIONS = ("fill.open", "fill.release")
 class RequestError(CliskError):
     """A well-formed message that asks for something there is not."""
 
+    default_advice = "the program that asked is at fault: update it, or report it"
+
 
 class Conversation:
     """Answers one request after the other and notices when nobody listens."""

@@ -106,7 +106,10 @@ class Ledger:
         book, result = work(self.read())
         runs = book.runs[-_MAX_RUNS:]
         if len(book.schedules) > _MAX_SCHEDULES:
-            raise CliskError(f"at most {_MAX_SCHEDULES} schedules")
+            raise CliskError(
+                f"at most {_MAX_SCHEDULES} schedules",
+                advice="remove one that you do not need: clisk konnector schedules",
+            )
         text = book.model_copy(update={"runs": runs}).model_dump_json()
         self._folder.mkdir(mode=0o700, exist_ok=True)
         # Imported here: the runner's package is no part of a plain `clisk get`.

@@ -17,6 +17,8 @@ from clisk_vault.transfer.imported import (
 class StagingError(CliskError):
     """The parts of an import came in a way that makes no whole."""
 
+    default_advice = "the program that asked is at fault: update it, or report it"
+
 
 @dataclass
 class StagedImport:
@@ -36,7 +38,10 @@ class StagedImport:
         """
         self._grow(size)
         if len(self.items) >= MAX_ITEMS:
-            raise StagingError(f"an import of more than {MAX_ITEMS} items")
+            raise StagingError(
+                f"an import of more than {MAX_ITEMS} items",
+                advice="import it in several parts",
+            )
         self.items.append(item)
 
     def attach(self, file: Attached) -> None:
@@ -58,7 +63,10 @@ class StagedImport:
     def _grow(self, size: int) -> None:
         self.bytes += size
         if self.bytes > MAX_FILES_BYTES:
-            raise StagingError(f"an import of more than {MAX_FILES_BYTES} bytes")
+            raise StagingError(
+                f"an import of more than {MAX_FILES_BYTES} bytes",
+                advice="import it in several parts",
+            )
 
 
 @dataclass
@@ -74,5 +82,8 @@ class StagedBackup:
             StagingError: more than a backup may be.
         """
         if len(self.data) + len(part) > MAX_FILES_BYTES:
-            raise StagingError(f"a backup of more than {MAX_FILES_BYTES} bytes")
+            raise StagingError(
+                f"a backup of more than {MAX_FILES_BYTES} bytes",
+                advice="restore with the version that wrote it, or report it",
+            )
         self.data += part

@@ -37,7 +37,12 @@ def agent_command() -> None:
 @click.option("--ready-fd", type=int, hidden=True)
 @click.pass_obj
 def run_command(home: Home, lock_after: int, ready_fd: int | None) -> None:
-    """Be the agent in this terminal, until Ctrl-C. Its log goes to standard error."""
+    """Be the agent in this terminal, until Ctrl-C. Its log goes to standard error.
+
+    \b
+    Example:
+      clisk agent run --lock-after 60
+    """
     from clisk.agent import process
 
     process.run(home, idle_seconds=lock_after * 60.0, ready_fd=ready_fd)

@@ -49,7 +49,10 @@ def attach_add(
     try:
         data = file.read(MAX_BYTES + 1)
     except OSError as err:
-        raise InputError(f"the file cannot be read: {err.strerror}") from None
+        raise InputError(
+            f"the file cannot be read: {err.strerror}",
+            advice="check its path and its permissions",
+        ) from None
     if len(data) > MAX_BYTES:
         raise InputError(
             f"the file is larger than {MAX_BYTES:,} bytes, the most that fits",

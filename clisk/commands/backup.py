@@ -247,7 +247,10 @@ def _open(data: bytes, passphrase_fd: int | None, identity_fd: int | None) -> by
     from clisk_vault.transfer.file_secrets import FilePasswordNeeded
 
     if len(data) > MAX_FILE_BYTES:
-        raise InputError(f"the file is larger than {MAX_FILE_BYTES} bytes")
+        raise InputError(
+            f"the file is larger than {MAX_FILE_BYTES} bytes",
+            advice="take a backup that `clisk backup create` wrote",
+        )
     passphrase = None if passphrase_fd is None else read_secret(passphrase_fd)
     identities = [] if identity_fd is None else [read_secret(identity_fd)]
     with bounded_memory():

@@ -61,6 +61,11 @@ def list_command(
     """List what was collected; bills with their date and amount.
 
     In a pipe each line is: konnector, account, date, amount, currency, vendor, file.
+
+    \b
+    Examples:
+      clisk data list --bills
+      clisk data list --konnector edf
     """
     table = _table(folder, konnector, account, bills=bills)
     if as_json:

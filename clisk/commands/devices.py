@@ -118,7 +118,7 @@ def _make_sure(found: Message) -> None:
     output.say("This cannot be undone; the device can join again as a new one.")
     advice = "answer yes beforehand: --yes"
     if ask_line("Revoke it? Type yes: ", advice=advice).casefold() != "yes":
-        raise CliskError("nothing was revoked")
+        raise CliskError("nothing was revoked", advice="run it again when you are sure")
 
 
 def _tell(answer: Message) -> None:
@@ -192,6 +192,10 @@ def renew_command(home: Home, passphrase_fd: int | None, as_json: bool) -> None:
     so, and sends nothing until this is done. Changes that were never sent are kept
     and sent; the old identity is revoked. If the other copy is still in use, it is
     the one that has to join anew.
+
+    \b
+    Example:
+      clisk devices renew
     """
     from clisk.passphrase_input import ask_secret, read_secret
 

@@ -127,7 +127,10 @@ def _confirm() -> None:
         "Write it all the same? (yes) ", advice="say so with --yes, or choose kdbx"
     )
     if answer.lower() not in ("yes", "y"):
-        raise InputError("nothing was exported")
+        raise InputError(
+            "nothing was exported",
+            advice="run it again and say yes, or: clisk backup create, which is sealed",
+        )
 
 
 def _secret(descriptor: int | None, prompt: str, *, twice: bool) -> SecretText:

@@ -10,7 +10,7 @@ import click
 from clisk import output
 from clisk.client import AgentClient
 from clisk.commands.options import ask_agent, json_option
-from clisk.errors import CliskError, InputError, NotFilledError, UsageError
+from clisk.errors import InputError, NotFilledError, UsageError
 from clisk.home import Home
 
 if TYPE_CHECKING:
@@ -68,7 +68,6 @@ def fill_command(
       clisk fill https://intranet.example --headless --submit --json
     """
     address = _address(url)
-    _check_runner()
     from clisk.filling import Visit, check_screen, fill_page
 
     if not headless:
@@ -99,16 +98,6 @@ def _address(url: str) -> str:
             advice="such as https://example.org/login",
         ) from None
     return address
-
-
-def _check_runner() -> None:
-    try:
-        from konnector_runner import browser as _browser  # noqa: F401 - is it installed?
-    except ModuleNotFoundError as err:
-        raise CliskError(
-            "the runner's libraries are not installed",
-            advice="pip install 'clisk-vault[runner]'",
-        ) from err
 
 
 def _choose(home: Home, url: str, *, siblings: bool) -> str:
@@ -156,7 +145,9 @@ def _adopt(home: Home, row: dict[str, Any], url: str) -> None:
     advice = f"add the address yourself: clisk edit {str(row['item'])[:8]} --uri URL"
     typed = ask_line("Fill it there from now on? Type yes: ", advice=advice)
     if typed.casefold() != "yes":
-        raise NotFilledError("not filled: the site is not one of the item's")
+        raise NotFilledError(
+            "not filled: the site is not one of the item's", advice=advice
+        )
     ask_agent(home, "edit", {"item": row["item"], "changes": {"uris": [origin]}})
 
 

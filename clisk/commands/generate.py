@@ -122,7 +122,12 @@ def passphrase_command(
 @click.option("-n", "--length", default=6, show_default=True, help="Digits.")
 @json_option
 def pin_command(length: int, as_json: bool) -> None:
-    """Make a PIN."""
+    """Make a PIN.
+
+    \b
+    Example:
+      clisk generate pin --length 6
+    """
     from clisk_vault.generator import generate_pin
 
     _write(generate_pin(length), "pin", as_json=as_json)

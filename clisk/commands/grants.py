@@ -198,6 +198,10 @@ def revoke_command(home: Home, grant: str, as_json: bool) -> None:
 
     Other devices hear of it with the next sync; one that is offline until then
     still honours the grant.
+
+    \b
+    Example:
+      clisk grants revoke 1f3a9c0e5b7d2846f0a1c3e597b8d264
     """
     answer = ask_agent(home, "grants.revoke", {"grant": grant})
     if as_json:

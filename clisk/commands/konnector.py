@@ -42,6 +42,10 @@ def access_command(home: Home, name: str, as_json: bool) -> None:
     """Tell what the konnector NAME may read, and what it did read on this device.
 
     The same as `clisk grants show NAME`.
+
+    \b
+    Example:
+      clisk konnector access edf
     """
     from clisk.commands.grants import show_access
 
@@ -223,7 +227,10 @@ def _give(home: Home, offer: GrantOffer, *, asked: bool) -> None:
         advice = "answer yes beforehand: --grant"
         answer = ask_line("Grant this? Type yes: ", advice=advice)
         if answer.casefold() != "yes":
-            raise CliskError("not granted, so the konnector was not run")
+            raise CliskError(
+                "not granted, so the konnector was not run",
+                advice="run it again to be asked again",
+            )
     ask_agent(home, "grants.add", offer.request())
     output.say("granted")
 

@@ -129,7 +129,13 @@ def schedules_command(home: Home, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def unschedule_command(home: Home, number: int, as_json: bool) -> None:
-    """End a schedule; NUMBER is what `clisk konnector schedules` shows."""
+    """End a schedule; NUMBER is what `clisk konnector schedules` shows.
+
+    \b
+    Examples:
+      clisk konnector schedules
+      clisk konnector unschedule 2
+    """
     ask_agent(home, "schedules.remove", {"schedule": number})
     if as_json:
         output.write_json({"removed": number})

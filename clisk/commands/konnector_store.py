@@ -73,6 +73,10 @@ def update_command(home: Home, path: str, yes: bool, as_json: bool) -> None:
 
     It shows what changes: code, version, size, and what it asks for. Grants are for
     one digest, so the first run of the new version asks again.
+
+    \b
+    Example:
+      clisk konnector update edf-1.2.tgz
     """
     from konnector_runner.archive import read_konnector
     from konnector_runner.konnector_diff import compare
@@ -137,6 +141,10 @@ def show_command(home: Home, name: str, as_json: bool) -> None:
 
     NAME is what `clisk konnector list` shows, or a folder or an archive that is not
     installed yet.
+
+    \b
+    Example:
+      clisk konnector show edf
     """
     from konnector_runner.archive import read_konnector
     from konnector_runner.installed import Installed
@@ -161,6 +169,10 @@ def remove_command(home: Home, name: str, as_json: bool) -> None:
     """Remove an installed konnector; what it collected stays where it is.
 
     Its grants stay too, and hold for nothing else: clisk grants revoke takes them back.
+
+    \b
+    Example:
+      clisk konnector remove edf
     """
     installed_konnectors(home).remove(name)
     if as_json:
@@ -203,7 +215,10 @@ def _confirm(question: str, *, yes: bool) -> None:
 
     answer = ask_line(f"{question} Type yes: ", advice="answer yes beforehand: --yes")
     if answer.casefold() != "yes":
-        raise CliskError("not confirmed, so nothing was changed")
+        raise CliskError(
+            "not confirmed, so nothing was changed",
+            advice="run it again when you are sure; the installed version stays in use",
+        )
 
 
 def _put(home: Home, konnector: Konnector, path: str) -> None:

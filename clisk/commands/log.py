@@ -43,6 +43,10 @@ def verify_command(home: Home, all_devices: bool, as_json: bool) -> None:
     could be cut off. Unanchored: nothing outside the log vouches for it.
     Devices tell each other of their logs once an hour, and at each `clisk sync`.
     Exit code 1 if anything is wrong with any of them, with each finding named.
+
+    \b
+    Example:
+      clisk log verify --all-devices
     """
     answer = ask_agent(
         home, "log.verify", {"all_devices": all_devices}, on_event=tell_entries
@@ -95,6 +99,10 @@ def evidence_command(home: Home, to: str | None, as_json: bool) -> None:
     Two heads of one log, each signed by its key, that no single history leads to:
     that device was restored, cloned, or its keys are in other hands. Anybody can
     check it without trusting this device (protocol/access-log.md).
+
+    \b
+    Example:
+      clisk log evidence --to found
     """
     answer = ask_agent(home, "log.evidence")
     forks = cast(list[dict[str, str]], answer["forks"])
@@ -139,6 +147,10 @@ def heads_command(home: Home, device: str, as_json: bool) -> None:
 
     For somebody who checks a bundle of that log: with --seen it shows that nothing
     up to there was cut off. It says how many entries there are, and none of them.
+
+    \b
+    Example:
+      clisk log heads phone > phone.head
     """
     answer = ask_agent(home, "log.heads", {"device": device})
     if as_json:

@@ -136,6 +136,10 @@ def verify_bundle_command(
     are shown when everything before them is good. Whoever made the bundle can
     leave out what other devices countersigned: give it with --seen. Exit code 1
     if anything is wrong, with each finding named.
+
+    \b
+    Example:
+      clisk log verify-bundle exported --keys laptop.keys
     """
     from clisk_vault.log_bundle_read import parse_seen, read_bundle
     from clisk_vault.log_bundle_verify import verify_bundle
@@ -164,7 +168,10 @@ def _read_keys(given: str) -> list[NoteKey]:
     try:
         return parse_keys(_read_file(given, "--keys").decode())
     except UnicodeDecodeError:
-        raise InputError("--keys: the file does not hold keys") from None
+        raise InputError(
+            "--keys: the file does not hold keys",
+            advice="take what `clisk log verify-bundle --help` describes",
+        ) from None
 
 
 def _read_file(given: str, option: str) -> bytes:
@@ -172,9 +179,15 @@ def _read_file(given: str, option: str) -> bytes:
         with Path(given).open("rb") as file:
             data = file.read(_MAX_FILE_BYTES + 1)
     except OSError as err:
-        raise InputError(f"{option}: cannot be read: {err.strerror}") from None
+        raise InputError(
+            f"{option}: cannot be read: {err.strerror}",
+            advice="check its path and its permissions",
+        ) from None
     if len(data) > _MAX_FILE_BYTES:
-        raise InputError(f"{option}: the file is longer than any that belongs there")
+        raise InputError(
+            f"{option}: the file is longer than any that belongs there",
+            advice="take the file that `clisk log export` or the other device wrote",
+        )
     return data
 
 

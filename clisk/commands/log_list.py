@@ -130,6 +130,10 @@ def summary_command(home: Home, since: str, until: str | None, as_json: bool) ->
     A read stands out when it was refused, when a konnector or program reads an
     item for the first time, at an hour when hardly anything is read, or when one
     reader reads many items within a minute. That is a hint, not a verdict.
+
+    \b
+    Example:
+      clisk log summary --since 30d
     """
     moments = {"since_ms": moment_ms(since, option="--since")}
     if until is not None:
@@ -174,6 +178,11 @@ def show_command(
     """Show entry N, what the log commits to for it, and how it is proved.
 
     Numbers are those of `clisk log list` and `clisk log verify`.
+
+    \b
+    Examples:
+      clisk log list
+      clisk log show 42
     """
     answer = ask_agent(
         home,

@@ -66,6 +66,11 @@ def prune_command(home: Home, dry_run: bool, as_json: bool) -> None:
     Who read what is gone then; that there was a read stays, with its place, hash and
     seal, so the log still verifies. The log itself records the erasing and the
     policy. What other devices hold of this log they erase with the same command.
+
+    \b
+    Examples:
+      clisk log prune --dry-run
+      clisk log prune
     """
     answer = ask_agent(home, "log.prune", {"dry_run": dry_run})
     if as_json:

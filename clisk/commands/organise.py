@@ -119,7 +119,12 @@ def folder_list(home: Home, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def folder_add(home: Home, name: str, as_json: bool) -> None:
-    """Make a folder that stays although nothing is in it."""
+    """Make a folder that stays although nothing is in it.
+
+    \b
+    Example:
+      clisk folder add Work/Servers
+    """
     answer = ask_agent(home, "folders.add", {"name": name})
     _say(answer, "made", as_json=as_json)
 

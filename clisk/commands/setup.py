@@ -170,6 +170,10 @@ def passphrase_command(
 
     The other devices keep theirs. A passphrase saved in the system's keychain
     is not changed along: save it again with `clisk unlock --save-to-keychain`.
+
+    \b
+    Example:
+      clisk passphrase
     """
     from clisk.passphrase_input import ask_secret, read_secret
 

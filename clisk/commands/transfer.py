@@ -122,7 +122,10 @@ def import_command(
 def _read(file: BinaryIO) -> bytes:
     data = file.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
-        raise InputError(f"the file is larger than {MAX_FILE_BYTES} bytes")
+        raise InputError(
+            f"the file is larger than {MAX_FILE_BYTES} bytes",
+            advice="split it where it was exported, or export without attachments",
+        )
     return data
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+import shlex
 from collections.abc import Iterator
 
 import click
@@ -75,6 +78,64 @@ def test_each_command_teaches(path: str) -> None:
     for parameter in command.params:
         if isinstance(parameter, click.Option) and not parameter.hidden:
             assert parameter.help, f"{path}: {parameter.opts}"
+
+
+def _examples(path: str) -> list[str]:
+    """Return the command lines that the help of a command shows."""
+    lines = inspect.cleandoc(_ALL[path].help or "").split("\n")
+    return [each.strip() for each in lines if each.startswith("  clisk ")]
+
+
+_REDIRECTED = re.compile(r"\||[0-9]?[<>]")
+
+
+def _parse(line: str) -> str:
+    """Return the path of the command that *line* runs; its parameters are read."""
+    words = shlex.split(line, comments=True)
+    ends = [at for at, word in enumerate(words) if _REDIRECTED.fullmatch(word)]
+    context = clisk.make_context("clisk", words[1 : min(ends, default=len(words))])
+    path: list[str] = []
+    while isinstance(context.command, click.Group):
+        rest = [*context._protected_args, *context.args]
+        if not rest:
+            break
+        name, command, rest = context.command.resolve_command(context, rest)
+        assert command is not None
+        path.append(str(name))
+        try:
+            context = command.make_context(name, rest, parent=context)
+        except click.BadParameter as err:
+            if (
+                "No such file" not in err.message
+                and "does not exist" not in err.message
+            ):
+                raise
+            break  # the files of an example need not be there
+    return " ".join(path)
+
+
+@pytest.mark.parametrize("path", sorted(path for path in _ALL if path))
+def test_each_example_can_be_typed(path: str) -> None:
+    """What help shows is a command line that the program accepts."""
+    for line in _examples(path):
+        assert _parse(line) in _ALL
+
+
+# Called by other programs, with what those write.
+_NEEDS_NO_EXAMPLE = {"docker-credential", "git-credential"}
+
+
+@pytest.mark.parametrize("path", sorted(set(_ALL) - _NEEDS_NO_EXAMPLE))
+def test_each_command_with_choices_has_an_example(path: str) -> None:
+    """Its own, or one among those of its group."""
+    command = _ALL[path]
+    plain = {"as_json", "home"}
+    if isinstance(command, click.Group) or {p.name for p in command.params} <= plain:
+        return
+    group = path.rpartition(" ")[0]
+    shown = [*_examples(path), *_examples(group)]
+
+    assert any(path in _parse(line) for line in shown), path
 
 
 @pytest.mark.parametrize("path", sorted(set(_ALL) - _WITHOUT_JSON))

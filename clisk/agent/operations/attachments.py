@@ -70,7 +70,10 @@ async def attach(
     try:
         data = base64.b64decode(params.data.expose(), validate=True)
     except (binascii.Error, ValueError):
-        raise CliskError("the file did not arrive in base64") from None
+        raise CliskError(
+            "the file did not arrive in base64",
+            advice="the program that asked is at fault: update it, or report it",
+        ) from None
 
     def work(vault: Vault) -> AttachmentsAnswer:
         item = resolve_item(vault, params.item)

@@ -25,6 +25,8 @@ PAGE = 64
 class ExportError(CliskError):
     """An export was asked for in a way that nobody allowed."""
 
+    default_advice = "the program that asked is at fault: update it, or report it"
+
 
 class ExportBeginParams(Params):
     """The passphrase, what it is for, and whether the trash comes along."""

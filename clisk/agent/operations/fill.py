@@ -126,7 +126,10 @@ async def open_fill(
 def _item(vault: Vault, caller: Caller, meant: str) -> ItemId:
     item = resolve_item(vault, meant)
     if caller.fill is not None and caller.fill.item != item:
-        raise CliskError("this connection fills another item, and nothing else")
+        raise CliskError(
+            "this connection fills another item, and nothing else",
+            advice="the program that asked is at fault: update it, or report it",
+        )
     return item
 
 
@@ -151,11 +154,20 @@ async def release(
     """Give one field for the page that was opened; recorded before."""
     session = caller.fill
     if session is None:
-        raise CliskError("say which page is filled first: fill.open")
+        raise CliskError(
+            "say which page is filled first: fill.open",
+            advice="the program that asked is at fault: update it, or report it",
+        )
     if params.origin != session.origin:
-        raise ReadRefused("the page is not the one that was opened", advice="")
+        raise ReadRefused(
+            "the page is not the one that was opened",
+            advice="fill that page by itself: clisk fill URL",
+        )
     if params.field not in _FIELDS:
-        raise ReadRefused("this field is not one that is filled", advice="")
+        raise ReadRefused(
+            "this field is not one that is filled",
+            advice="read it yourself: clisk get ITEM -f FIELD",
+        )
 
     def work(vault: Vault) -> str:
         is_code = params.field == "totp"

@@ -45,7 +45,10 @@ class OpenParams(Params):
 async def open_session(agent: Agent, caller: Caller, params: OpenParams) -> ItemAnswer:
     """Confine this connection to one konnector and one item, for good."""
     if caller.konnector is not None:
-        raise CliskError("this connection serves a konnector already")
+        raise CliskError(
+            "this connection serves a konnector already",
+            advice="the program that asked is at fault: update it, or report it",
+        )
     digest = parse_hex(params.digest, length=DIGEST_BYTES, what="konnector digest")
     item = await agent.vault(lambda vault: resolve_item(vault, params.item))
     caller.konnector = KonnectorSession(params.konnector, digest, item)
@@ -141,7 +144,10 @@ async def keep(agent: Agent, caller: Caller, params: KeepParams) -> Done:
     """
     session = _session(caller)
     if len(params.value.expose()) > _MAX_KEPT:
-        raise CliskError(f"a konnector keeps at most {_MAX_KEPT} characters a value")
+        raise CliskError(
+            f"a konnector keeps at most {_MAX_KEPT} characters a value",
+            advice="the konnector is at fault: report it to whoever wrote it",
+        )
     field = kept_field(session.name, params.name)
 
     def work(vault: Vault) -> None:
@@ -150,7 +156,10 @@ async def keep(agent: Agent, caller: Caller, params: KeepParams) -> Done:
         if not view.has(field) and sum(f.startswith("kept.") for f in view.fields) >= (
             _MAX_KEPT_FIELDS
         ):
-            raise CliskError(f"an item keeps at most {_MAX_KEPT_FIELDS} such values")
+            raise CliskError(
+                f"an item keeps at most {_MAX_KEPT_FIELDS} such values",
+                advice="the konnector is at fault: report it to whoever wrote it",
+            )
         vault.edit(session.item, {field: params.value})
 
     await agent.change(work)
@@ -201,7 +210,10 @@ def _need_grant(vault: Vault, session: KonnectorSession) -> None:
 
 def _session(caller: Caller) -> KonnectorSession:
     if caller.konnector is None:
-        raise CliskError("say which konnector runs first: konnector.open")
+        raise CliskError(
+            "say which konnector runs first: konnector.open",
+            advice="the program that asked is at fault: update it, or report it",
+        )
     return caller.konnector
 
 

@@ -39,7 +39,10 @@ class ConfirmParams(Params):
 async def begin(agent: Agent, caller: Caller, _params: NoParams) -> OfferAnswer:
     """Make a pairing code."""
     if caller.admission is not None:
-        raise CliskError("this connection has a pairing already")
+        raise CliskError(
+            "this connection has a pairing already",
+            advice="the program that asked is at fault: update it, or report it",
+        )
     admission = await agent.sync(Admission.begin)
     caller.admission = admission
 

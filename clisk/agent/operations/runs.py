@@ -61,9 +61,15 @@ async def begin(agent: Agent, caller: Caller, params: BeginParams) -> BeginAnswe
     """
     session = caller.konnector
     if session is None:
-        raise CliskError("say which konnector runs first: konnector.open")
+        raise CliskError(
+            "say which konnector runs first: konnector.open",
+            advice="the program that asked is at fault: update it, or report it",
+        )
     if caller.run is not None:
-        raise CliskError("this connection has a run already")
+        raise CliskError(
+            "this connection has a run already",
+            advice="the program that asked is at fault: update it, or report it",
+        )
     account = (session.name, session.item.hex())
     await agent.runs.enter(account, wait=params.wait)
     caller.at_hang_up.callback(agent.runs.leave, account)
@@ -136,7 +142,10 @@ async def end(agent: Agent, caller: Caller, params: EndParams) -> Done:
     """Write what the run of this connection came to."""
     number, caller.run = caller.run, None
     if number is None:
-        raise CliskError("this connection has no run")
+        raise CliskError(
+            "this connection has no run",
+            advice="the program that asked is at fault: update it, or report it",
+        )
     await agent.vault(lambda vault: _end(agent, vault, number, params))
     return Done()
 

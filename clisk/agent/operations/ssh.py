@@ -77,7 +77,10 @@ async def ssh_sign(agent: Agent, caller: Caller, params: SignParams) -> SignAnsw
         public = base64.b64decode(params.public, validate=True)
         data = base64.b64decode(params.data, validate=True)
     except (binascii.Error, ValueError):
-        raise CliskError("the key or what to sign is not base64") from None
+        raise CliskError(
+            "the key or what to sign is not base64",
+            advice="the program that asked is at fault: update it, or report it",
+        ) from None
 
     def work(vault: Vault) -> SignAnswer:
         item = next((item for item, _, own in _keys(vault) if own == public), None)

@@ -88,7 +88,10 @@ def _read(visit: Visit, path: Path) -> bytes:
     """Return the bytes of a plain file below the folder; a link leads nowhere."""
     root = visit.desk.collected.resolve()
     if not path.resolve().is_relative_to(root):
-        raise CliskError("that file does not lie with what was collected")
+        raise CliskError(
+            "that file does not lie with what was collected",
+            advice="load the page again: it may have been moved",
+        )
     try:
         opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError as err:
@@ -98,7 +101,10 @@ def _read(visit: Visit, path: Path) -> bytes:
     with os.fdopen(opened, "rb") as file:
         facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode) or facts.st_size > _MAX_BYTES:
-            raise CliskError("that is no plain file of a size to be handed out")
+            raise CliskError(
+                "that is no plain file of a size to be handed out",
+                advice="look at it in its folder: clisk data list",
+            )
         return file.read(_MAX_BYTES)
 
 
