@@ -58,7 +58,7 @@ bench: setup
 # Attacks on the access log and what two verifiers make of them; attacks by the relay,
 # on a weak model and on devices of ours.
 scoreboard: setup .venv/.go-ready
-	$(BIN)/python -m attacks
+	$(BIN)/python -m attacks $(if $(FULL),--full)
 	$(BIN)/python -m tests.attacks
 
 # Rebuild every test vector and JSON schema; git must be clean afterwards.

@@ -1,7 +1,11 @@
-"""Print the scoreboard of the access log and write docs/scoreboard-log.md."""
+"""Print the scoreboard of the access log: python -m attacks [--full].
+
+A few thefts, unless all are asked for; then docs/scoreboard-log.md is written too.
+"""
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -9,6 +13,7 @@ from pathlib import Path
 
 from attacks.log_attacks import ATTACKS
 from attacks.log_scoreboard import (
+    FEW_THEFTS,
     OUTSIDERS,
     PEERS,
     THEFTS,
@@ -24,7 +29,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "scoreboard-log.md"
 _HEAD = f"""\
 # Attacks on the access log
 
-Written by `make scoreboard`. A log of {ENTRIES} entries, each under a head of its own.
+Written by `make scoreboard FULL=1`. A log of {ENTRIES} entries, each under a head of
+its own.
 A thief takes all files of the device, and with them the key of the next head, after
 entry t, for every t from {THEFTS[0]} to {THEFTS[-1]}, and later shows a
 [log bundle](../protocol/log-bundle.md) of his own making to somebody outside, or tells
@@ -80,13 +86,21 @@ def page(results: Sequence[Result], told: Sequence[PeerResult]) -> str:
 
 def main() -> int:
     """Run every attack; fail if the verifiers differ or one is not explained."""
+    parser = argparse.ArgumentParser(prog="attacks", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="after every theft")
+    full = parser.parse_args().full
+    thefts = THEFTS if full else FEW_THEFTS
     with tempfile.TemporaryDirectory() as folder:
-        results = list(play(Path(folder)))
+        results = list(play(Path(folder), thefts=thefts))
     with tempfile.TemporaryDirectory() as folder:
-        told = list(play_to_peers(Path(folder)))
+        told = list(play_to_peers(Path(folder), thefts=thefts))
     text = page(results, told)
-    PAGE.write_text(text, encoding="utf-8")
     print(text)
+    if full:
+        PAGE.write_text(text, encoding="utf-8")
+    else:
+        after = ", ".join(map(str, thefts))
+        print(f"Thefts after entries {after} only; all, and the page: --full")
     bad = [one for one in results if not one.agreed or one.unexplained]
     for one in bad:
         said = f"{one.attack.name}, t = {one.theft}, {one.outsider.name}"

@@ -99,6 +99,15 @@ class LogIndex:
         self._refresh()
         return max((page.latest_ms for page in self._newest_first()), default=0)
 
+    def first_since(self, since_ms: int) -> int | None:
+        """Return the first entry, record or mark, of this time or a later one."""
+        self._refresh()
+        for page in (*self._pages, self._tail.page()):
+            for at, time_ms in enumerate(page.times):
+                if time_ms >= since_ms:
+                    return page.start + at
+        return None
+
     def restored_ms(self) -> int | None:
         """Return when this device went on from a copy of itself, if it ever did."""
         if self._log.slot == FIRST_SLOT:

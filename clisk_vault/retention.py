@@ -126,8 +126,8 @@ class LogRetention:
         if policy.keep_days is not None:
             # By index, not by time: what stands after a young entry is young.
             since = self._session.clock() - policy.keep_days * _DAY_MS
-            young = self._index.find(LogFilter(since_ms=since + 1))
-            below = min([below, *young[-1:]])
+            young = self._index.first_since(since + 1)
+            below = below if young is None else min(below, young)
         return max(0, below)
 
     def _first_counted(self, below: int) -> int | None:

@@ -43,7 +43,7 @@ def _verify(vault: Vault) -> tuple[list[str], list[tuple[str, int, int]]]:
         (Retention(None, 4), 7),
         (Retention(3, 4), 7),
         (Retention(2, 1), 9),
-        (Retention(100, None), 1),  # but the genesis, which is no record
+        (Retention(100, None), 0),  # the genesis, which is no record, is young too
         (Retention(None, 100), 0),
         (Retention(None, 1), 10),
     ],
@@ -88,6 +88,21 @@ def test_pruned_contents_are_gone_and_the_log_says_so(
     read(again, item)
     assert _verify(again)[0] == []
     again.lock()
+
+
+def test_marks_younger_than_the_policy_are_not_erased(
+    vault: Vault, clock: FakeClock
+) -> None:
+    """A heartbeat that is young holds what comes after it, whatever its kind."""
+    clock.now_ms += 10 * _DAY_MS
+    vault.log.mark_heartbeat()
+    read(vault, add_login(vault))
+    vault.retention.write_policy(Retention(5, None))
+
+    vault.retention.prune()
+
+    erased = [row.seq for row in vault.log.rows() if row.ciphertext is None]
+    assert erased == [0], "the genesis alone is older"
 
 
 def test_what_is_missing_without_a_prune_leaf_is_a_finding(
