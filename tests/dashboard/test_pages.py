@@ -49,6 +49,7 @@ PAGES = {
     "sync": "sync",
     "health": "health",
     "settings": "settings",
+    "generator": "generator",
     "konnectors": "konnectors",
     "data": "data",
 }

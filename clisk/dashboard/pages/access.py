@@ -13,6 +13,7 @@ from typing import Any
 from starlette.responses import Response
 
 from clisk.dashboard import charts
+from clisk.dashboard.checking import Check
 from clisk.dashboard.page import act, show
 from clisk.dashboard.visit import Visit
 from clisk.errors import AgentRefusal
@@ -20,6 +21,7 @@ from clisk.times import moment_ms
 
 ROWS = 100
 _SPAN_DAYS = 90
+_CHECK = "check"
 _DAY_MS = 86_400_000
 _FILTERS = ("item", "konnector", "origin", "outcome", "kind", "use")
 OUTCOMES = ("granted", "refused", "failed")
@@ -96,8 +98,17 @@ def one(visit: Visit) -> Response:
 
 
 def verify(visit: Visit) -> Response:
-    """Check the whole log and say how far it can be trusted."""
-    return visit.show("verdict.html", verdict=visit.desk.ask("log.verify"))
+    """Begin to check every log; the page asks how far it is."""
+    visit.session.kept[_CHECK] = Check(visit.desk)
+    return progress(visit)
+
+
+def progress(visit: Visit) -> Response:
+    """Say how far the check is, or what came of it."""
+    check = visit.session.kept.get(_CHECK)
+    if not isinstance(check, Check):
+        return visit.go("/access")
+    return visit.show("verdict.html", check=check)
 
 
 def export(visit: Visit) -> Response:
@@ -125,5 +136,6 @@ ROUTES = (
     show("/access/summary", summary),
     act("/access/export", export),
     act("/access/verify", verify),
+    show("/access/verify", progress),
     show("/access/{index:int}", one),
 )

@@ -11,7 +11,8 @@ from clisk.dashboard.visit import Visit
 def listed(visit: Visit) -> Response:
     """Show members and former members."""
     template = "devices_list.html" if visit.fragment else "devices.html"
-    return visit.show(template, **visit.desk.ask("devices"))
+    code = visit.desk.ask("sync.code")["code"]
+    return visit.show(template, code=code, **visit.desk.ask("devices"))
 
 
 def consequences(visit: Visit) -> Response:
