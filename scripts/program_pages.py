@@ -31,7 +31,7 @@ Exit codes: 0 done, 1 refused, 2 called in the wrong way, 130 stopped by Ctrl-C.
 Results go to standard output, everything else to standard error. Every command that
 gives a result takes `--json`; its refusals are then JSON too, on standard error.
 
-Completion: `eval "$(_CLISK_COMPLETE=bash_source clisk)"`; `zsh_source`, `fish_source`.
+Completion: `eval "$(clisk completion bash)"`; also for zsh and fish.
 """
 
 

@@ -18,5 +18,10 @@ if ! command -v ssh-keygen >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-ge
     DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
         openssh-client
 fi
+if ! command -v dbus-daemon >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+        dbus-daemon
+fi
 # It says that it wants Node 22, and runs on 20 too.
 npm ci --prefix tests/peers --ignore-scripts --no-audit --no-fund --loglevel=error

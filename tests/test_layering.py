@@ -43,6 +43,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "h11": ("clisk_sync/relay/patience.py",),
     "httpx": ("clisk_sync/http_transport.py", "clisk/breach_service.py"),
     "idna": ("konnector_runner/origin.py",),
+    "jeepney": ("clisk/agent/session_watch.py",),
     "keyring": ("clisk/keychain.py",),
     "mnemonic": ("clisk_sync/recovery_words.py",),
     "lxml": ("clisk_vault/transfer/keepass.py",),

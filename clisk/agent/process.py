@@ -9,7 +9,7 @@ import os
 import signal
 from contextlib import suppress
 
-from clisk.agent import journal, operations
+from clisk.agent import journal, operations, session_watch
 from clisk.agent.core import IDLE_SECONDS, Agent
 from clisk.agent.hardening import keep_memory_private
 from clisk.agent.idle import IdleTimer
@@ -53,6 +53,7 @@ async def _serve(home: Home, idle_seconds: float, ready_fd: int | None) -> None:
     welcome = AgentServer(agent)
     server = await welcome.start(listen(home))
     idle = asyncio.create_task(agent.watch_idle())
+    session = asyncio.create_task(session_watch.watch(agent.lock))
     schedules = asyncio.create_task(ScheduleDriver(agent).watch())
     journal.log.info("listening")
     _tell(ready_fd)
@@ -63,6 +64,7 @@ async def _serve(home: Home, idle_seconds: float, ready_fd: int | None) -> None:
         with suppress(FileNotFoundError):
             os.unlink(home.socket)
         idle.cancel()
+        session.cancel()
         schedules.cancel()
         await welcome.hang_up()
         await agent.close()

@@ -49,6 +49,7 @@ _WITHOUT_JSON = {
     "docker-credential",
     "ssh-agent",  # a server
     "token",
+    "completion",  # a script
 }
 
 

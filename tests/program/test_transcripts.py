@@ -282,6 +282,15 @@ def test_generate_works_without_a_vault(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_script_is_written(tmp_path: Path, shell: str) -> None:
+    """It calls this program back, and needs neither a vault nor that shell."""
+    said = Device(tmp_path).run("completion", shell)
+
+    assert said.code == 0
+    assert f"_CLISK_COMPLETE={shell}_complete" in said.out
+
+
 def test_completion_offers_the_commands(tmp_path: Path) -> None:
     """What click's completion script asks is answered."""
     said = Device(tmp_path).run(
