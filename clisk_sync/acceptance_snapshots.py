@@ -133,6 +133,17 @@ async def nothing_goes_before_all_have_signed(relay: RelayUnderTest) -> None:
         key=stranger.signing,
     )
     await refused(two.theirs.acknowledge(forged), RelayRefused)
+    # Rightly signed by who sends it, in another member's name.
+    own = two.family.founder.secrets.signing
+    in_a_name = sign_ack(
+        two.family.vault,
+        two.phone.secrets.public.id,
+        1,
+        SnapshotHash(sha256(snapshot)),
+        key=own,
+    )
+    await refused(two.mine.acknowledge(in_a_name), RelayRefused)
+    assert (await two.mine.snapshots()).acks == ()
     assert len(await read_all(two.mine)) == 5
     for _ in range(2):
         await two.theirs.acknowledge(ack)

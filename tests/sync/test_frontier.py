@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from clisk_sync.cuts import check_cut, heed_cuts
 from clisk_sync.envelope import Envelope, parse_unverified_envelope
-from clisk_sync.envelope_content import parse_content
+from clisk_sync.envelope_content import Mark, parse_content
 from clisk_sync.errors import FrontierError, PeerError
-from clisk_sync.frontier import Frontier
+from clisk_sync.frontier import Chain, Frontier
 from clisk_sync.membership import Membership
 from clisk_vault.ids import DeviceId, EnvelopeHash, VaultId
 from clisk_vault.keys import EpochSecret
@@ -186,3 +186,67 @@ def test_a_chain_is_always_one_chain(offered: list[bytes]) -> None:
     for (device, number), envelope in reader.kept.items():
         if number > 1:
             assert envelope.header.previous == reader.kept[device, number - 1].hash
+
+
+_CLAIMING = next(case for case in _CASES if case.case == "withheld")
+
+
+def _with_marks() -> tuple[bytes, DeviceId, Mark]:
+    """Return an envelope that claims a mark which nobody gives, and that mark."""
+    data, _ = next(step for step in _steps(_CLAIMING) if "Withheld" in step[1])
+    unverified = parse_unverified_envelope(data)
+    author = unverified.unverified_header.author
+    membership = Reader.of(_CLAIMING).membership
+    envelope = unverified.verify(membership.known(author).public.signing)
+    claim = parse_content(envelope.open(_SECRET), author=author).claim
+    ((device, mark),) = claim.marks.items()
+    return data, device, mark
+
+
+def _jumped(device: DeviceId, number: int) -> Reader:
+    """Return a reader whose chain of *device* a snapshot has moved to *number*."""
+    reader = Reader.of(_CLAIMING)
+    mark = Mark(number, EnvelopeHash(bytes(32)))
+    reader.frontier = reader.frontier.jump({device: Chain(mark, 1, 0, 0)})
+    return reader
+
+
+def _hear(reader: Reader, data: bytes) -> list[PeerError]:
+    """Return what is found in the claim alone, and what is missing then."""
+    unverified = parse_unverified_envelope(data)
+    author = unverified.unverified_header.author
+    envelope = unverified.verify(reader.membership.known(author).public.signing)
+    claim = parse_content(envelope.open(_SECRET), author=author).claim
+    reader.frontier, found = reader.frontier.hear(
+        envelope, claim, reader, membership=reader.membership, now_ms=1
+    )
+    return [*found, *reader.frontier.withheld()]
+
+
+def test_a_claim_on_what_a_snapshot_covers_asks_for_nothing() -> None:
+    """The envelope is gone, its place is known: it is neither missing nor forked."""
+    data, device, mark = _with_marks()
+
+    assert _hear(_jumped(device, mark.number), data) == []
+    assert _hear(_jumped(device, mark.number + 7), data) == []
+    # The control: one further than what is covered is missed.
+    assert _names(_hear(_jumped(device, mark.number - 1), data)) == ["Withheld"]
+    assert _names(_hear(Reader.of(_CLAIMING), data)) == ["Withheld"]
+
+
+def test_an_envelope_that_a_snapshot_covers_is_told_from_a_fork() -> None:
+    """Nothing is held at its number, so nothing can be said of its hash."""
+    for data in _HONEST:
+        header = parse_unverified_envelope(data).unverified_header
+        reader = _jumped(header.author, header.number)
+        if header.author == reader.frontier.own:
+            continue
+
+        assert _names(reader.receive(data)) == ["CoveredEnvelope"]
+        assert reader.kept == {}
+    reader = _jumped(header.author, header.number - 1)
+    assert "CoveredEnvelope" not in _names(reader.receive(data))
+
+
+def _names(found: list[PeerError]) -> list[str]:
+    return [type(each).__name__ for each in found]
