@@ -312,6 +312,7 @@ class Liars(RuleBasedStateMachine):
 
     def _all_end_equal(self) -> None:
         devices = list(self.world.devices.values())
+        reports: list[SyncReport] = []
         for _ in range(_ROUNDS):
             reports = [run(device.sync()) for device in devices]
             for device in devices:

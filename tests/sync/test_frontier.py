@@ -244,6 +244,8 @@ def test_an_envelope_that_a_snapshot_covers_is_told_from_a_fork() -> None:
 
         assert _names(reader.receive(data)) == ["CoveredEnvelope"]
         assert reader.kept == {}
+    data = _HONEST[-1]
+    header = parse_unverified_envelope(data).unverified_header
     reader = _jumped(header.author, header.number - 1)
     assert "CoveredEnvelope" not in _names(reader.receive(data))
 
