@@ -38,12 +38,12 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/pytest -q -m "not slow and not browser and not go"
 
-# Everything. CI runs this line.
+# Everything, on as many processes as there are cores, a file at a time. CI runs this.
 test: setup .venv/.go-ready .venv/.peers-ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	HYPOTHESIS_PROFILE=ci $(BIN)/pytest -q
+	HYPOTHESIS_PROFILE=ci $(BIN)/pytest -q -n auto --dist loadfile
 
 # Konnectors of any folder against the mock sites beside them: docs/test-konnectors.md.
 test-konnectors: setup

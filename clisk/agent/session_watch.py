@@ -39,11 +39,14 @@ async def watch(
 
 
 async def _watch_bus(bus: str, lock: Callable[[], Awaitable[None]]) -> None:
-    # Late: an agent that answers needs no bus for it.
-    from jeepney import HeaderFields, MatchRule, MessageType
-    from jeepney.bus_messages import message_bus
-    from jeepney.io.asyncio import open_dbus_connection
-
+    # Late: an agent that answers needs no bus for it; and where there are none at
+    # all (macOS), neither is the library.
+    try:
+        from jeepney import HeaderFields, MatchRule, MessageType
+        from jeepney.bus_messages import message_bus
+        from jeepney.io.asyncio import open_dbus_connection
+    except ModuleNotFoundError:
+        return
     try:
         async with await open_dbus_connection(bus) as connection:
             for interface, signal, _ in _MEANS_LOCK:
