@@ -39,6 +39,9 @@ NEW_PASSWORD = "planted-newer-password"
 PHONE_PASSWORD = "planted-by-the-phone"
 NOTE = "planted note, which is long enough to be found"
 CARD = "4999888877776666"
+SEED = "KRSXG5CTMVRXEZLUKRSXG5CT"
+FILE = "planted content of an attached file"
+FILE_PASSPHRASE = "planted passphrase of a file"
 IMPORTED = "planted-imported-pw"
 HIDDEN = "planted-hidden-field"
 BROKEN = "planted-in-a-broken-file"
@@ -70,6 +73,7 @@ class World:
         self.secrets = [
             *(PASSPHRASE, PHONE_PASSPHRASE, CHANGED_PASSPHRASE, PASSWORD),
             *(NEW_PASSWORD, PHONE_PASSWORD, NOTE, CARD, IMPORTED, HIDDEN, BROKEN),
+            *(SEED, FILE, FILE_PASSPHRASE),
         ]
         self.said: list[tuple[str, Said]] = []
 
@@ -186,6 +190,83 @@ def _use(world: World) -> None:
     assert world.note("passphrase", changed).code == 0
 
 
+def _order(world: World) -> None:
+    """The commands that keep order, check, pack and take out, none showing a value."""
+    outside = world.folder / "outside"  # what was asked to go out, in the open
+    outside.mkdir()
+    (outside / "secret.txt").write_text(FILE)
+    world.run("edit", "Shop", "--read", "totp=0", given=SEED)
+    world.run("add", "login", "Shop", "--read", "password=0", given=NEW_PASSWORD)
+    first, second = (each["item"] for each in world.laptop.ask("list", "Shop")["items"])
+    shown: tuple[tuple[str, ...], ...] = (
+        ("attach", "add", first, str(outside / "secret.txt"), "--name", "scan.txt"),
+        ("attach", "list", first),
+        ("attach", "get", first, "scan.txt", "-o", str(outside / "again.txt")),
+        ("attach", "rm", first, "scan.txt"),
+        ("tag", "add", "work", first),
+        ("folder", "move", "Job", first),
+        ("favourite", first),
+        ("archive", first),
+        ("archive", "--undo", first),
+        ("history", first),
+        ("history", first, "--json"),
+        ("history", first, "--field", "password", "--restore", "2"),
+        ("duplicates", "--json"),
+        ("health", "--json"),
+        ("health",),
+        ("totp", first),
+        ("merge", first, second),
+        ("trash", "list", "--json"),
+        ("trash", "empty", second, "--yes"),
+        ("log", "show", "1", "--json"),
+        ("log", "summary", "--json"),
+        ("log", "export", "--to", str(world.folder / "bundle")),
+        ("log", "retention", "--keep-days", "365"),
+        ("log", "prune", "--dry-run"),
+        ("konnector", "list", "--json"),
+        ("konnector", "runs", "--json"),
+        ("data", "list", "--in", str(world.folder / "nothing")),
+    )
+    for each in shown:
+        world.run(*each)
+    for what, *rest in (
+        ("backup", "create", str(world.folder / "vault.age")),
+        (
+            "export",
+            str(world.folder / "sealed.json"),
+            "--format",
+            "bitwarden-encrypted",
+        ),
+    ):
+        option = "--file-passphrase-fd" if what == "backup" else "--file-password-fd"
+        with descriptor(CHANGED_PASSPHRASE) as own, descriptor(FILE_PASSPHRASE) as of:
+            words = (what, *rest, "--passphrase-fd", str(own), option, str(of))
+            said = world.laptop.run(*words, fds=(own, of))
+        assert world.note(what, said).code == 0, said
+    said = world.laptop.run(
+        *("export", str(outside / "all.csv"), "--format", "csv", "--yes"),
+        *("--passphrase-fd", "0"),
+        given=CHANGED_PASSPHRASE,
+    )
+    assert world.note("export csv", said).code == 0, said
+    sealed = str(world.folder / "vault.age")
+    refused: tuple[tuple[tuple[str, ...], str], ...] = (
+        (("backup", "check", sealed, "--file-passphrase-fd", "0"), BROKEN),
+        (("backup", "create", sealed, "--passphrase-fd", "0"), BROKEN),
+        (("export", str(outside / "all.csv"), "--format", "csv", "--yes"), ""),
+        (("import", sealed), ""),
+        (("scan", str(outside / "secret.txt")), ""),
+        (("attach", "get", first, "none"), ""),
+        (("history", first, "--field", "password", "--show", "99"), ""),
+        (("log", "show", "99999"), ""),
+        (("konnector", "install", str(outside / "secret.txt")), ""),
+        (("fill", "https://nowhere.example", "--headless"), ""),
+        (("tui",), ""),
+    )
+    for words, given in refused:
+        world.run(*words, given=given, code=1)
+
+
 def _fail(world: World) -> None:
     """Every way to be refused while a secret is at hand."""
     folder = world.folder
@@ -242,7 +323,7 @@ def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         laptop = stack.enter_context(device(folder / "laptop"))
         phone = stack.enter_context(device(folder / "phone"))
         world = World(laptop, phone, folder, url)
-        for part in (_set_up, _pair, _kit, _use, _fail, _break):
+        for part in (_set_up, _pair, _kit, _use, _order, _fail, _break):
             part(world)
         yield world
 
@@ -271,6 +352,27 @@ def test_nothing_on_a_disk_holds_a_secret(world: World, place: str) -> None:
     assert names >= ({"relay.sqlite"} if place == "relay" else {"agent.log"})
 
     assert leaks_in_files(world.folder / place, world.secrets) == []
+
+
+@pytest.mark.parametrize("name", ["vault.age", "sealed.json", "bundle"])
+def test_what_is_packed_to_go_out_holds_no_secret_in_the_open(
+    world: World, name: str
+) -> None:
+    """A sealed backup, a sealed export, a log that was handed out."""
+    path = world.folder / name
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    assert files
+
+    assert [
+        leak for each in files for leak in leaks(each.read_bytes(), world.secrets)
+    ] == []
+
+
+def test_an_export_that_was_asked_for_in_the_open_is_found(world: World) -> None:
+    """Control: the search finds the values in the one file that may hold them."""
+    found = leaks((world.folder / "outside" / "all.csv").read_bytes(), world.secrets)
+
+    assert "planted-i… as UTF-8" in found
 
 
 def test_the_relays_log_holds_no_secret(world: World) -> None:
