@@ -15,6 +15,10 @@ def completion_command(shell: str) -> None:
       bash   echo 'eval "$(clisk completion bash)"' >> ~/.bashrc
       zsh    echo 'eval "$(clisk completion zsh)"' >> ~/.zshrc
       fish   clisk completion fish > ~/.config/fish/completions/clisk.fish
+
+    \b
+    Example:
+      clisk completion bash
     """
     from click.shell_completion import get_completion_class
 

@@ -58,7 +58,7 @@ def create_command(
 
     \b
     Examples:
-      umask 77; clisk token create nightly --item CI --uses 30 --expires 30d > token
+      clisk token create nightly --item CI --uses 30 --expires 30d > token
       clisk read clisk://CI/password --token-fd 3 3< token
     """
     params: Message = {
@@ -107,7 +107,12 @@ def list_command(home: Home, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def revoke_command(home: Home, name: str, as_json: bool) -> None:
-    """End a token; whoever has it reads nothing more."""
+    """End a token; whoever has it reads nothing more.
+
+    \b
+    Example:
+      clisk token revoke nightly
+    """
     answer = ask_agent(home, "token.revoke", {"name": name})
     if as_json:
         output.write_json(answer)

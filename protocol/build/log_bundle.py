@@ -763,7 +763,7 @@ def _misfits(case: _Case) -> None:
             "unknown_use",
             "a use not known",
             _READ,
-            _RECORD | {10: 21},
+            _RECORD | {10: 22},
             "unreadable content 1",
         ),
         (
