@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, expect
 
 from demo.site.konnector import place_konnector
 from demo.site.server import DemoSite, serve_demo_site
+from konnector_runner.bills import Bill, BillBook
 from konnector_runner.file_index import FileIndex, SavedFile
 from tests.dashboard.browsing import barriers, chromium, opened, picture
 from tests.dashboard.world import Shown, Visitor, dashboard, visitor
@@ -119,6 +120,43 @@ def _write_index(account: Path, names: list[str]) -> None:
                 metadata={"note": _SCRIPT},
             )
         )
+
+
+@pytest.mark.browser
+def test_a_stored_script_of_a_konnector_is_shown_as_text(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """In its manifest, in what it fetched, and in what a run says."""
+    hostile = f"\"'>{_SCRIPT}"
+    account = tmp_path / "data" / "shop" / "alice"
+    account.mkdir(parents=True)
+    name = "'>&lt;img src=x onerror=hacked()>.pdf"
+    (account / name).write_bytes(b"%PDF")
+    _write_index(account, [name])
+    BillBook(account).add([Bill("2026-01-02", 3.5, hostile, hostile, name)])
+    konnector = place_konnector("http://127.0.0.1:9", tmp_path / "konnector")
+    manifest = json.loads((konnector / "manifest.konnector").read_text())
+    manifest |= {"name": hostile, "editor": hostile, "version": "1.0.0"}
+    (konnector / "manifest.konnector").write_text(json.dumps(manifest))
+    with device(tmp_path / "laptop") as laptop:
+        laptop.init()
+        uri = "http://127.0.0.1:9/login"
+        laptop.add_login(hostile, _PASSWORD, "--username", hostile, "--uri", uri)
+        laptop.ok("konnector", "install", str(konnector), "--yes")
+        words = ("--in", str(tmp_path / "data"))
+        with dashboard(laptop, *words) as shown, opened(browser, shown) as page:
+            page.add_init_script("window.hacked = () => { window.wasHacked = true }")
+            seen = []
+            for path in ("data", "konnectors", "konnectors/demo-energy"):
+                page.goto(f"{shown.url}{path}")
+                seen.append(page.get_by_text("onerror=hacked()").count())
+            page.get_by_role("button", name="Run", exact=True).click()
+            page.get_by_role("button", name="Grant and run").click()
+            expect(page.get_by_text("It failed")).to_be_visible(timeout=120_000)
+
+            assert all(seen), "the positive control: it stands there as text"
+            assert page.locator("img[src=x]").count() == 0
+            assert page.evaluate("window.wasHacked") is None
 
 
 def test_a_fetched_page_is_handed_out_and_never_shown(somebody: Visitor) -> None:
