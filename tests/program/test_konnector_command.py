@@ -280,7 +280,10 @@ def test_what_a_konnector_may_read_and_did_read_is_one_command(
     assert "granted: Shop, password, hand-over: 1 time, last" in shown
     assert "refused: Shop, password, fill for https://evil.example: 1 time" in shown
     by_grant = laptop.ask("grants", "show", grant[:10])
-    assert (by_grant["kind"], len(by_grant["reads"])) == ("grant", 2)
+    assert by_grant["kind"] == "grant"
+    # A refusal names the grant that came nearest.
+    outcomes = sorted(row["outcome"] for row in by_grant["reads"])
+    assert outcomes == ["granted", "granted", "refused", "refused"]
 
 
 def test_what_a_device_may_read_is_said_and_its_reads_where_they_are_known(
