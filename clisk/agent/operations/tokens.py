@@ -147,7 +147,10 @@ async def revoke_token(agent: Agent, _caller: Caller, params: TokenNameParams) -
 async def use_token(agent: Agent, caller: Caller, params: UseTokenParams) -> Done:
     """Confine this connection to what a token covers, for good."""
     if caller.token is not None:
-        raise CliskError("this connection has shown a token already")
+        raise CliskError(
+            "this connection has shown a token already",
+            advice="open another connection for another token",
+        )
     digest = token_digest(params.token)
     await agent.vault(lambda vault: Tokens(agent.folder, vault).find(digest))
     caller.token = TokenReads(agent.folder, digest)
