@@ -31,6 +31,7 @@ _CLIENTS = {"httpx", "aiohttp", "requests", "urllib3", "websockets", "http.clien
 _MAY_CALL = {
     "clisk_sync/http_transport.py": "the relay that a person named",
     "clisk/breach_service.py": "the breach list, when a person asks (k-anonymous)",
+    "konnector_runner/mock_server.py": "a test's own server, on this device alone",
 }
 
 
