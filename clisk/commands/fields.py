@@ -156,6 +156,8 @@ def ask_for_fields(kind: str) -> Message:
     fields: dict[str, str] = {}
     specs = [*ITEM_TYPES[kind].fields, *(s for s in COMMON_FIELDS if s.name == "notes")]
     for spec in specs:
+        if spec.name == "password_changed":
+            continue  # importers know it; a new password is of today
         if spec.secret:
             typed = ask_optional_secret(f"{spec.says} (unseen)")
             fields[spec.name] = typed.expose() if typed else ""

@@ -30,7 +30,7 @@ def test_a_text_reaches_one_document_of_one_origin() -> None:
     The control is the same text for the right origin, in the same page.
     """
 
-    async def story(bank: str, evil: str) -> None:
+    async def story(bank: str, evil: str, seen: list[str]) -> None:
         listener = Listener()
         async with open_browser(BrowserChoice()) as browser:
             opened = await browser.open_page(
@@ -49,9 +49,11 @@ def test_a_text_reaches_one_document_of_one_origin() -> None:
             await opened.post(document, '"for the bank"', origin=bank)
             with pytest.raises(DocumentGone):
                 await opened.post(before, '"too late"', origin=None)
+            while not seen:  # the page tells its site in its own time
+                await asyncio.sleep(0.01)
 
     with serve({"/": page(SPY)}) as site:
-        asyncio.run(story(site.bank, site.evil))
+        asyncio.run(story(site.bank, site.evil, site.seen))
 
         assert site.seen == ['heard "for the bank"']
 

@@ -24,7 +24,7 @@ def _fields(kind: ItemType) -> list[dict[str, Any]]:
     return [
         {"name": spec.name, "secret": spec.secret}
         for spec in kind.fields
-        if spec.name not in {"title", "favourite", "folder"}
+        if spec.name not in {"title", "favourite", "folder", "password_changed"}
     ]
 
 
