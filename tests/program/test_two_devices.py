@@ -124,5 +124,5 @@ def test_a_code_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_log_is_sealed_once_another_device_holds_its_key(both: Pair) -> None:
-    """With a second member the verdict rises: it is witnessed once that one has told."""
+    """With a second member the verdict rises, to witnessed once that one told."""
     assert both.laptop.ask("log", "verify")["level"] in {"sealed", "witnessed"}

@@ -49,7 +49,8 @@ def test_a_text_reaches_one_document_of_one_origin() -> None:
             await opened.post(document, '"for the bank"', origin=bank)
             with pytest.raises(DocumentGone):
                 await opened.post(before, '"too late"', origin=None)
-            while not seen:  # the page tells its site in its own time
+            # The page tells its site in its own time.
+            while not seen:  # noqa: ASYNC110 - the site runs in a thread
                 await asyncio.sleep(0.01)
 
     with serve({"/": page(SPY)}) as site:
