@@ -4,6 +4,7 @@ operations in protocol/agent.md. `make vectors` calls this; tests keep both curr
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Iterator
@@ -83,11 +84,18 @@ def agent_page() -> str:
     rows = [
         "| operation | parameters | answer | use | what it does |",
         "| --- | --- | --- | --- | --- |",
-        *map(_operation, OPERATIONS.values()),
+        *map(_operation, sorted(OPERATIONS.values(), key=_place)),
     ]
     table = "\n".join(rows) + "\n"
     page = AGENT_PAGE.read_text(encoding="utf-8")
     return _TABLE.sub(lambda found: found[1] + table + found[2], page)
+
+
+def _place(row: Operation) -> tuple[int, int]:
+    """Return where an operation stands, whichever module was imported first."""
+    name = row.run.__module__.rpartition(".")[2]
+    line = inspect.getsourcelines(inspect.unwrap(row.run))[1]
+    return operations.MODULES.index(name), line
 
 
 def _operation(row: Operation) -> str:

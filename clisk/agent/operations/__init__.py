@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-_MODULES = (
+MODULES = (
     "life",
     "watching",
     "items",
@@ -43,5 +43,5 @@ _MODULES = (
 
 def load() -> None:
     """Fill the registry's table."""
-    for name in _MODULES:
+    for name in MODULES:
         importlib.import_module(f"{__name__}.{name}")
