@@ -28,6 +28,7 @@ from clisk_sync.errors import RecordConflictError, RevokedError, TransportError
 from clisk_sync.testing import PassingTransport
 from clisk_sync.transport import VaultTransport
 from clisk_vault.ids import ItemId
+from clisk_vault.log_news import EVERY_MS
 from clisk_vault.vault import Vault
 from tests.sync.crashes import CrashError, DyingAfter
 from tests.sync.world import Device, Log, World, run
@@ -229,6 +230,8 @@ class Family(RuleBasedStateMachine):
         for network in self.networks.values():
             network.begin({})
         self._part_from_the_revoked()
+        # Logs are told once an hour: it is over for all, so that silence is silence.
+        self.world.clock.now_ms += EVERY_MS
         run(self.world.settle())
 
         laptop, *others = self.world.devices.values()
