@@ -292,12 +292,14 @@
   }
   // Where the browser would send the form: sites other than this one are told.
   const partsOf = getter(HTMLFormElement, 'elements')
+  const baseOf = getter(Node, 'baseURI')
   const targetsOf = form => {
     if (!(form instanceof HTMLFormElement)) return []
     const sent = [attribute(form, 'action'), ...[...partsOf(form)].filter(isSubmit)
       .map(e => attribute(e, 'formaction'))].filter(Boolean)
     const origins = sent.map(to => {
-      try { return new URL(to, location.href) } catch { return location }
+      // Not location.href: a <base> decides where a relative address leads.
+      try { return new URL(to, baseOf(document)) } catch { return location }
     }).filter(to => /^https?:$/.test(to.protocol)).map(to => to.origin)
     return [...new Set(origins)].filter(origin => origin !== self.origin).slice(0, 8)
   }

@@ -46,7 +46,13 @@ def _plain(url: str) -> str:
 def form_refusal(
     frame: FrameFacts, fills: Sequence[Fill], sites: Sequence[Site]
 ) -> Refusal | None:
-    """Return why the forms of *fills* may not get a secret: they are sent away."""
+    """Return why the forms of *fills* may not get a secret: they are sent away.
+
+    To the page's own site is not away; to another site of the item is: an account
+    that is opened at two places is not a reason to send what is typed at one of
+    them to the other.
+    """
+    own = [site for site in sites if refusal_for([site], frame.url) is None]
     elements = {element for fill in fills for element in fill.elements}
     numbers = {f.form for f in frame.fields if f.element in elements}
     targets = [
@@ -56,6 +62,6 @@ def form_refusal(
         for target in form.targets
     ]
     for target in targets:
-        if refusal_for(sites, target) is not None:
+        if refusal_for(own, target) is not None:
             return Refusal.SENT_ELSEWHERE
     return None

@@ -114,6 +114,11 @@ _PAGES: dict[str, tuple[str, str, Refusal]] = {
         BANK + "/",
         Refusal.SENT_ELSEWHERE,
     ),
+    "sent to another site by the page's base": (
+        f"<base href={_EVIL}/>" + _LOGIN.replace("<form>", "<form action=take>"),
+        BANK + "/",
+        Refusal.SENT_ELSEWHERE,
+    ),
     "sent over http": (
         _LOGIN.replace("<form>", "<form action=http://bank.example/take>"),
         BANK + "/",

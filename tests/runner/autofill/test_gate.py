@@ -78,6 +78,18 @@ def test_a_form_that_is_sent_away_is_refused(target: str, *, refused: bool) -> N
     assert bool(plan.fills) is not refused
 
 
+def test_a_form_that_is_sent_to_another_site_of_the_item_is_refused() -> None:
+    """An item for two sites: each is filled, and neither is for the other's form."""
+    two = [*_SITES, Site("https://sso.test")]
+    away = frame(field("u"), password(), targets=("https://sso.test",))
+    near = frame(field("u"), password(), targets=("https://id.example.com",))
+    for page, refusal in ((away, Refusal.SENT_ELSEWHERE), (near, None)):
+        _, plan = decide([SeenFrame(1, page)], FillRequest(sites=two, fields=FIELDS))
+        assert plan.refusal is refusal
+    there = FrameFacts(url="https://sso.test/", origin="https://sso.test")
+    assert frame_refusal(there, two) is None
+
+
 def test_a_search_that_is_sent_away_does_not_matter() -> None:
     """Only the form that is filled counts."""
     page = frame(field("u"), password())
