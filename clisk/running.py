@@ -73,6 +73,7 @@ async def run_with_agent(
                 last_execution=cast(str | None, begun["last_execution"]),
                 last_success=cast(str | None, begun["last_success"]),
                 last_failure=cast(str | None, begun["last_failure"]),
+                last_error=cast(str | None, begun["last_error"]),
             ),
             on_event=on_event,
         )

@@ -5,10 +5,13 @@ Spec: protocol/konnector-bridge.md §7.4.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +24,11 @@ from konnector_runner.strict_json import Json
 BOOK_NAME = "bills.json"
 _MAX_BYTES = 64 * 1024 * 1024
 _MAX_TEXT = 512
-_CURRENCIES = {"€": "EUR", "$": "USD", "£": "GBP", "": "EUR"}
+_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
+# What Date.toString writes: Wed Jan 31 2024 10:00:00 GMT+0100, and words in brackets.
+_DATE_TO_STRING = re.compile(
+    r"([A-Z][a-z]{2}) ([A-Z][a-z]{2}) (\d.*) GMT([+-]\d{4})(?: \(.*\))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +41,16 @@ class Bill:
     vendor: str
     file: str
     contract: str | None = None
+    # What the vendor calls the bill.
+    vendor_ref: str | None = None
 
     @property
-    def key(self) -> tuple[str, float, str, str | None]:
-        """What makes two bills the same one."""
-        return (self.date, self.amount, self.vendor, self.contract)
+    def key(self) -> tuple[str, float, str, str | None, str]:
+        """What makes two bills the same one.
+
+        Two lines of one price are billed on one day: only their files differ.
+        """
+        return (self.date, self.amount, self.vendor, self.contract, self.file)
 
     @property
     def id(self) -> str:
@@ -52,40 +64,76 @@ def parse_bill(entry: dict[str, Json], *, file: str) -> Bill:
     Raises:
         FormatError: without a date, an amount or a vendor of the right kind.
     """
-    amount = entry.get("amount")
+    amount, vendor = _required(entry, "amount"), _required(entry, "vendor")
     if isinstance(amount, bool) or not isinstance(amount, int | float):
-        raise FormatError("saveBills: an entry has no amount that is a number")
-    if not math.isfinite(amount):
-        raise FormatError("saveBills: an entry has no amount that is a number")
-    vendor, contract = entry.get("vendor"), entry.get("contractId")
-    if not isinstance(vendor, str) or not 0 < len(vendor) <= _MAX_TEXT:
-        raise FormatError("saveBills: an entry has no vendor that is a text")
+        raise _wrong("amount", "isNumber")
+    if not isinstance(vendor, str):
+        raise _wrong("vendor", "isString")
+    if not math.isfinite(amount) or not 0 < len(vendor) <= _MAX_TEXT:
+        raise FormatError("saveBills: an entry's amount or vendor is out of bounds")
     return Bill(
-        date=_date(entry.get("date")),
+        date=_date(_required(entry, "date")),
         amount=float(amount),
         currency=_currency(entry.get("currency")),
         vendor=vendor,
         file=file,
-        contract=contract[:_MAX_TEXT] if isinstance(contract, str) else None,
+        contract=_short(entry.get("contractId")),
+        vendor_ref=_short(entry.get("vendorRef")),
     )
 
 
+def _required(entry: dict[str, Json], name: str) -> Json:
+    value = entry.get(name)
+    if value is None:
+        # Word for word what authors know from the Cozy app, here and below.
+        raise FormatError(
+            f"saveBills: an entry is missing the required {name} attribute"
+        )
+    return value
+
+
+def _wrong(name: str, check: str) -> FormatError:
+    return FormatError(
+        f"saveBills: an entry has a {name} which does not respect {check}"
+    )
+
+
+def _short(value: Json) -> str | None:
+    return value[:_MAX_TEXT] if isinstance(value, str) and value else None
+
+
 def _date(value: Json) -> str:
-    # A Date crosses the bridge as its ISO text.
-    if not isinstance(value, str) or len(value) > 40:
-        raise FormatError("saveBills: an entry has no date")
-    try:
-        when = datetime.fromisoformat(value)
-    except ValueError:
-        raise FormatError("saveBills: an entry has no date") from None
+    when = _when(value.strip()) if isinstance(value, str) and len(value) <= 80 else None
+    if when is None:
+        raise _wrong("date", "isDate")
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     return when.isoformat()
 
 
+def _when(text: str) -> datetime | None:
+    """Read what JavaScript's Date.parse reads, as far as konnectors write it.
+
+    A Date crosses the bridge as its ISO text; the others are texts to begin with:
+    2024/01/31, and what Date.toString and toUTCString write.
+    """
+    with contextlib.suppress(ValueError):
+        return datetime.fromisoformat(text)
+    with contextlib.suppress(ValueError):
+        return datetime.strptime(text, "%Y/%m/%d").replace(tzinfo=UTC)
+    if found := _DATE_TO_STRING.fullmatch(text):
+        text = " ".join(found.groups())
+    with contextlib.suppress(ValueError):
+        return parsedate_to_datetime(text)
+    return None
+
+
 def _currency(value: Json) -> str:
     text = value.strip() if isinstance(value, str) else ""
-    return _CURRENCIES.get(text, text[:8])
+    for sign, code in _SIGNS.items():
+        if sign in text:
+            return code
+    return text[:8] or "EUR"
 
 
 class _Row(BaseModel):
@@ -98,6 +146,7 @@ class _Row(BaseModel):
     vendor: str
     file: str
     contract: str | None = None
+    vendor_ref: str | None = None
 
 
 class _Book(BaseModel):
@@ -132,6 +181,7 @@ class BillBook:
                     vendor=bill.vendor,
                     file=bill.file,
                     contract=bill.contract,
+                    vendor_ref=bill.vendor_ref,
                 )
                 for bill in self.all()
             ]
@@ -153,6 +203,14 @@ def _load(path: Path) -> list[Bill]:
             advice=f"restore {BOOK_NAME}, or remove it to collect it anew",
         ) from None
     return [
-        Bill(row.date, row.amount, row.currency, row.vendor, row.file, row.contract)
+        Bill(
+            row.date,
+            row.amount,
+            row.currency,
+            row.vendor,
+            row.file,
+            row.contract,
+            row.vendor_ref,
+        )
         for row in book.bills
     ]

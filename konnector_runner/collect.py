@@ -12,34 +12,29 @@ from __future__ import annotations
 import errno
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from konnector_runner import atomic
 from konnector_runner.bills import Bill, BillBook, parse_bill
 from konnector_runner.data_uri import parse_data_uri
+from konnector_runner.entries import (
+    SaveOptions,
+    document_id,
+    file_key,
+    folder_parts,
+    metadata_of,
+    parse_options,
+    without_content,
+)
 from konnector_runner.errors import CollectError, FormatError
 from konnector_runner.file_index import FileIndex, SavedFile
 from konnector_runner.limits import RunLimits
-from konnector_runner.safe_names import numbered, safe_name, safe_parts
-from konnector_runner.strict_json import Json, encode_json
+from konnector_runner.safe_names import numbered, safe_name
+from konnector_runner.strict_json import Json
 
 Download = Callable[[dict[str, Json]], Awaitable[str]]
 Warn = Callable[[str], None]
-_MAX_METADATA = 16 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-# What only matters on the way in, and may be long.
-_DROPPED = ("requestOptions", "filestream", "dataUri", "shouldReplaceFile")
-_MORE_DROPPED = ("existingFile", "forceReplaceFile", "fileAttributes")
-
-
-@dataclass(frozen=True, slots=True)
-class SaveOptions:
-    """The options of saveFiles that change where and whether a file is saved."""
-
-    key_attributes: tuple[str, ...]
-    parts: tuple[str, ...]
-    media_type: str | None
 
 
 class Collector:
@@ -90,6 +85,7 @@ class Collector:
                 "currency": bill.currency,
                 "vendor": bill.vendor,
                 "contractId": bill.contract,
+                "vendorRef": bill.vendor_ref,
                 "invoice": f"io.cozy.files:{ids.get(bill.file, '')}",
                 "cozyMetadata": {"sourceAccountIdentifier": self._account},
             }
@@ -107,7 +103,7 @@ class Collector:
         """
         if len(entries) > self._limits.files:
             raise FormatError(f"saveFiles: more than {self._limits.files} entries")
-        chosen = _options(options)
+        chosen = parse_options(options)
         done: list[Json] = []
         for entry in entries:
             if isinstance(entry, dict) and isinstance(entry.get("filename"), str):
@@ -128,7 +124,7 @@ class Collector:
         bills: list[Bill] = []
         done: list[Json] = []
         for entry in entries:
-            saved = by_id.get(_document_id(entry))
+            saved = by_id.get(document_id(entry))
             if saved is None or not isinstance(entry, dict):
                 self._warn("saveBills: an entry without a saved file is left out")
                 continue
@@ -164,7 +160,7 @@ class Collector:
             len(data),
             digest,
             options.media_type or media_type,
-            _metadata(entry),
+            metadata_of(entry, options),
         )
         self._index.add(saved)
         self.saved.append(saved)
@@ -203,7 +199,7 @@ class Collector:
         if replacing is not None:
             atomic.replace(self.folder / replacing.path, data)
             return replacing.path
-        parts = _entry_parts(entry) or options.parts
+        parts = folder_parts(entry, options)
         folder = atomic.make_folder(self.folder, parts)
         name = safe_name(str(entry["filename"]), fallback="file")
         for number in range(1, 1000):
@@ -219,8 +215,7 @@ class Collector:
         raise CollectError("too many files of one name")
 
     def _result(self, entry: dict[str, Json], saved: SavedFile | None) -> Json:
-        dropped = {*_DROPPED, *_MORE_DROPPED}
-        result = {name: value for name, value in entry.items() if name not in dropped}
+        result = without_content(entry)
         if saved is not None:
             result["fileDocument"] = self._document(saved)
         return result
@@ -242,66 +237,6 @@ class Collector:
                 "sourceAccountIdentifier": self._account,
             },
         }
-
-
-def file_key(entry: dict[str, Json], attributes: tuple[str, ...]) -> str:
-    """Return what tells this file from the others: "2024-01####12.5"."""
-    return "####".join(_js_text(_at(entry, name)) for name in sorted(attributes))
-
-
-def _options(options: dict[str, Json]) -> SaveOptions:
-    attributes = options.get("fileIdAttributes")
-    if not isinstance(attributes, list) or not attributes:
-        raise FormatError(
-            "saveFiles: no fileIdAttributes, so nothing tells files apart"
-        )
-    media_type = options.get("contentType")
-    return SaveOptions(
-        key_attributes=tuple(str(name) for name in attributes),
-        parts=_entry_parts(options),
-        media_type=media_type if isinstance(media_type, str) else None,
-    )
-
-
-def _entry_parts(entry: dict[str, Json]) -> tuple[str, ...]:
-    contract = entry.get("contract")
-    name = contract.get("name") if isinstance(contract, dict) else None
-    chosen = name or entry.get("subPath")
-    return safe_parts(chosen) if isinstance(chosen, str) else ()
-
-
-def _metadata(entry: dict[str, Json]) -> dict[str, Json]:
-    """Return what the konnector says of the file, for its own later look at it."""
-    attributes = entry.get("fileAttributes")
-    metadata = attributes.get("metadata") if isinstance(attributes, dict) else None
-    if not isinstance(metadata, dict) or len(encode_json(metadata)) > _MAX_METADATA:
-        return {}
-    return metadata
-
-
-def _document_id(entry: Json) -> str:
-    document = entry.get("fileDocument") if isinstance(entry, dict) else None
-    found = document.get("_id") if isinstance(document, dict) else None
-    return found if isinstance(found, str) else ""
-
-
-def _at(entry: Json, path: str) -> Json:
-    for name in path.split("."):
-        entry = entry.get(name) if isinstance(entry, dict) else None
-    return entry
-
-
-def _js_text(value: Json) -> str:
-    """Return what Array.join makes of a value."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        return str(int(value))
-    if isinstance(value, list):
-        return ",".join(_js_text(member) for member in value)
-    return "[object Object]" if isinstance(value, dict) else str(value)
 
 
 def _same_content(path: Path, data: bytes) -> bool:

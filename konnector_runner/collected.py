@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 from konnector_runner.bills import BOOK_NAME, Bill, BillBook
@@ -97,13 +98,24 @@ def _rows(each: Collected) -> list[Row]:
                 str(each.folder / saved.path),
                 saved.media_type,
                 saved.size,
-                "" if bill is None else bill.date[:10],
+                "" if bill is None else _day(bill.date),
                 None if bill is None else bill.amount,
                 "" if bill is None else bill.currency,
                 "" if bill is None else bill.vendor,
             )
         )
     return sorted(made, key=lambda row: (row.date, row.file))
+
+
+def _day(date: str) -> str:
+    """Return the day that stands on the bill.
+
+    A konnector's `new Date(2024, 0, 31)` is midnight here, the evening before in UTC;
+    one made of the text "2024-01-31" is midnight in UTC, and a day without a time.
+    """
+    when = datetime.fromisoformat(date).astimezone(UTC)
+    is_day_alone = when.time() == time()
+    return (when if is_day_alone else when.astimezone()).date().isoformat()
 
 
 def _account_folders(root: Path) -> Iterator[Path]:

@@ -81,6 +81,7 @@ class Launcher(LinkOwner):
         self._state = WorkerState(
             self.worker,
             on_visible=on_visible,
+            set_incognito=self._worker_page.set_incognito,
             timeout_seconds=limits.set_worker_state_seconds,
             visit=journal.visit,
         )

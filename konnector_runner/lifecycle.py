@@ -28,20 +28,23 @@ _LOGS_OUT = (0, 10, 0)
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What earlier runs for the account came to: ISO times, or None."""
+    """What earlier runs for the account came to: ISO times and a code, or None."""
 
     last_execution: str | None = None
     last_success: str | None = None
     last_failure: str | None = None
+    # What the last failure said, until a run is done again.
+    last_error: str | None = None
 
     def trigger(self) -> dict[str, Json]:
         """Return the document that shouldFullSync reads."""
-        times = {
+        told = {
             "last_execution": self.last_execution,
             "last_success": self.last_success,
             "last_failure": self.last_failure,
+            "last_error": self.last_error,
         }
-        state: Json = {name: time for name, time in times.items() if time is not None}
+        state: Json = {name: said for name, said in told.items() if said is not None}
         return {"current_state": state}
 
 

@@ -31,7 +31,6 @@ class Permission(BaseModel):
         frozen=True, strict=True, extra="allow", hide_input_in_errors=True
     )
     type: _Short
-    verbs: list[_Short] = Field(default_factory=list)
 
 
 class ManifestModel(BaseModel):
@@ -51,11 +50,10 @@ class ManifestModel(BaseModel):
     version: _Short
     # Only what runs on the person's device can run here.
     clientSide: Literal[True]  # noqa: N815  # the manifest's own spelling
-    vendor_link: _Text = ""
-    source: _Text = ""
-    categories: list[_Short] = Field(default_factory=list)
-    cookie_domains: list[_Domain] = Field(default_factory=list)
-    permissions: dict[_Short, Permission] = Field(default_factory=dict)
+    # Null as if it were not there: some stores write members out that they lack.
+    vendor_link: _Text | None = None
+    cookie_domains: list[_Domain] | None = None
+    permissions: dict[_Short, Permission] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +78,9 @@ def parse_manifest(text: str) -> Manifest:
         ManifestError: not JSON, or a member that is missing or wrong.
     """
     try:
-        value = parse_json(text, max_characters=MAX_MANIFEST, what="manifest.konnector")
+        value = parse_json(text, max_characters=MAX_MANIFEST, what="text")
     except FormatError as err:
-        raise ManifestError(str(err)) from None
+        raise ManifestError(f"manifest.konnector: {err}") from None
     if not isinstance(value, dict):
         raise ManifestError("manifest.konnector is not an object")
     try:
@@ -93,9 +91,9 @@ def parse_manifest(text: str) -> Manifest:
         slug=model.slug,
         name=model.name,
         version=model.version,
-        vendor_link=model.vendor_link,
-        cookie_domains=tuple(model.cookie_domains),
-        permissions=tuple(p.type for p in model.permissions.values()),
+        vendor_link=model.vendor_link or "",
+        cookie_domains=tuple(model.cookie_domains or ()),
+        permissions=tuple(p.type for p in (model.permissions or {}).values()),
         ignored=tuple(sorted(model.model_extra or {})),
         raw=value,
     )

@@ -26,25 +26,48 @@ if (window === window.top) {
     let asks = 0
     let arrived = 0
     let timer
+    // Whether the konnector's onWorkerReady ran before the page had a body, and what
+    // it ran into. In the Cozy app it runs later, and many expect document.body there.
+    let bodiless = false
+    const onceMore = () => {
+      if (!bodiless) return
+      bodiless = false
+      if (document.readyState !== 'loading') setType()
+      else document.addEventListener('DOMContentLoaded', setType, { once: true })
+    }
     window.addEventListener('message', ({ data }) => {
-      if (data?.action === 'handshake-request' && data.sessionId === sessionId) {
-        arrived += 1
+      if (data?.sessionId !== sessionId) return
+      if (data.action === 'handshake-request') arrived += 1
+      if (data.action === 'call' && data.requestId === 0) {
+        bodiless = settings.role === 'worker' && document.body === null
       }
     })
+    window.addEventListener('unhandledrejection', ({ reason }) => {
+      if (reason instanceof TypeError && /\bnull\b/.test(reason.message)) onceMore()
+    })
+    const parse = text => {
+      try {
+        return JSON.parse(text)
+      } catch (err) {
+        return null
+      }
+    }
     const isAnswer = text => {
       if (!text.includes('"handshake-response"')) return false
-      try {
-        const message = JSON.parse(text)
-        return message.action === 'handshake-response' && message.sessionId === sessionId
-      } catch (err) {
-        return false
-      }
+      const message = parse(text)
+      return message?.action === 'handshake-response' && message.sessionId === sessionId
+    }
+    const isRefusal = text => {
+      if (!text.includes('"requestId":0,') || !text.includes('"error"')) return false
+      const message = parse(text)
+      return message?.action === 'response' && message.requestId === 0
     }
     const bridge = {
       postMessage(message) {
         const text = String(message)
         if (text.length > settings.maxMessage) throw new RangeError('message too long')
         send(text)
+        if (bodiless && isRefusal(text)) onceMore()
         if (timer !== undefined && isAnswer(text)) {
           clearInterval(timer)
           timer = undefined

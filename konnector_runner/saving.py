@@ -64,6 +64,9 @@ class Saving:
 
     async def _save_files(self, args: list[Json]) -> Json:
         collector = self._need("saveFiles")
+        if not args or args[0] is None:
+            # Word for word what authors know from the Cozy app.
+            raise MethodError("Savefiles : No list of files given")
         before = len(collector.saved)
         try:
             return await collector.save_files(

@@ -30,7 +30,7 @@ class WorkerPage:
     def methods(self) -> dict[str, Method]:
         """Return the methods of the pilot's that are answered here."""
         return {
-            "setIncognito": self._set_incognito,
+            "setIncognito": self.set_incognito,
             "setUserAgent": self._set_user_agent,
         }
 
@@ -60,7 +60,8 @@ class WorkerPage:
         await self._worker.page.set_user_agent(agent)
         return NOTHING
 
-    async def _set_incognito(self, args: list[Json]) -> Nothing:
+    async def set_incognito(self, args: list[Json]) -> Nothing:
+        """Answer the pilot's call of that name."""
         wanted = argument(args, 0)
         if not isinstance(wanted, bool):
             raise MethodError("setIncognito: argument 1 is not true or false")

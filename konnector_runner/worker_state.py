@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from konnector_runner.arguments import object_argument
+from konnector_runner.arguments import Method, object_argument
 from konnector_runner.bridge import NOTHING, Nothing
 from konnector_runner.errors import FormatError, RunFailed
 from konnector_runner.link import Link
@@ -29,11 +29,13 @@ class WorkerState:
         link: Link,
         *,
         on_visible: Callable[[], None],
+        set_incognito: Method,
         timeout_seconds: float,
         visit: Callable[[str], None],
     ) -> None:
         self._link = link
         self._on_visible = on_visible
+        self._set_incognito = set_incognito
         self._timeout_seconds = timeout_seconds
         self._visit = visit
         self._url: str | None = None
@@ -52,6 +54,8 @@ class WorkerState:
             MethodError: not a page that a konnector may open, or it did not load.
             NeedsScreen: it is to be seen, and has to be opened on a screen first.
         """
+        if (incognito := state.get("incognito")) is not None:
+            await self._set_incognito([incognito])
         visible = state.get("visible")
         if isinstance(visible, bool) and visible is not self.visible:
             if visible:

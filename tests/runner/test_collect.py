@@ -7,6 +7,8 @@ import base64
 import errno
 import json
 import os
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from konnector_runner.collect import Collector, file_key
+from konnector_runner.bills import BillBook, parse_bill
+from konnector_runner.collect import Collector
+from konnector_runner.collected import find_collected, rows
 from konnector_runner.data_uri import parse_data_uri
+from konnector_runner.entries import file_key
 from konnector_runner.errors import CollectError, FormatError
 from konnector_runner.file_index import INDEX_NAME
 from konnector_runner.limits import RunLimits
@@ -328,20 +333,21 @@ def test_a_flood_of_files_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_bill_is_noted_once(tmp_path: Path) -> None:
-    """The same date, amount and vendor is the same bill, in later runs too."""
+    """The same file, date, amount and vendor is the same bill, in later runs too."""
     bill: dict[str, Json] = {
         "date": "2026-09-01T00:00:00.000Z",
         "amount": 12,
         "vendor": "V",
+        "vendorRef": "R1",
     }
+    into = collector(tmp_path)
     for run in range(2):
         into = collector(tmp_path)
-        saved = save(
-            into, entry(1, more={**bill, "currency": "€"}), entry(2, "b.pdf", more=bill)
-        )
-        returned = into.save_bills(saved)
+        saved = save(into, entry(1, more={**bill, "currency": "12 €"}))
+        returned = into.save_bills([*saved, *saved])
         assert [len(into.bills), len(returned)] == [1 - run, 2]
 
+    assert into.bill_documents()[0]["vendorRef"] == "R1"
     book = json.loads((tmp_path / "me" / "bills.json").read_bytes())
     assert book["bills"] == [
         {
@@ -349,10 +355,82 @@ def test_a_bill_is_noted_once(tmp_path: Path) -> None:
             "amount": 12.0,
             "currency": "EUR",
             "vendor": "V",
-            "file": "b.pdf",
+            "file": "bill.pdf",
             "contract": None,
+            "vendor_ref": "R1",
         }
     ]
+
+
+def test_two_lines_of_one_price_are_two_bills(tmp_path: Path) -> None:
+    """Billed on one day by one company: none of them may be lost."""
+    bill: dict[str, Json] = {"date": "2026-09-01", "amount": 9.99, "vendor": "V"}
+    into = collector(tmp_path)
+
+    for number in (1, 2):
+        contract: Json = {"id": str(number), "name": f"Line {number}"}
+        options: dict[str, Json] = {"contract": contract}
+        into.save_bills(save(into, entry(number, more=bill), options=options))
+
+    kept = BillBook(into.folder).all()
+    assert [each.file for each in kept] == ["Line 1/bill.pdf", "Line 2/bill.pdf"]
+
+
+@pytest.mark.parametrize(
+    ("date", "kept"),
+    [
+        ("2024-01-31", "2024-01-31T00:00:00+00:00"),
+        ("2024-01-31T23:00:00.000Z", "2024-01-31T23:00:00+00:00"),
+        ("2024/01/31", "2024-01-31T00:00:00+00:00"),
+        ("Wed, 31 Jan 2024 10:00:00 GMT", "2024-01-31T10:00:00+00:00"),
+        ("Wed Jan 31 2024 10:00:00 GMT+0100 (CET)", "2024-01-31T10:00:00+01:00"),
+        ("Wed Jan 31 2024 10:00:00 GMT+0100", "2024-01-31T10:00:00+01:00"),
+    ],
+)
+def test_dates_are_read_as_javascript_writes_them(date: str, kept: str) -> None:
+    """A konnector that passes a text where a Date is due works in Cozy's app."""
+    made = parse_bill({"date": date, "amount": 1, "vendor": "V"}, file="a.pdf")
+
+    assert made.date == kept
+
+
+def test_a_file_goes_where_its_contract_or_path_says(tmp_path: Path) -> None:
+    """A contract before a path, and the entry's own before that of the call."""
+    contract: Json = {"id": "1", "name": "own contract"}
+    options: dict[str, Json] = {
+        "contract": {"id": "2", "name": "contract"},
+        "subPath": "path",
+    }
+    places: list[tuple[dict[str, Json], dict[str, Json], str]] = [
+        ({"contract": contract, "subPath": "own path"}, options, "own contract"),
+        ({"subPath": "own path"}, options, "contract"),
+        ({"subPath": "own path"}, {"subPath": "path"}, "own path"),
+        ({"contract": {"id": "1"}}, {"subPath": "path/2024"}, "path/2024"),
+        ({}, {"subPath": ""}, "."),
+    ]
+    into = collector(tmp_path)
+    for number, (more, chosen, folder) in enumerate(places):
+        save(into, entry(number, f"{number}.pdf", more=more), options=chosen)
+
+        assert (into.folder / folder / f"{number}.pdf").is_file(), folder
+
+
+def test_the_kind_of_paper_is_kept(tmp_path: Path) -> None:
+    """QualificationLabel comes back in the document, beside the entry's metadata."""
+    attributes: Json = {"metadata": {"carbonCopy": True}}
+    into = collector(tmp_path)
+    save(
+        into,
+        entry(1, more={"fileAttributes": attributes}),
+        options={"qualificationLabel": "phone_invoice"},
+    )
+
+    (document,) = collector(tmp_path).documents()
+    assert document["metadata"] == {
+        "carbonCopy": True,
+        "fileIdAttributes": "1",
+        "qualification": {"label": "phone_invoice"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -360,6 +438,7 @@ def test_a_bill_is_noted_once(tmp_path: Path) -> None:
     [
         {"date": "yesterday"},
         {"date": 5},
+        {"date": None},
         {"amount": "12"},
         {"amount": True},
         {"amount": None},
@@ -437,3 +516,25 @@ def test_another_name_keeps_the_ending() -> None:
     long = safe_name("é" * 300 + ".pdf", fallback="file")
     assert long.endswith("é.pdf")
     assert len(long.encode()) <= MAX_BYTES
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Paris", "America/New_York"])
+def test_a_bill_is_listed_under_the_day_that_stands_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    """Midnight here is the evening before in UTC; a text without a time is a day."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    midnight = datetime(2024, 1, 31).astimezone(UTC).isoformat()
+    try:
+        for number, date in enumerate([midnight, "2024-01-31", "2024-01-31T00:00:00Z"]):
+            into = collector(tmp_path / "bank" / str(number))
+            bill: dict[str, Json] = {"date": date, "amount": 1, "vendor": "V"}
+            into.save_bills(save(into, entry(1, more=bill)))
+
+            found, spoilt = find_collected(tmp_path / "bank" / str(number) / "..")
+            (row,) = rows([each for each in found if each.folder.samefile(into.folder)])
+            assert (row.date, spoilt) == ("2024-01-31", []), date
+    finally:
+        monkeypatch.undo()
+        time.tzset()

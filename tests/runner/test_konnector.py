@@ -109,11 +109,51 @@ def test_a_manifest_tells_nothing_of_what_it_holds() -> None:
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"type":"konnector","type":"x"}'])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1e999}'])
 def test_a_manifest_that_is_not_an_object_is_refused(text: str) -> None:
     """Hostile JSON is refused by the same reader as messages."""
-    with pytest.raises(ManifestError):
+    with pytest.raises(ManifestError, match=r"manifest\.konnector"):
         parse_manifest(text)
+
+
+@pytest.mark.parametrize(
+    "doubled",
+    [
+        '"slug": "other"',
+        '"permissions": {"a": {"type": "x"}, "a": {"type": "y"}}',
+        '"locales": {"fr": {}, "fr": {}}',
+    ],
+)
+def test_a_manifest_with_a_key_twice_is_refused(doubled: str) -> None:
+    """What a person was shown and what is run must be one reading of it."""
+    text = json.dumps(_GOOD)[:-1] + f", {doubled}}}"
+    with pytest.raises(ManifestError) as caught:
+        parse_manifest(text)
+
+    assert str(caught.value) == "manifest.konnector: object with a key twice"
+    assert caught.value.advice
+
+
+def test_members_that_mean_nothing_here_may_be_anything() -> None:
+    """A konnector that Cozy's store took must not be refused for what is not read."""
+    odd = {
+        **_GOOD,
+        "categories": "telecom",
+        "source": None,
+        "vendor_link": None,
+        "cookie_domains": None,
+        "permissions": {"bills": {"type": "io.cozy.bills", "verbs": "ALL"}},
+        "fields": [],
+        "folders": [{"defaultDir": "$administrative/$konnector/$account"}],
+        "on_delete_account": "onDeleteAccount.js",
+        "aggregator": {"accountId": "x"},
+    }
+
+    manifest = parse_manifest(json.dumps(odd))
+
+    assert manifest.permissions == ("io.cozy.bills",)
+    assert (manifest.vendor_link, manifest.cookie_domains) == ("", ())
+    assert manifest.raw == odd
 
 
 def test_the_published_schema_is_current() -> None:

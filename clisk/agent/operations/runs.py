@@ -47,6 +47,7 @@ class BeginAnswer(Answer):
     last_execution: str | None
     last_success: str | None
     last_failure: str | None
+    last_error: str | None
     vault: str
     session_file: str
     session_table: str
@@ -120,6 +121,7 @@ def _begin(
         last_execution=_last(past, None),
         last_success=_last(past, "done"),
         last_failure=_last(past, "failed"),
+        last_error=_last_error(past),
         vault=vault.id.hex(),
         session_file=str(session_file(agent.folder, session.name, session.item)),
         session_table=session_table(session.name, session.item),
@@ -414,6 +416,13 @@ async def unschedule(agent: Agent, _caller: Caller, params: UnscheduleParams) ->
 
     await agent.vault(work)
     return Done()
+
+
+def _last_error(rows: list[RunRow]) -> str | None:
+    """Return what the newest run that ended said, if it failed."""
+    ended = [row for row in rows if row.outcome in {"done", "failed"}]
+    failed = ended and ended[-1].outcome == "failed"
+    return (ended[-1].message or ended[-1].code) if failed else None
 
 
 def _last(rows: list[RunRow], outcome: str | None) -> str | None:
