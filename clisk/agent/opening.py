@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clisk.agent import keyring_secret
 from clisk.agent.asking import record_wrong_passphrases
 from clisk.agent.core import Agent
 from clisk.agent.settings import Settings, save_settings
@@ -27,18 +28,21 @@ async def create(
     relay_url: str | None,
     invite: str = "",
     unlock_seconds: float,
+    keyring: bool = False,
 ) -> Vault:
     """Make a vault with this device as its only member, and open it.
 
+    With *keyring*, a secret of the system's keyring is needed to open it, too.
+
     Raises:
-        StoreError: there is one already.
+        StoreError: there is one already. KeychainError: the keyring.
     """
     async with agent.opening:
         refuse_second_vault(agent)
         relay = None if relay_url is None else relay_origin(relay_url)
         check_invite(invite)
         vault = await agent.thread.run(
-            lambda: _create(agent, passphrase, name, unlock_seconds)
+            lambda: _create(agent, passphrase, name, unlock_seconds, keyring=keyring)
         )
         save_settings(agent.folder, Settings(relay=relay, invite=invite))
         await agent.opened(vault)
@@ -59,7 +63,12 @@ def refuse_second_vault(agent: Agent) -> None:
 
 
 def _create(
-    agent: Agent, passphrase: SecretText, name: str, unlock_seconds: float
+    agent: Agent,
+    passphrase: SecretText,
+    name: str,
+    unlock_seconds: float,
+    *,
+    keyring: bool,
 ) -> Vault:
     secrets, first_log_key = enrol()
     genesis, vault_id, secret = found(secrets, name)
@@ -68,16 +77,30 @@ def _create(
     def keep(storage: Storage) -> None:
         Journal(storage).keep_membership(membership)
 
-    return Vault.create(
-        agent.vault_path,
-        passphrase=passphrase,
-        secrets=secrets,
-        first_log_key=first_log_key,
-        vault_id=vault_id,
-        epochs={membership.epoch: secret},
-        profile=calibrate(unlock_seconds),
-        also=keep,
-    )
+    device = secrets.public.id
+    second = keyring_secret.fresh_for(vault_id, device) if keyring else None
+    try:
+        return Vault.create(
+            agent.vault_path,
+            passphrase=passphrase,
+            secrets=secrets,
+            first_log_key=first_log_key,
+            vault_id=vault_id,
+            epochs={membership.epoch: secret},
+            profile=calibrate(unlock_seconds),
+            keyring=second,
+            also=keep,
+        )
+    except BaseException:
+        if second is not None:
+            keyring_secret.forget(vault_id, device)
+        raise
+
+
+def open_vault(agent: Agent, passphrase: SecretText) -> Vault:
+    """Return this home's vault, open; on the vault's thread, raises as unlock()."""
+    path = agent.vault_path
+    return Vault.unlock(path, passphrase, keyring=keyring_secret.held_for(path))
 
 
 async def unlock(agent: Agent, passphrase: SecretText, who: Requester) -> None:
@@ -88,14 +111,13 @@ async def unlock(agent: Agent, passphrase: SecretText, who: Requester) -> None:
     Raises:
         PassphraseError: it does not open this vault.
         TooManyTriesError: it was wrong too often; nothing was tried.
+        KeychainError: the vault needs the system's keyring too, and that gives nothing.
         StoreError, FormatError, TamperedError: the file.
     """
     async with agent.opening:
         try:
             with agent.patience.one_try():
-                vault = await agent.thread.run(
-                    lambda: Vault.unlock(agent.vault_path, passphrase)
-                )
+                vault = await agent.thread.run(lambda: open_vault(agent, passphrase))
         except PassphraseError:
             if agent.unlocked:
                 await agent.vault(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from clisk.agent import keyring_secret
 from clisk.agent.arriving import NewDevice
 from clisk.agent.core import Agent
+from clisk.agent.opening import open_vault
 from clisk.agent.sync_driver import SyncDriver
 from clisk.errors import CliskError
 from clisk_sync.succession import hand_over
 from clisk_vault.keys import SecretText
-from clisk_vault.vault import Vault
 
 
 class NotRestoredError(CliskError):
@@ -31,9 +32,7 @@ async def renew(agent: Agent, passphrase: SecretText) -> None:
         driver = agent.driver
         await agent.thread.run_async(_become_another(agent, driver, passphrase))
         await agent.lock()
-        vault = await agent.thread.run(
-            lambda: Vault.unlock(agent.vault_path, passphrase)
-        )
+        vault = await agent.thread.run(lambda: open_vault(agent, passphrase))
         await agent.opened(vault)
     # Reads what the original wrote, revokes it there, sends what was left unsent.
     await agent.sync(SyncDriver.sync_once)
@@ -45,7 +44,7 @@ async def _become_another(
     vault = driver.vault
     # Before any record is signed: a wrong passphrase must cost nothing.
     with agent.patience.one_try():
-        Vault.unlock(agent.vault_path, passphrase).lock()
+        open_vault(agent, passphrase).lock()
     await driver.engine.sync_once()
     if not driver.engine.cloned:
         raise NotRestoredError("this device is not restored from a backup")
@@ -53,9 +52,12 @@ async def _become_another(
     secrets = replace(fresh.secrets, storage=vault.secrets.storage)
     membership = await driver.engine.succeed(secrets.public)
     await driver.stop()
+    second = keyring_secret.held_for(agent.vault_path)
+    keyring_secret.hand_on(second, vault.id, secrets.public.id)
     vault.take_identity(
         passphrase,
         secrets,
         fresh.first_log_key,
+        keyring=second,
         also=lambda _storage: hand_over(vault, membership),
     )

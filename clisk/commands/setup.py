@@ -31,6 +31,11 @@ from clisk.wire import Message
 @invite_option
 @passphrase_option()
 @unlock_seconds_option
+@click.option(
+    "--with-keyring",
+    is_flag=True,
+    help="Need a secret of this system's keyring too. See below.",
+)
 @json_option
 @click.pass_obj
 def init_command(
@@ -40,6 +45,7 @@ def init_command(
     invite: str,
     passphrase_fd: int | None,
     unlock_seconds: float,
+    with_keyring: bool,
     as_json: bool,
 ) -> None:
     """Make a vault on this device and open it.
@@ -47,6 +53,11 @@ def init_command(
     The passphrase is asked for twice. It never leaves this device, and nobody
     can reset it: what it protects is lost with it, unless another device is a
     member of the vault.
+
+    --with-keyring draws a second secret, which only this system's keyring holds:
+    the vault's file, copied elsewhere, is then worth nothing even to who knows
+    the passphrase. Nor is it to you: a lost keyring loses this copy of the vault.
+    Have a second device or a recovery kit. `clisk passphrase` turns it on and off.
 
     \b
     Examples:
@@ -70,6 +81,7 @@ def init_command(
                 "relay": relay_url,
                 "invite": invite,
                 "unlock_seconds": unlock_seconds,
+                "keyring": with_keyring,
             },
         )
     if as_json:
@@ -161,28 +173,50 @@ def lock_command(home: Home, as_json: bool) -> None:
 @click.command("passphrase")
 @click.option("--old-fd", type=int, metavar="N", help="Read the old one from here.")
 @click.option("--new-fd", type=int, metavar="N", help="Read the new one from here.")
+@click.option(
+    "--with-keyring/--without-keyring",
+    "keyring",
+    default=None,
+    help="From now on, need a secret of this system's keyring too; or no longer.",
+)
 @json_option
 @click.pass_obj
 def passphrase_command(
-    home: Home, old_fd: int | None, new_fd: int | None, as_json: bool
+    home: Home,
+    old_fd: int | None,
+    new_fd: int | None,
+    keyring: bool | None,
+    as_json: bool,
 ) -> None:
     """Change the passphrase of the vault on this device.
 
     The other devices keep theirs. A passphrase saved in the system's keychain
     is not changed along: save it again with `clisk unlock --save-to-keychain`.
 
+    --with-keyring and --without-keyring keep the passphrase, unless --new-fd
+    gives another: see `clisk init --help` for what the keyring's secret is.
+
     \b
-    Example:
+    Examples:
       clisk passphrase
+      clisk passphrase --with-keyring
     """
     from clisk.passphrase_input import ask_secret, read_secret
 
-    old = ask_secret("Old passphrase") if old_fd is None else read_secret(old_fd)
-    if new_fd is None:
+    kept = keyring is not None and new_fd is None
+    asked = "Passphrase" if kept else "Old passphrase"
+    old = ask_secret(asked) if old_fd is None else read_secret(old_fd)
+    if kept:
+        new = old
+    elif new_fd is None:
         new = ask_secret("New passphrase", twice=True)
     else:
         new = read_secret(new_fd)
-    params: Message = {"old": old.expose(), "new": new.expose()}
+    params: Message = {
+        "old": old.expose(),
+        "new": new.expose(),
+        "keyring": keyring,
+    }
     answer = ask_agent(home, "passphrase.change", params)
     if as_json:
         output.write_json(answer)
@@ -230,6 +264,8 @@ def _facts(answer: Message) -> list[tuple[str, object]]:
     ):
         if answer.get(key) is not None:
             facts.append((name, answer[key]))
+    if answer.get("keyring"):
+        facts.append(("keyring", "needed to unlock, beside the passphrase"))
     if answer.get("relay"):
         facts.append(("last sync", ago(answer.get("last_sync_ms"))))
     left = answer.get("locks_in_seconds")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from clisk.agent import opening
+from clisk.agent import keyring_secret, opening
 from clisk.agent.asking import record_wrong_passphrases
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
@@ -26,6 +26,7 @@ class StatusAnswer(Answer):
     home: str
     vault_id: str | None = None
     device_id: str | None = None
+    keyring: bool | None = None
     device_name: str | None = None
     items: int | None = None
     conflicts: int | None = None
@@ -39,10 +40,11 @@ class StatusAnswer(Answer):
 async def status(agent: Agent, _caller: Caller, _params: NoParams) -> StatusAnswer:
     """Tell how things stand; never counts as use."""
     state = "none"
-    vault_id = device_id = None
+    vault_id = device_id = keyring = None
     if agent.vault_path.exists():
         public = await agent.thread.run(lambda: read_public(agent.vault_path))
         vault_id, device_id = public.vault_id.hex(), public.device_id.hex()
+        keyring = public.keyring
         state = "unlocked" if agent.unlocked else "locked"
     answer = StatusAnswer(
         state=state,
@@ -51,6 +53,7 @@ async def status(agent: Agent, _caller: Caller, _params: NoParams) -> StatusAnsw
         home=agent.home.folder,
         vault_id=vault_id,
         device_id=device_id,
+        keyring=keyring,
     )
     if state != "unlocked":
         return answer
@@ -87,6 +90,7 @@ class InitParams(Params):
     relay: str | None = None
     invite: str = ""
     unlock_seconds: UnlockSeconds
+    keyring: bool = False
 
 
 class InitAnswer(Answer):
@@ -106,6 +110,7 @@ async def init(agent: Agent, _caller: Caller, params: InitParams) -> InitAnswer:
         relay_url=params.relay,
         invite=params.invite,
         unlock_seconds=params.unlock_seconds,
+        keyring=params.keyring,
     )
     return InitAnswer(vault_id=vault.id.hex(), device_id=vault.device_id.hex())
 
@@ -140,10 +145,13 @@ async def lock(agent: Agent, _caller: Caller, _params: NoParams) -> Done:
 
 
 class ChangeParams(Params):
-    """The old passphrase and the new one."""
+    """The old passphrase and the new one; and whether the system's keyring takes part
+    from now on, None leaving that as it is.
+    """
 
     old: Secret
     new: Secret
+    keyring: bool | None = None
 
 
 @operation("passphrase.change", ChangeParams, Done)
@@ -151,11 +159,23 @@ async def change(agent: Agent, caller: Caller, params: ChangeParams) -> Done:
     """Change the passphrase of the vault on this device; a wrong one is recorded."""
 
     def work(vault: Vault) -> None:
+        before = after = keyring_secret.held_for(agent.vault_path)
+        if params.keyring is False:
+            after = None
+        elif params.keyring and before is None:
+            after = keyring_secret.fresh_for(vault.id, vault.device_id)
         try:
-            vault.change_passphrase(params.old, params.new)
+            vault.change_passphrase(
+                params.old, params.new, keyring=before, new_keyring=after
+            )
         except PassphraseError:
             record_wrong_passphrases(vault, caller.requester, 1, locked=False)
+            after = before
             raise
+        finally:
+            # What no file asks for any more, or never came to ask for.
+            if params.keyring is not None and after is None:
+                keyring_secret.forget(vault.id, vault.device_id)
 
     # An open vault must not be the way to guess: the tries count together.
     async with agent.opening:

@@ -1,0 +1,163 @@
+"""A vault that needs a secret of the system's keyring beside its passphrase."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.program import file_keychain
+from tests.program.world import PASSPHRASE, Device, Said, descriptor, device
+
+_RC = """\
+[backend]
+default-keyring=file_keychain.FileKeychain
+keyring-path={folder}
+"""
+
+
+class Desktop:
+    """A session with a keyring, which the agent finds by its configuration."""
+
+    def __init__(self, folder: Path) -> None:
+        self.keychain = folder / "keychain"
+        rc = folder / "config" / "python_keyring" / "keyringrc.cfg"
+        rc.parent.mkdir(parents=True)
+        rc.write_text(_RC.format(folder=Path(file_keychain.__file__).parent))
+        self.env: Mapping[str, str] = {
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "TEST_KEYCHAIN": str(self.keychain),
+        }
+
+    @property
+    def held(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads(self.keychain.read_text())
+        return found
+
+
+@pytest.fixture(name="desktop")
+def _desktop(tmp_path: Path) -> Desktop:
+    return Desktop(tmp_path)
+
+
+@pytest.fixture(name="laptop")
+def _laptop(tmp_path: Path, desktop: Desktop) -> Iterator[Device]:
+    with device(tmp_path / "home") as made:
+        said = made.run(
+            *("init", "--unlock-seconds", "0", "--passphrase-fd", "0"),
+            "--with-keyring",
+            given=PASSPHRASE,
+            env=desktop.env,
+        )
+        assert said.code == 0, said
+        yield made
+
+
+def _unlock(laptop: Device, env: Mapping[str, str]) -> Said:
+    laptop.run("agent", "stop")
+    words = ("unlock", "--passphrase-fd", "0")
+    return laptop.run(*words, given=PASSPHRASE, env=env)
+
+
+def _switch(laptop: Device, how: str, passphrase: str = PASSPHRASE) -> Said:
+    with descriptor(passphrase) as old:
+        return laptop.run("passphrase", how, "--old-fd", str(old), fds=(old,))
+
+
+def test_the_keyrings_secret_and_the_passphrase_open_it(
+    laptop: Device, desktop: Desktop
+) -> None:
+    """Both are there: it opens, and says of itself that it needs both."""
+    assert _unlock(laptop, desktop.env).code == 0
+
+    assert laptop.ask("status")["keyring"] is True
+    assert "keyring\tneeded to unlock" in laptop.ok("status")
+    ((_name, secret),) = desktop.held.items()
+    assert len(bytes.fromhex(secret)) == 32
+
+
+def test_a_stolen_file_does_not_open_by_the_passphrase(
+    laptop: Device, desktop: Desktop, tmp_path: Path
+) -> None:
+    """On another system, whose keyring holds nothing, or another secret."""
+    laptop.run("agent", "stop")
+    stolen = tmp_path / "stolen"
+    shutil.copytree(laptop.home, stolen, ignore=shutil.ignore_patterns("*.sock"))
+
+    with device(stolen) as thief:
+        bare = {**desktop.env, "TEST_KEYCHAIN": str(tmp_path / "thief")}
+        said = _unlock(thief, bare)
+        assert said.code == 1
+        assert (
+            "also needs a secret of the system's keyring, which holds none" in said.err
+        )
+        assert "hint: " in said.err
+
+        (name,) = desktop.held
+        (tmp_path / "thief").write_text(json.dumps({name: "00" * 32}))
+        said = _unlock(thief, bare)
+        assert (said.code, "passphrase" in said.err) == (1, True)
+
+        # The control: with the secret itself the very same file opens.
+        assert _unlock(thief, desktop.env).code == 0
+
+
+def test_the_secret_is_switched_off_and_on_again(
+    laptop: Device, desktop: Desktop, tmp_path: Path
+) -> None:
+    """The passphrase stays; the keyring holds nothing, then another secret."""
+    (first,) = desktop.held.values()
+
+    assert _switch(laptop, "--without-keyring").code == 0
+    assert desktop.held == {}
+    assert _unlock(laptop, {"XDG_CONFIG_HOME": str(tmp_path)}).code == 0
+    laptop.run("agent", "stop")
+
+    assert _unlock(laptop, desktop.env).code == 0
+    assert _switch(laptop, "--with-keyring").code == 0
+    (second,) = desktop.held.values()
+    assert second != first
+    assert _unlock(laptop, desktop.env).code == 0
+
+
+def test_a_wrong_passphrase_switches_nothing(laptop: Device, desktop: Desktop) -> None:
+    """Neither off, which would lose the secret, nor on, which would leave one."""
+    before = desktop.held
+    assert _switch(laptop, "--without-keyring", "wrong").code == 1
+    assert desktop.held == before
+
+    assert _switch(laptop, "--without-keyring").code == 0
+    assert _switch(laptop, "--with-keyring", "wrong").code == 1
+    assert desktop.held == {}
+
+
+def test_a_changed_passphrase_keeps_the_secret(
+    laptop: Device, desktop: Desktop
+) -> None:
+    """Without being asked to, nothing about the keyring changes."""
+    before = desktop.held
+    with descriptor(PASSPHRASE) as old, descriptor("another one") as new:
+        words = ("passphrase", "--old-fd", str(old), "--new-fd", str(new))
+        assert laptop.run(*words, fds=(old, new)).code == 0
+
+    assert desktop.held == before
+    assert laptop.ask("status")["keyring"] is True
+
+
+def test_where_there_is_no_keyring_no_vault_is_made(tmp_path: Path) -> None:
+    """A bare container: a named error, and nothing half-made."""
+    with device(tmp_path / "home") as bare:
+        said = bare.run(
+            *("init", "--unlock-seconds", "0", "--passphrase-fd", "0"),
+            "--with-keyring",
+            given=PASSPHRASE,
+            env={"XDG_CONFIG_HOME": str(tmp_path), "DBUS_SESSION_BUS_ADDRESS": ""},
+        )
+
+        assert (said.code, said.out) == (1, "")
+        assert "no keychain" in said.err
+        assert "hint: " in said.err
+        assert not (bare.home / "vault.sqlite").exists()
