@@ -123,7 +123,7 @@ def _backend() -> KeyringBackend:
     if backend.priority < _REAL:
         raise KeychainError(
             f"this system has no keychain ({type(backend).__module__})",
-            advice="it is a desktop's keyring (Debian: gnome-keyring) in an open session;"
+            advice="it is a desktop's keyring (gnome-keyring, say) in an open session;"
             " without one, type the passphrase or pass it with --passphrase-fd",
         )
     return backend

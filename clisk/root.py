@@ -58,6 +58,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "copy": ("copy", "Put a value into the clipboard, for a while."),
     "token": ("token", "Let a script read named fields, so often and so long."),
     "log": ("log", "Show and check who read what."),
+    "doctor": ("doctor", "Look at what has to be in order, and say what to do."),
     "completion": ("completion", "Complete commands and options in your shell."),
     "agent": ("agent", "The background process that keeps the vault open."),
 }

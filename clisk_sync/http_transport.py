@@ -46,6 +46,7 @@ class Incoming:
     chunks: AsyncIterator[bytes]
     # What the relay says its newest position is, if it says so.
     unverified_head: str
+    unverified_date: str
 
 
 class HttpRelay:
@@ -155,7 +156,11 @@ class HttpRelay:
                 chunks = response.aiter_raw()
                 if not 200 <= response.status_code < 300:
                     raise await _refusal(response.status_code, chunks)
-                yield Incoming(chunks, response.headers.get(HEAD_HEADER, ""))
+                yield Incoming(
+                    chunks,
+                    response.headers.get(HEAD_HEADER, ""),
+                    response.headers.get("date", ""),
+                )
 
 
 async def _bounded(chunks: AsyncIterator[bytes], most: int) -> bytes:

@@ -164,6 +164,21 @@ class Storage:
         with _NamedErrors():
             return self._connection.execute(sql, params).fetchall()
 
+    def damage(self, most: int) -> list[str]:
+        """Return at most *most* lines on what is wrong with the file; none: whole.
+
+        Raises:
+            StoreError: the disk refused.
+        """
+        try:
+            rows = self.all(f"PRAGMA integrity_check({int(most)})")
+            strays = self.all("PRAGMA foreign_key_check")
+        except FormatError as err:
+            return [str(err)]
+        faults = [str(row[0]) for row in rows if row != ("ok",)]
+        faults += [f"a row of {row[0]} belongs to nothing" for row in strays[:most]]
+        return faults
+
     def scrub(self) -> None:
         """Leave nothing of what was deleted in the write-ahead log."""
         self.execute("PRAGMA wal_checkpoint(TRUNCATE)")

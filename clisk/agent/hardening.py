@@ -10,6 +10,21 @@ import sys
 _PR_SET_DUMPABLE = 4
 
 
+_PR_GET_DUMPABLE = 3
+
+
+def core_dumps_off() -> bool:
+    """Say whether this process leaves no core dump."""
+    return resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
+
+
+def debuggers_off() -> bool | None:
+    """Say whether debuggers of the same user are kept out; None: not told here."""
+    if not sys.platform.startswith("linux"):
+        return None
+    return ctypes.CDLL(None).prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0) == 0
+
+
 def keep_memory_private() -> None:
     """Forbid core dumps, and on Linux debuggers of the same user as well.
 

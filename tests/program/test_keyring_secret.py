@@ -161,3 +161,19 @@ def test_where_there_is_no_keyring_no_vault_is_made(tmp_path: Path) -> None:
         assert "no keychain" in said.err
         assert "hint: " in said.err
         assert not (bare.home / "vault.sqlite").exists()
+
+
+def test_the_doctor_tells_of_a_lost_keyring(
+    laptop: Device, desktop: Desktop, tmp_path: Path
+) -> None:
+    """With the secret all is well; without it the vault will not open."""
+    words = ("doctor", "--offline")
+    assert (
+        "holds the secret that this vault needs"
+        in laptop.run(*words, env=desktop.env).out
+    )
+
+    said = laptop.run(*words, env={**desktop.env, "TEST_KEYCHAIN": str(tmp_path / "x")})
+
+    assert said.code == 1
+    assert "bad\tkeyring\t" in said.out

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from clisk.agent import keyring_secret, opening
+from clisk.agent import hardening, keyring_secret, opening
 from clisk.agent.asking import record_wrong_passphrases
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
@@ -182,6 +182,22 @@ async def change(agent: Agent, caller: Caller, params: ChangeParams) -> Done:
         with agent.patience.one_try():
             await agent.vault(work)
     return Done()
+
+
+class FactsAnswer(Answer):
+    """What the agent's process does to keep its memory to itself."""
+
+    core_dumps_off: bool
+    debuggers_off: bool | None
+
+
+@operation("agent.facts", NoParams, FactsAnswer, counts_as_use=False)
+async def facts(_agent: Agent, _caller: Caller, _params: NoParams) -> FactsAnswer:
+    """Tell how the agent's memory is kept private."""
+    return FactsAnswer(
+        core_dumps_off=hardening.core_dumps_off(),
+        debuggers_off=hardening.debuggers_off(),
+    )
 
 
 @operation("stop", NoParams, Done, counts_as_use=False)
