@@ -123,18 +123,26 @@ def clear_if_ours(tool: Tool, mark: Mark) -> bool:
     return True
 
 
-def copy_by_terminal(value: str) -> None:
-    """Ask the terminal to take *value* (OSC 52), which also works over ssh.
+def terminal_sequence(value: str) -> str:
+    """Return what asks a terminal to take *value* (OSC 52); "" asks it to forget.
+
+    It works over ssh too, and nothing can be read back by it.
 
     Raises:
-        ClipboardError: no terminal, or the value is longer than they take.
+        ClipboardError: the value is longer than terminals take.
     """
     spelled = base64.b64encode(value.encode()).decode()
     if len(spelled) > _MAX_OSC_BYTES:
         raise ClipboardError("the value is too long for a terminal's clipboard")
+    # An empty text would be ignored by some; "!" is no base64 and clears.
+    return f"\x1b]52;c;{spelled or '!'}\x07"
+
+
+def write_to_terminal(text: str) -> None:
+    """Write a sequence to this session's terminal; raises ClipboardError if none."""
     try:
         with Path("/dev/tty").open("w", encoding="ascii") as terminal:
-            terminal.write(f"\x1b]52;c;{spelled}\x07")
+            terminal.write(text)
     except OSError:
         raise ClipboardError("there is no clipboard here") from None
 

@@ -176,7 +176,7 @@ class Storage:
         except FormatError as err:
             return [str(err)]
         faults = [str(row[0]) for row in rows if row != ("ok",)]
-        faults += [f"a row of {row[0]} belongs to nothing" for row in strays[:most]]
+        faults += [f"a row of {row[0]!s} belongs to nothing" for row in strays[:most]]
         return faults
 
     def scrub(self) -> None:

@@ -1,5 +1,6 @@
-"""Write what the program can say of itself: docs/commands.md and the table of
-operations in protocol/agent.md. `make vectors` calls this; tests keep both current.
+"""Write what the program can say of itself: docs/commands.md, the man pages and the
+table of operations in protocol/agent.md. `make vectors` calls this; tests keep them
+current.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from clisk.agent import operations
 from clisk.agent.registry import OPERATIONS, Operation
 from clisk.root import clisk
 from clisk_vault.item_types import COMMON_FIELDS, ELEMENTS, ITEM_TYPES, FieldSpec
+from scripts.man_pages import pages as man_pages
 
 _ROOT = Path(__file__).parents[1]
 COMMANDS_PAGE = _ROOT / "docs" / "commands.md"
+MAN_PAGES = _ROOT / "docs" / "man"
 AGENT_PAGE = _ROOT / "protocol" / "agent.md"
 _TABLE = re.compile(
     r"(<!-- operations: written by `make vectors` -->\n).*(<!-- end -->\n)", re.DOTALL
@@ -107,12 +110,24 @@ def _operation(row: Operation) -> str:
     return f"| `{row.name}` | {params} | {answer} | {use} | {row.says} |"
 
 
+def write_man_pages(folder: Path) -> None:
+    """Make *folder* hold the man pages, and no page of what is no more."""
+    folder.mkdir(exist_ok=True)
+    made = man_pages()
+    for path in folder.glob("*.1"):
+        if path.name not in made:
+            path.unlink()
+    for name, page in made.items():
+        (folder / name).write_text(page, encoding="utf-8")
+
+
 def main() -> int:
-    """Write both pages."""
+    """Write all pages."""
+    write_man_pages(MAN_PAGES)
     COMMANDS_PAGE.parent.mkdir(exist_ok=True)
     COMMANDS_PAGE.write_text(commands_page(), encoding="utf-8")
     AGENT_PAGE.write_text(agent_page(), encoding="utf-8")
-    print("wrote docs/commands.md and the table of protocol/agent.md")
+    print("wrote docs/commands.md, docs/man and the table of protocol/agent.md")
     return 0
 
 

@@ -23,5 +23,11 @@ if ! command -v dbus-daemon >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-g
     DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
         dbus-daemon
 fi
+# Reads the man pages, and says what is wrong with them.
+if ! command -v groff >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+        groff-base
+fi
 # It says that it wants Node 22, and runs on 20 too.
 npm ci --prefix tests/peers --ignore-scripts --no-audit --no-fund --loglevel=error

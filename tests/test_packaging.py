@@ -75,11 +75,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
-    """Four typed packages; no test, page, lock or demo is installed."""
+    """Four typed packages and the man pages; no test, lock or demo is installed."""
     names = zipfile.ZipFile(wheel).namelist()
-    tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    code = [name for name in names if ".dist-info/" not in name]
+    pages = [name for name in code if ".data/" in name]
+    tops = {name.split("/")[0] for name in code if name not in pages}
 
     assert tops == set(_PACKAGES)
+    assert {name.split(".data/data/")[1] for name in pages} == {
+        f"share/man/man1/{page.name}" for page in (_ROOT / "docs/man").iterdir()
+    }
     assert {f"{package}/py.typed" for package in _PACKAGES} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

@@ -125,11 +125,15 @@ class Agent:
         self.times_opened += 1
         self.pulse.strike()
         log.info("unlocked")
+        await self.empty_trash()
+
+    async def empty_trash(self) -> None:
+        """Forget what has been in the trash for long enough; tells nobody if it fails."""
         try:
-            if await self.thread.run(vault.purging.purge_expired):
+            if await self.change(lambda vault: vault.purging.purge_expired()):
                 log.info("emptied the trash of what was due")
         except VaultError as err:
-            # Tidying up can wait; a person who unlocks wants to read.
+            # Tidying up can wait; a person who unlocks wants to read. Locked since: too.
             log.info("trash not emptied: %s", type(err).__name__)
 
     async def lock(self) -> None:

@@ -22,7 +22,8 @@ def debuggers_off() -> bool | None:
     """Say whether debuggers of the same user are kept out; None: not told here."""
     if not sys.platform.startswith("linux"):
         return None
-    return ctypes.CDLL(None).prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0) == 0
+    dumpable: int = ctypes.CDLL(None).prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0)
+    return dumpable == 0
 
 
 def keep_memory_private() -> None:

@@ -16,6 +16,7 @@ from clisk.agent.idle import IdleTimer
 from clisk.agent.lockfile import AgentLock, AgentRunsError
 from clisk.agent.schedule_driver import ScheduleDriver
 from clisk.agent.server import AgentServer, listen
+from clisk.agent.trash_driver import TrashDriver
 from clisk.home import Home
 
 
@@ -55,6 +56,7 @@ async def _serve(home: Home, idle_seconds: float, ready_fd: int | None) -> None:
     idle = asyncio.create_task(agent.watch_idle())
     session = asyncio.create_task(session_watch.watch(agent.lock))
     schedules = asyncio.create_task(ScheduleDriver(agent).watch())
+    trash = asyncio.create_task(TrashDriver(agent).watch())
     journal.log.info("listening")
     _tell(ready_fd)
     try:
@@ -66,6 +68,7 @@ async def _serve(home: Home, idle_seconds: float, ready_fd: int | None) -> None:
         idle.cancel()
         session.cancel()
         schedules.cancel()
+        trash.cancel()
         await welcome.hang_up()
         await agent.close()
         journal.log.info("stopped")

@@ -48,9 +48,8 @@ def copy_command(
       clisk copy GitHub --code
       clisk copy Visa -f card.number --clear-after 20
     """
-    from clisk import clipboard, clipboard_keeper
+    from clisk import clipping
 
-    tool = clipboard.find_tool()
     with AgentClient.connect(home) as agent:
         if code:
             asked: Message = {"item": item, "purpose": "clisk copy --code"}
@@ -63,24 +62,14 @@ def copy_command(
                 "use": "copy",
             }
             value = str(agent.call("reveal", asked)["value"])
-    if tool is None:
-        clipboard.copy_by_terminal(value)
-        how: Message = {"by": "terminal", "sensitive": False, "cleared_after": None}
-        said = "sent to the terminal's clipboard; it cannot be emptied from here"
-    else:
-        # Before: a value that cannot be taken out again is not put in.
-        mark = clipboard.Mark.of(value.encode())
-        sensitive = clipboard.copy(tool, value)
-        clipboard_keeper.leave_behind(tool, mark, clear_after)
-        how = {
-            "by": tool.copy[0],
-            "sensitive": sensitive,
-            "cleared_after": clear_after,
-        }
-        said = f"copied; taken out again in {output.count(clear_after, 'second')}"
-        if not sensitive:
-            said += "; a clipboard manager may keep it longer"
+    clip = clipping.put(value, clear_after)
     if as_json:
-        output.write_json(how)
+        output.write_json(
+            {
+                "by": clip.tool.copy[0] if clip.tool else "terminal",
+                "sensitive": clip.sensitive,
+                "cleared_after": clear_after if clip.tool else None,
+            }
+        )
     else:
-        output.say(said)
+        output.say(clip.says)

@@ -8,7 +8,7 @@ import click
 
 from clisk import output
 from clisk.commands.options import ask_agent, json_option
-from clisk.errors import UsageError
+from clisk.errors import CliskError, UsageError
 from clisk.home import Home
 from clisk.times import date_and_time
 from clisk.wire import Message
@@ -154,27 +154,24 @@ def folder_rename(home: Home, name: str, to: str, as_json: bool) -> None:
 @click.command("history")
 @click.argument("item")
 @click.option("-f", "--field", metavar="FIELD", help="Only this field.")
-@click.option(
-    "--show", type=click.IntRange(1), metavar="N", help="Write version N; recorded."
-)
-@click.option(
-    "--restore", type=click.IntRange(1), metavar="N", help="Bring version N back."
-)
+@click.option("--show", metavar="N", help="Write version N; recorded.")
+@click.option("--restore", metavar="N", help="Bring version N back.")
 @json_option
 @click.pass_obj
 def history_command(
     home: Home,
     item: str,
     field: str | None,
-    show: int | None,
-    restore: int | None,
+    show: str | None,
+    restore: str | None,
     as_json: bool,
 ) -> None:
     """List every value that the fields of an item ever had.
 
-    The newest is number 1. A secret shows when it was there, and what it was only
-    with --show, which the access log records. Bringing a version back makes it the
-    newest; nothing is ever overwritten.
+    The newest is number 1, so that an edit moves the others on; --show and --restore
+    also take the stamp by which --json names a version. A secret shows when it was
+    there, and what it was only with --show, which the access log records. Bringing a
+    version back makes it the newest; nothing is ever overwritten.
 
     \b
     Examples:
@@ -191,18 +188,35 @@ def history_command(
             "--show and --restore each need --field, and not each other",
             advice="clisk history ITEM lists the fields",
         )
+    version = _find_version(home, item, field, str(restore or show))
+    params = {"item": item, "field": field, "version": version["version"]}
     if restore is not None:
-        params = {"item": item, "field": field, "number": restore}
-        _say(ask_agent(home, "history.restore", params), "restored", as_json=as_json)
+        answer = ask_agent(home, "history.restore", params)
+        written = date_and_time(version["time_ms"])
+        said = f"restored what {version['device_name']} wrote on {written}"
+        _say(answer, said, as_json=as_json)
         return
     from clisk.terminal import write_value
 
-    params = {"item": item, "field": field, "number": show}
     answer = ask_agent(home, "history.reveal", params)
     if as_json:
         output.write_json(answer)
     else:
         write_value(str(answer["value"]))
+
+
+def _find_version(home: Home, item: str, field: str, wanted: str) -> dict[str, Any]:
+    """Return the version that a person means by its number, a script by its stamp."""
+    answer = ask_agent(home, "history", {"item": item, "field": field})
+    (found,) = cast(list[dict[str, Any]], answer["fields"])
+    versions = cast(list[dict[str, Any]], found["versions"])
+    for version in versions:
+        if wanted in (str(version["number"]), version["version"]):
+            return version
+    raise CliskError(
+        f"the field has {output.count(len(versions), 'version')}, and not that one",
+        advice="clisk history ITEM --field FIELD lists them",
+    )
 
 
 def _show_history(answer: Message, *, as_json: bool) -> None:

@@ -1,15 +1,16 @@
-"""The clipboard of the terminal, by the sequence that terminals know (OSC 52).
+"""The clipboard as `clisk copy` uses it, for a program that stays.
 
-It reaches the person's own clipboard over SSH too. A terminal does not let a
-program read the clipboard back, so "still ours" means: nothing else was copied
-here since.
+Where only the terminal can take a value, "still ours" means: nothing else was copied
+here since. It is then this program that clears it, and it does so when it ends.
 """
 
 from __future__ import annotations
 
-import base64
+import asyncio
 from collections.abc import Callable
 
+from clisk import clipping
+from clisk.clipboard import terminal_sequence
 from clisk.output import count
 
 Write = Callable[[str], object]
@@ -17,34 +18,45 @@ CallLater = Callable[[float, Callable[[], None]], object]
 
 
 class Clipboard:
-    """Copies through *write*, and clears after *seconds* by means of *later*."""
+    """Copies; clears a terminal's clipboard after *seconds* by means of *later*."""
 
     def __init__(self, write: Write, later: CallLater, *, seconds: float) -> None:
         self._write = write
         self._later = later
         self._seconds = seconds
-        self._copies = 0
-        self._cleared = 0
+        self._clip: clipping.Clip | None = None
 
-    def copy(self, text: str) -> str:
-        """Put *text* on the clipboard; return what to tell the person."""
-        self._send(text)
-        self._copies += 1
-        mine = self._copies
-        self._later(self._seconds, lambda: self._clear_if(mine))
-        seconds = count(round(self._seconds), "second")
-        return f"copied; the clipboard is cleared in {seconds}"
+    async def copy(self, text: str) -> str:
+        """Put *text* on the clipboard; return what to tell the person.
+
+        Raises:
+            ClipboardError: it refused, or the text is too long for it.
+        """
+        seconds = max(1, round(self._seconds))
+        loop = asyncio.get_running_loop()
+
+        def write(sequence: str) -> None:
+            loop.call_soon_threadsafe(self._write, sequence)
+
+        # A thread: the desktop's programs take their time.
+        clip = self._clip = await asyncio.to_thread(
+            clipping.put, text, seconds, to_terminal=write
+        )
+        if clip.tool is not None:
+            return clip.says
+        self._later(self._seconds, lambda: self._clear_if(clip))
+        return f"copied; the clipboard is cleared in {count(seconds, 'second')}"
 
     def clear(self) -> None:
         """Clear the clipboard now, if something of ours may still be there."""
-        self._clear_if(self._copies)
+        if self._clip is not None:
+            self._clear_if(self._clip)
 
-    def _clear_if(self, mine: int) -> None:
-        if mine == self._copies != self._cleared:
-            self._cleared = mine
-            self._send("")
-
-    def _send(self, text: str) -> None:
-        written = base64.b64encode(text.encode()).decode()
-        # An empty text would be ignored by some; "!" is no base64 and clears.
-        self._write(f"\x1b]52;c;{written or '!'}\a")
+    def _clear_if(self, clip: clipping.Clip) -> None:
+        if clip is not self._clip:
+            return  # another was copied since
+        self._clip = None
+        if clip.tool is None:
+            self._write(terminal_sequence(""))
+        else:
+            clip.take_out()

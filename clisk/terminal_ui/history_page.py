@@ -14,7 +14,9 @@ from clisk.terminal_ui.rows import Question, Row
 from clisk.times import date_and_time
 
 
-def _row(item: str, field: str, version: dict[str, Any], *, head: str = "") -> Row:
+def _row(
+    item: str, field: str, version: dict[str, Any], *, read: str, head: str = ""
+) -> Row:
     # By its stamp, not by its number: what a sync brings may move the numbers.
     meant = {"item": item, "field": field, "version": version["version"]}
     written = f"{date_and_time(version['time_ms'])} {version['device_name']}"
@@ -25,18 +27,20 @@ def _row(item: str, field: str, version: dict[str, Any], *, head: str = "") -> R
         head=f"{head}{written}",
         value=None if hidden else value,
         marks="current" if version.get("current") else "",
-        read=Question("reveal.version", meant) if hidden else None,
+        read=Question(read, meant) if hidden else None,
         facts=meant,
     )
 
 
 class _VersionsPage(RowsPage):
     HEAD_WIDTH: ClassVar[int] = 44
+    READ: ClassVar[str]
+    KEEP: ClassVar[str]
 
     async def action_keep(self) -> None:
         """Make this value the current one; the others stay in the history."""
         row = self.rows.current
-        if row is not None and await self.ask("settle", **row.facts) is not None:
+        if row is not None and await self.ask(self.KEEP, **row.facts) is not None:
             self.say("this value stands now; the others stay in the history")
             await self.renew()
 
@@ -44,6 +48,8 @@ class _VersionsPage(RowsPage):
 class HistoryPage(_VersionsPage):
     """Every value of one field, the newest first."""
 
+    READ = "history.reveal"
+    KEEP = "history.restore"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("k", "keep", "Make it current"),
     ]
@@ -71,12 +77,16 @@ class HistoryPage(_VersionsPage):
         versions = field["versions"]
         said = count(len(versions), "version")
         self.head(f"{answer['title']} · {field['name']} · {said}")
-        self.rows.show([_row(self._item, self._field, each) for each in versions])
+        self.rows.show(
+            [_row(self._item, self._field, each, read=self.READ) for each in versions]
+        )
 
 
 class ConflictsPage(_VersionsPage):
     """What devices wrote without knowing of each other."""
 
+    READ = "reveal.version"
+    KEEP = "settle"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("k", "keep", "Keep this one"),
     ]
@@ -96,6 +106,7 @@ class ConflictsPage(_VersionsPage):
             [
                 _row(
                     *(each["item"], each["field"], version),
+                    read=self.READ,
                     head=f"{each['title'][:12]} {each['field'][:9]} ",
                 )
                 for each in found

@@ -128,7 +128,7 @@ class ItemPage(RowsPage):
             return
         answer = await self.ask("totp", item=self._item)
         if answer is not None:
-            self.say(self.copier.copy(str(answer["code"])))
+            await self.put(str(answer["code"]))
 
     def action_history(self) -> None:
         """Show every value that this field had."""

@@ -197,14 +197,14 @@ class ItemsPage(RowsPage):
         """Copy the user name of this login."""
         row = self.rows.current
         if row is not None and row.value:
-            self.say(self.copier.copy(row.value))
+            await self.put(row.value)
 
     async def copy(self, row: Row) -> None:
         """Copy the password of this login; recorded first."""
         meant = {"item": row.key, "field": "password"}
         value = await self.read(Question("reveal", meant), use="copy")
         if value:
-            self.say(self.copier.copy(value))
+            await self.put(value)
 
 
 def _row(each: dict[str, Any]) -> Row:

@@ -161,7 +161,14 @@ class RowsPage(Page):
         if row.read is not None:
             value = await self.read(row.read, use="copy")
         if value:
-            self.say(self.copier.copy(value))
+            await self.put(value)
+
+    async def put(self, value: str) -> None:
+        """Put *value* on the clipboard, and say so, or why not."""
+        try:
+            self.say(await self.copier.copy(value))
+        except CliskError as err:
+            self.refuse(err)
 
     async def read(self, question: Question, *, use: str) -> str | None:
         """Ask for a secret; the agent records it before it answers."""

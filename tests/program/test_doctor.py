@@ -18,6 +18,7 @@ from clisk import clipboard
 from clisk.checkup import desktop, folder, installation, relay, vault
 from clisk.checkup.finding import Check, Finding, State
 from clisk.home import Home
+from clisk.wire import Message
 from tests.program.world import Device, device
 
 
@@ -216,7 +217,7 @@ def test_an_agent_of_another_version_is_found() -> None:
 @pytest.mark.parametrize("lacks", ["core_dumps_off", "debuggers_off"])
 def test_an_agent_whose_memory_can_be_read_is_found(lacks: str) -> None:
     """Core dumps or debuggers that the system did not let it forbid."""
-    well = {"core_dumps_off": True, "debuggers_off": True}
+    well: Message = {"core_dumps_off": True, "debuggers_off": True}
 
     assert vault._hardening(well).state is State.OK
     assert vault._hardening({**well, lacks: False}).state is State.BAD

@@ -69,16 +69,34 @@ def test_earlier_values_are_listed_shown_and_brought_back(laptop: Device) -> Non
     assert "planted" not in laptop.ok("history", "Site")
     words = ("history", "Site", "--field", "password")
     assert laptop.ok(*words, "--show", "2") == "planted-one\n"
-    laptop.ok(*words, "--restore", "2")
+    restored = laptop.run(*words, "--restore", "2")
+    assert restored.err.startswith("restored what laptop wrote on ")
     assert laptop.ok("get", "Site", "-f", "password") == "planted-one\n"
     newest = laptop.ask("log", "list")["records"]
     assert "history" in str(newest)
     refused = laptop.run(*words, "--restore", "9")
     assert refused.code == 1
     assert refused.err.splitlines() == [
-        "error: the field has 3 versions",
+        "error: the field has 3 versions, and not that one",
         "hint: clisk history ITEM --field FIELD lists them",
     ]
+
+
+def test_a_version_is_meant_by_its_stamp_though_numbers_move(laptop: Device) -> None:
+    """What was number 2 when it was looked at is brought back, and not today's."""
+    laptop.add_login("Moved", "planted-first")
+    laptop.run("edit", "Moved", "--read", "password=0", given="planted-second")
+    words = ("history", "Moved", "--field", "password")
+    seen = laptop.ask(*words)["fields"][0]["versions"][1]["version"]
+    laptop.run("edit", "Moved", "--read", "password=0", given="planted-third")
+
+    assert laptop.ok(*words, "--show", seen) == "planted-first\n"
+    laptop.ok(*words, "--restore", seen)
+
+    assert laptop.ok("get", "Moved", "-f", "password") == "planted-first\n"
+    unknown = laptop.run(*words, "--restore", seen.replace("-", "-f")[:-1])
+    assert unknown.code == 1
+    assert "hint: " in unknown.err
 
 
 def test_the_trash_is_listed_restored_and_emptied(laptop: Device) -> None:

@@ -187,13 +187,13 @@ def test_a_later_copy_is_not_cleared_by_an_earlier_one(laptop: Device) -> None:
         await person.sees("3 items")
         later: list[Callable[[], None]] = []
         person.app.copier._later = lambda _seconds, what: later.append(what)
-        person.app.copier.copy("first")
-        person.app.copier.copy("second")
+        await person.app.copier.copy("first")
+        await person.app.copier.copy("second")
         later[0]()
         assert person.copied == ["first", "second"]
         later[1]()
         assert person.copied == ["first", "second", ""]
-        person.app.copier.copy("third")
+        await person.app.copier.copy("third")
         await person.press("ctrl+c")
         assert person.copied[-2:] == ["third", ""]
 

@@ -19,6 +19,7 @@ from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
 from clisk_vault.access_record import Use
 from clisk_vault.draft import FieldValue, elements
+from clisk_vault.hlc import parse_stamp
 from clisk_vault.ids import DeviceId, ItemId
 from clisk_vault.item import TRUE
 from clisk_vault.item_types import element_field
@@ -259,10 +260,13 @@ def _versions(field: FieldView, names: Mapping[DeviceId, str]) -> list[HistoryVe
 
 
 class BringBackParams(ItemParams):
-    """One field, and which of its versions, by its number in the history."""
+    """One field, and which of its versions, by its stamp.
+
+    Not by its number: what a sync brings may move the numbers.
+    """
 
     field: str = Field(min_length=1)
-    number: int = Field(ge=1)
+    version: str
 
 
 @operation("history.restore", BringBackParams, ItemAnswer)
@@ -304,9 +308,11 @@ def _version(
     vault: Vault, item: ItemId, params: BringBackParams
 ) -> tuple[str, Version]:
     field = find_field(vault.view(item), params.field, removed=True)
-    if params.number > len(field.versions):
-        raise CliskError(
-            f"the field has {len(field.versions)} versions",
-            advice="clisk history ITEM --field FIELD lists them",
-        )
-    return field.name, field.versions[params.number - 1]
+    wanted = parse_stamp(params.version)
+    for version in field.versions:
+        if version.stamp == wanted:
+            return field.name, version
+    raise CliskError(
+        "the field has no such version",
+        advice="clisk history ITEM --field FIELD lists them",
+    )

@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from clisk.dashboard.page import act, show
 from clisk.dashboard.visit import Visit
-from clisk.errors import UsageError
 
 
 def listed(visit: Visit) -> Response:
@@ -33,13 +32,10 @@ def restore(visit: Visit) -> Response:
 
 
 def _meant(visit: Visit) -> dict[str, Any]:
-    number = visit.form.get("number", "")
-    if not (number.isascii() and number.isdigit()):
-        raise UsageError("that is not the number of a version")
     return {
         "item": visit.params["item"],
         "field": visit.form.get("field", ""),
-        "number": int(number),
+        "version": visit.form.get("version", ""),
     }
 
 
