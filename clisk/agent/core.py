@@ -128,12 +128,13 @@ class Agent:
         await self.empty_trash()
 
     async def empty_trash(self) -> None:
-        """Forget what has been in the trash for long enough; tells nobody if it fails."""
+        """Forget what was in the trash for long enough; a failure is only logged."""
         try:
-            if await self.change(lambda vault: vault.purging.purge_expired()):
+            if await self.vault(lambda vault: vault.purging.purge_expired()):
                 log.info("emptied the trash of what was due")
+                await self.thread.run(self.driver.nudge)
         except VaultError as err:
-            # Tidying up can wait; a person who unlocks wants to read. Locked since: too.
+            # Tidying up can wait: a person who unlocks wants to read.
             log.info("trash not emptied: %s", type(err).__name__)
 
     async def lock(self) -> None:

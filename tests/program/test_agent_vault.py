@@ -16,6 +16,7 @@ from clisk.agent.idle import IdleTimer
 from clisk.agent.labels import NoSuchFieldError, find_field, labelled_fields
 from clisk.agent.registry import OPERATIONS
 from clisk.agent.resolve import AmbiguousItemError, NoSuchItemError, resolve_item
+from clisk.agent.trash_driver import TrashDriver
 from clisk.errors import CliskError
 from clisk.home import Home
 from clisk_vault.access_record import Requester, RequesterKind
@@ -322,5 +323,40 @@ def test_a_forged_grant_is_shown_and_allows_nothing(tmp_path: Path) -> None:
         assert [(each.place, bool(each.reason)) for each in answer.spoilt] == [
             (place, True)
         ]
+
+    in_a_room(tmp_path, story)
+
+
+def test_the_trash_of_a_vault_that_stays_open_is_emptied_daily(tmp_path: Path) -> None:
+    """Not sooner than a day after the unlock, and not while it is locked."""
+
+    async def story(room: Room) -> None:
+        agent, day = room.agent, 24 * 3600
+        driver = TrashDriver(agent, room.clock)
+        old = await _login(room, "Old")
+        await _login(room, "Kept")
+        await room.ask("trash", caller(), item=old.hex())
+        now_ms = await agent.vault(lambda vault: vault.session.clock())
+
+        def in_a_month(vault: Vault) -> None:
+            vault.session.clock = lambda: now_ms + 31 * day * 1000
+
+        await agent.vault(in_a_month)
+
+        def kept() -> Awaitable[set[str]]:
+            return agent.vault(lambda vault: {o.title for o in vault.overviews()})
+
+        assert not await driver.empty_if_due()
+        room.clock.now += day - 1
+        assert not await driver.empty_if_due()
+        assert await kept() == {"Old", "Kept"}
+        room.clock.now += 1
+        assert await driver.empty_if_due()
+        assert await kept() == {"Kept"}
+        assert not await driver.empty_if_due()
+
+        await agent.lock()
+        room.clock.now += 2 * day
+        assert not await driver.empty_if_due()
 
     in_a_room(tmp_path, story)
