@@ -31,8 +31,11 @@ class AgentClient:
         self._asked = 0
 
     @classmethod
-    def connect(cls, home: Home) -> AgentClient:
+    def connect(cls, home: Home, *, answer_seconds: float | None = None) -> AgentClient:
         """Return a connection to the agent that listens in *home*.
+
+        An operation may wait for a person, so answers have no deadline unless
+        *answer_seconds* sets one; what comes later is a WireError.
 
         Raises:
             AgentAbsentError: nobody listens there.
@@ -50,8 +53,7 @@ class AgentClient:
                 f"the agent's socket: {err.strerror}",
                 advice="look at that folder's permissions, or choose another --home",
             ) from err
-        # An operation may wait for a person, so answers have no deadline.
-        stream.settimeout(None)
+        stream.settimeout(answer_seconds)
         return cls(stream)
 
     def call(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 import click
+from click.shell_completion import CompletionItem
 
 from clisk.home import Home, default_folder
 
@@ -83,6 +85,17 @@ class LazyCommands(click.Group):
         assert isinstance(command, click.Command), "see the table above"
         return command
 
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the commands of the table, without importing one of them."""
+        found = [
+            CompletionItem(name, help=says)
+            for name, (_, says) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(
         self,
         ctx: click.Context,  # noqa: ARG002
@@ -115,5 +128,9 @@ def clisk(ctx: click.Context, home: str | None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run *arguments*; errors are the caller's to print."""
+    if "_CLISK_COMPLETE" in os.environ:
+        from clisk import completing
+
+        completing.register()
     code = clisk.main(arguments, prog_name="clisk", standalone_mode=False)
     return code if isinstance(code, int) else 0

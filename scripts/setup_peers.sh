@@ -23,6 +23,13 @@ if ! command -v dbus-daemon >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-g
     DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
         dbus-daemon
 fi
+# Shells that complete.
+if ! (command -v fish && command -v zsh) >/dev/null && [ "$(id -u)" = 0 ] &&
+    command -v apt-get >/dev/null; then
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+        fish zsh
+fi
 # Reads the man pages, and says what is wrong with them.
 if ! command -v groff >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get update -q

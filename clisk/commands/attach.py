@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, json_option
+from clisk.commands.options import ask_agent, item_titles, json_option
 from clisk.errors import InputError
 from clisk.home import Home
 from clisk.wire import Message
@@ -34,7 +34,7 @@ def attach_command() -> None:
 
 
 @attach_command.command("add")
-@click.argument("item")
+@click.argument("item", shell_complete=item_titles)
 @click.argument("file", type=click.File("rb"))
 @click.option("--name", metavar="NAME", help="What to call it; else the file's name.")
 @json_option
@@ -75,7 +75,7 @@ def attach_add(
 
 
 @attach_command.command("list")
-@click.argument("item")
+@click.argument("item", shell_complete=item_titles)
 @json_option
 @click.pass_obj
 def attach_list(home: Home, item: str, as_json: bool) -> None:
@@ -101,7 +101,7 @@ def attach_list(home: Home, item: str, as_json: bool) -> None:
 
 
 @attach_command.command("get")
-@click.argument("item")
+@click.argument("item", shell_complete=item_titles)
 @click.argument("name")
 @click.option(
     "-o",
@@ -149,7 +149,7 @@ def attach_get(
 
 
 @attach_command.command("rm")
-@click.argument("item")
+@click.argument("item", shell_complete=item_titles)
 @click.argument("name")
 @json_option
 @click.pass_obj

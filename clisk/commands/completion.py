@@ -1,4 +1,4 @@
-"""completion: what a shell needs to complete commands and options."""
+"""completion: what a shell needs to complete commands, options and titles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import click
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion_command(shell: str) -> None:
-    """Write the script by which a shell completes commands and options.
+    """Write the script by which a shell completes commands, options and titles.
+
+    Titles of items are offered while the vault is open; Tab neither opens it nor
+    keeps it open.
 
     \b
     Set it up once:
@@ -20,12 +23,7 @@ def completion_command(shell: str) -> None:
     Example:
       clisk completion bash
     """
-    from click.shell_completion import get_completion_class
-
+    from clisk.completing import script
     from clisk.root import clisk
 
-    kind = get_completion_class(shell)
-    assert kind is not None, "click knows the three shells of the choice above"
-    complete = kind(clisk, {}, "clisk", "_CLISK_COMPLETE")
-    # Not source(): it starts bash to look at its version.
-    click.echo(complete.source_template % complete.source_vars())
+    click.echo(script(shell, clisk))

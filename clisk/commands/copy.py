@@ -6,13 +6,13 @@ import click
 
 from clisk import output
 from clisk.client import AgentClient
-from clisk.commands.options import json_option
+from clisk.commands.options import item_titles, json_option
 from clisk.home import Home
 from clisk.wire import Message
 
 
 @click.command("copy")
-@click.argument("item")
+@click.argument("item", shell_complete=item_titles)
 @click.option(
     *("-f", "--field"),
     default="password",

@@ -9,7 +9,7 @@ import click
 
 from clisk import output
 from clisk.client import AgentClient
-from clisk.commands.options import ask_agent, json_option
+from clisk.commands.options import ask_agent, item_titles, json_option
 from clisk.errors import InputError, NotFilledError, UsageError
 from clisk.home import Home
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 @click.command("fill")
 @click.argument("url")
-@click.option("--item", metavar="ITEM", help="The login to use.")
+@click.option(
+    "--item", metavar="ITEM", shell_complete=item_titles, help="The login to use."
+)
 @click.option("--headless", is_flag=True, help="Without a window, for scripts.")
 @click.option("--submit", is_flag=True, help="Send the form once it is filled.")
 @click.option(

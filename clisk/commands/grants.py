@@ -7,7 +7,7 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, json_option, limit_options
+from clisk.commands.options import ask_agent, item_titles, json_option, limit_options
 from clisk.home import Home
 from clisk.times import date_and_time
 from clisk.wire import Message
@@ -56,7 +56,13 @@ def list_command(home: Home, as_json: bool) -> None:
 
 @grants_command.command("add")
 @click.argument("konnector", type=click.Path(exists=True, file_okay=False))
-@click.option("--item", required=True, metavar="ITEM", help="The item it may read.")
+@click.option(
+    "--item",
+    required=True,
+    metavar="ITEM",
+    shell_complete=item_titles,
+    help="The item it may read.",
+)
 @click.option(
     "--field",
     "fields",

@@ -13,7 +13,7 @@ from clisk.client import AgentClient
 from clisk.commands import konnector_author, konnector_runs, konnector_store
 from clisk.commands.konnector_runs import EVERY
 from clisk.commands.konnector_store import installed_konnectors
-from clisk.commands.options import ask_agent, json_option, limit_options
+from clisk.commands.options import ask_agent, item_titles, json_option, limit_options
 from clisk.errors import AgentRefusal, CliskError
 from clisk.home import Home
 from clisk.wire import Message
@@ -54,7 +54,13 @@ def access_command(home: Home, name: str, as_json: bool) -> None:
 
 @konnector_command.command("run")
 @click.argument("path", metavar="KONNECTOR")
-@click.option("--item", required=True, metavar="ITEM", help="The login to use.")
+@click.option(
+    "--item",
+    required=True,
+    metavar="ITEM",
+    shell_complete=item_titles,
+    help="The login to use.",
+)
 @click.option("--to", "folder", type=click.Path(file_okay=False), help="Save here.")
 @click.option("--account", help="Only for this account of the site.")
 @click.option("--grant", is_flag=True, help="Grant what it needs, without asking.")

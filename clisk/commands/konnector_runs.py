@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, json_option
+from clisk.commands.options import ask_agent, item_titles, json_option
 from clisk.home import Home
 from clisk.times import date_and_time
 
@@ -74,7 +74,12 @@ def runs_command(home: Home, as_json: bool) -> None:
 
 @click.command("forget")
 @click.argument("name")
-@click.option("--item", metavar="ITEM", help="Only the session for this login.")
+@click.option(
+    "--item",
+    metavar="ITEM",
+    shell_complete=item_titles,
+    help="Only the session for this login.",
+)
 @json_option
 @click.pass_obj
 def forget_command(home: Home, name: str, item: str | None, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, json_option
+from clisk.commands.options import ask_agent, item_titles, json_option
 from clisk.home import Home
 from clisk.times import date_and_time, moment_ms
 
@@ -24,7 +24,12 @@ from clisk.times import date_and_time, moment_ms
 @click.option(
     "--before", type=click.IntRange(0), metavar="N", help="Only before entry N."
 )
-@click.option("--item", metavar="ITEM", help="Only reads of this item.")
+@click.option(
+    "--item",
+    metavar="ITEM",
+    shell_complete=item_titles,
+    help="Only reads of this item.",
+)
 @click.option("--konnector", metavar="NAME", help="Only by this konnector.")
 @click.option(
     "--device",

@@ -27,6 +27,15 @@ unlock_seconds_option = click.option(
 )
 
 
+def item_titles(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[Any]:
+    """Return what completes the name of an item: titles, while the vault is open."""
+    from clisk.completing import titles
+
+    return titles(ctx, incomplete)
+
+
 def limit_options(command: Function) -> Function:
     """Add the options that limit a grant, or stretch it."""
     for option in (

@@ -7,7 +7,7 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, json_option
+from clisk.commands.options import ask_agent, item_titles, json_option
 from clisk.errors import CliskError, UsageError
 from clisk.home import Home
 from clisk.times import date_and_time
@@ -17,7 +17,7 @@ _MASK = "••••••••"
 
 
 @click.command("favourite")
-@click.argument("items", nargs=-1, required=True)
+@click.argument("items", nargs=-1, required=True, shell_complete=item_titles)
 @click.option("--off", is_flag=True, help="No favourite any longer.")
 @json_option
 @click.pass_obj
@@ -35,7 +35,7 @@ def favourite_command(
 
 
 @click.command("archive")
-@click.argument("items", nargs=-1, required=True)
+@click.argument("items", nargs=-1, required=True, shell_complete=item_titles)
 @click.option("--undo", is_flag=True, help="Bring them back into lists.")
 @json_option
 @click.pass_obj
@@ -68,7 +68,7 @@ def tag_command() -> None:
 
 @tag_command.command("add")
 @click.argument("tag")
-@click.argument("items", nargs=-1, required=True)
+@click.argument("items", nargs=-1, required=True, shell_complete=item_titles)
 @json_option
 @click.pass_obj
 def tag_add(home: Home, tag: str, items: tuple[str, ...], as_json: bool) -> None:
@@ -78,7 +78,7 @@ def tag_add(home: Home, tag: str, items: tuple[str, ...], as_json: bool) -> None
 
 @tag_command.command("rm")
 @click.argument("tag")
-@click.argument("items", nargs=-1, required=True)
+@click.argument("items", nargs=-1, required=True, shell_complete=item_titles)
 @json_option
 @click.pass_obj
 def tag_rm(home: Home, tag: str, items: tuple[str, ...], as_json: bool) -> None:
@@ -131,7 +131,7 @@ def folder_add(home: Home, name: str, as_json: bool) -> None:
 
 @folder_command.command("move")
 @click.argument("folder")
-@click.argument("items", nargs=-1, required=True)
+@click.argument("items", nargs=-1, required=True, shell_complete=item_titles)
 @json_option
 @click.pass_obj
 def folder_move(home: Home, folder: str, items: tuple[str, ...], as_json: bool) -> None:
@@ -152,7 +152,7 @@ def folder_rename(home: Home, name: str, to: str, as_json: bool) -> None:
 
 
 @click.command("history")
-@click.argument("item")
+@click.argument("item", shell_complete=item_titles)
 @click.option("-f", "--field", metavar="FIELD", help="Only this field.")
 @click.option("--show", metavar="N", help="Write version N; recorded.")
 @click.option("--restore", metavar="N", help="Bring version N back.")

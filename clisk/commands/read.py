@@ -8,7 +8,7 @@ import click
 
 from clisk import output, quick
 from clisk.client import AgentClient
-from clisk.commands.options import ask_agent, json_option
+from clisk.commands.options import ask_agent, item_titles, json_option
 from clisk.errors import UsageError
 from clisk.home import Home
 from clisk.times import date_and_time, moment_ms
@@ -19,7 +19,7 @@ _MASK = "••••••••"
 
 
 @click.command("get")
-@click.argument("item")
+@click.argument("item", shell_complete=item_titles)
 @click.option("-f", "--field", metavar="FIELD", help="Write this field, secrets too.")
 @click.option("--no-newline", is_flag=True, help="End without a line feed.")
 @json_option

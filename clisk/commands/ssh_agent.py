@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent
+from clisk.commands.options import ask_agent, item_titles
 from clisk.errors import UsageError
 from clisk.home import Home
 
@@ -27,7 +27,12 @@ from clisk.home import Home
 @click.option("--allow", is_flag=True, help="Sign without asking, while this runs.")
 @click.option("--once", is_flag=True, help="Ask once for each key, while this runs.")
 @click.option(
-    "--item", "items", multiple=True, metavar="ITEM", help="Offer only this key."
+    "--item",
+    "items",
+    multiple=True,
+    metavar="ITEM",
+    shell_complete=item_titles,
+    help="Offer only this key.",
 )
 @click.pass_obj
 def ssh_agent_command(

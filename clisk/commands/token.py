@@ -8,7 +8,7 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, json_option
+from clisk.commands.options import ask_agent, item_titles, json_option
 from clisk.errors import UsageError
 from clisk.home import Home
 from clisk.terminal import write_value
@@ -30,7 +30,13 @@ def token_command() -> None:
 
 @token_command.command("create")
 @click.argument("name")
-@click.option("--item", required=True, metavar="ITEM", help="The one item.")
+@click.option(
+    "--item",
+    required=True,
+    metavar="ITEM",
+    shell_complete=item_titles,
+    help="The one item.",
+)
 @click.option(
     *("-f", "--field", "fields"),
     multiple=True,

@@ -10,7 +10,7 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, json_option
+from clisk.commands.options import ask_agent, item_titles, json_option
 from clisk.errors import InputError
 from clisk.home import Home
 from clisk.terminal import write_value
@@ -18,7 +18,7 @@ from clisk.wire import Message
 
 
 @click.command("totp")
-@click.argument("item")
+@click.argument("item", shell_complete=item_titles)
 @click.option("-f", "--field", metavar="FIELD", help="Another field with a seed.")
 @click.option("--watch", is_flag=True, help="Count down, and show the next ones too.")
 @json_option
@@ -65,7 +65,9 @@ def _count_down(answer: Message) -> None:
 
 @click.command("scan")
 @click.argument("picture", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--item", metavar="ITEM", help="The login it is for.")
+@click.option(
+    "--item", metavar="ITEM", shell_complete=item_titles, help="The login it is for."
+)
 @click.option("--replace", is_flag=True, help="Also where a login has a seed.")
 @json_option
 @click.pass_obj

@@ -7,7 +7,7 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, json_option
+from clisk.commands.options import ask_agent, item_titles, json_option
 from clisk.errors import UsageError
 from clisk.home import Home
 from clisk.times import date_and_time
@@ -154,8 +154,8 @@ def duplicates_command(home: Home, as_json: bool) -> None:
 
 
 @click.command("merge")
-@click.argument("keep")
-@click.argument("items", nargs=-1, required=True)
+@click.argument("keep", shell_complete=item_titles)
+@click.argument("items", nargs=-1, required=True, shell_complete=item_titles)
 @json_option
 @click.pass_obj
 def merge_command(home: Home, keep: str, items: tuple[str, ...], as_json: bool) -> None:

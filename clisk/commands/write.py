@@ -9,7 +9,7 @@ import click
 
 from clisk import output
 from clisk.commands.fields import ask_for_fields, changes_from, field_options
-from clisk.commands.options import ask_agent, json_option
+from clisk.commands.options import ask_agent, item_titles, json_option
 from clisk.errors import UsageError
 from clisk.home import Home
 from clisk_vault.item_types import ITEM_TYPES
@@ -49,7 +49,7 @@ def add_command(home: Home, /, title: str, as_json: bool, **options: Any) -> Non
 
 
 @click.command("edit")
-@click.argument("item")
+@click.argument("item", shell_complete=item_titles)
 @click.option("--title", metavar="TITLE", help="New title.")
 @field_options
 @click.option(
@@ -96,7 +96,7 @@ def edit_command(
 
 
 @click.command("rm")
-@click.argument("item")
+@click.argument("item", shell_complete=item_titles)
 @click.option("--restore", is_flag=True, help="Take it out of the trash again.")
 @json_option
 @click.pass_obj

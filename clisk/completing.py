@@ -1,0 +1,102 @@
+"""What a shell is offered when Tab is pressed: titles too, while the vault is open.
+
+Titles are chosen by whoever sent an export or a share, so each is quoted for the shell
+that puts it on the command line. No agent is started, nothing counts as use, and what
+goes wrong offers nothing: a person in the middle of a line wants no error there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+import click
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+)
+
+from clisk.client import AgentClient
+from clisk.errors import CliskError
+from clisk.home import Home, default_folder
+
+VARIABLE = "_CLISK_COMPLETE"
+_SECONDS = 2.0
+_MOST = 200
+_BARE = re.compile(r"[^\w@%+,./-]", re.ASCII)
+# Within quotes that the person has opened, only these mean anything.
+_WITHIN = {'"': re.compile(r'["$`\\!]'), "'": re.compile(r"'")}
+
+
+class _Bash(BashComplete):
+    # Quoted and with backslashes kept, where click's script has file names put in for
+    # an asterisk; and it tells of the quote that the word begins with.
+    source_template = (
+        BashComplete.source_template.replace("read type", "read -r type")
+        .replace("COMPREPLY+=($value)", 'COMPREPLY+=("$value")')
+        .replace(
+            "env COMP_WORDS=",
+            'env COMP_QUOTE="${COMP_WORDS[COMP_CWORD]:0:1}" COMP_WORDS=',
+        )
+    )
+
+    def format_completion(self, item: CompletionItem[Any]) -> str:
+        quote = os.environ.get("COMP_QUOTE", "")
+        return f"{item.type},{quote_for_bash(str(item.value), quote)}"
+
+
+class _Fish(FishComplete):
+    # A title may have a comma in it.
+    source_template = FishComplete.source_template.replace(
+        'string split ","', 'string split -m 1 ","'
+    )
+
+
+_SHELLS: dict[str, type[ShellComplete]] = {
+    "bash": _Bash,
+    "fish": _Fish,
+    "zsh": ZshComplete,
+}
+
+
+def quote_for_bash(text: str, quote: str) -> str:
+    """Return *text* as it stands on a command line, after *quote* if that is one."""
+    if quote == "'":
+        return text.replace("'", "'\\''")
+    within = _WITHIN.get(quote, _BARE)
+    # Beyond ASCII nothing means anything to a shell, spaces of other kinds included.
+    return within.sub(
+        lambda found: f"\\{found[0]}" if found[0].isascii() else found[0], text
+    )
+
+
+def register() -> None:
+    """Let click complete with our shells, in place of its own."""
+    for name, shell in _SHELLS.items():
+        add_completion_class(shell, name)
+
+
+def script(shell: str, program: click.Command) -> str:
+    """Return the script by which *shell* asks us."""
+    complete = _SHELLS[shell](program, {}, "clisk", VARIABLE)
+    # Not source(): it starts bash to look at its version.
+    return complete.source_template % complete.source_vars()
+
+
+def titles(ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+    """Return titles that begin with *incomplete*; none while the vault is locked."""
+    home = Home(ctx.find_root().params.get("home") or default_folder())
+    try:
+        with AgentClient.connect(home, answer_seconds=_SECONDS) as agent:
+            asked = {"prefix": incomplete, "limit": _MOST}
+            found = agent.call("titles", asked)["titles"]
+    except (CliskError, OSError, ValueError):
+        return []
+    assert isinstance(found, list)
+    # A line break would be another answer, and an escape another colour.
+    return [CompletionItem(title) for title in found if str(title).isprintable()]
