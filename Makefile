@@ -23,6 +23,7 @@ $(STAMP): requirements.lock pyproject.toml $(wildcard scripts/setup_* \
 # The second verifier is in Go, and the failing disk in C; only `make test` needs them.
 .venv/.go-ready: $(STAMP) scripts/setup_go.sh scripts/setup_faults.sh
 	bash scripts/setup_go.sh
+	$(BIN)/python -m scripts.go_programs
 	bash scripts/setup_faults.sh
 	touch $@
 

@@ -20,6 +20,8 @@ _ROOT = Path(__file__).parents[1]
 _SOURCES = _ROOT / "protocol" / "conformance"
 _GOPATH = "/usr/share/gocode"  # where Debian puts the source of x/mod
 _SECONDS = 120
+# The first build compiles Go's own library too.
+_BUILD_SECONDS = 600
 
 
 class GoMissingError(RuntimeError):
@@ -78,7 +80,7 @@ def build(name: str) -> Path:
         env=_environ(),
         capture_output=True,
         text=True,
-        timeout=_SECONDS,
+        timeout=_BUILD_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -106,3 +108,9 @@ def verify_bundle(folder: Path, keys: Path, *, seen: Path | None = None) -> GoAn
     answer = GoAnswer(fields["result"], fields)
     assert done.returncode == (0 if answer.accepted else 1), done.stderr
     return answer
+
+
+if __name__ == "__main__":
+    # Once in set-up: then the tests, each with its time limit, find all compiled.
+    for folder in sorted(each for each in _SOURCES.iterdir() if each.is_dir()):
+        build(folder.name)
