@@ -29,6 +29,7 @@ from clisk_sync.transport import (
     MAX_MAILBOX_BODY_BYTES,
     NO_HASH,
     MailboxTransport,
+    News,
     VaultTransport,
 )
 from clisk_vault.device import DeviceSecrets, enrol
@@ -394,11 +395,28 @@ async def news_wakes_who_waits(relay: RelayUnderTest) -> None:
 
     waiting = asyncio.create_task(transport.wait(0, 60))
     await asyncio.sleep(0)
-    await transport.append(family.founder.write())
+    first, second = family.founder.write(), family.founder.write()
+    await transport.append(first)
 
-    assert await waiting
-    assert await transport.wait(0, 0)
-    assert not await transport.wait(1, 0)
+    assert await waiting in (News(((1, first),)), News())
+    await transport.append(second)
+    for after, entries in ((0, ((1, first), (2, second))), (1, ((2, second),))):
+        assert await transport.wait(after, 0) in (News(entries), News())
+    assert not await transport.wait(2, 0)
+
+
+async def a_new_record_is_news(relay: RelayUnderTest) -> None:
+    """Who waits hears of a membership that is not the one it has, at once or later."""
+    family, transport = await founded(relay)
+    assert await transport.wait(0, 0, records=2) == News()
+    assert not await transport.wait(0, 0.01, records=1)
+
+    waiting = asyncio.create_task(transport.wait(0, 60, records=1))
+    await asyncio.sleep(0)
+    record, _ = family.add()
+    await transport.append_record(record)
+
+    assert await waiting == News()
 
 
 async def a_mailbox_slot_is_written_once(relay: RelayUnderTest) -> None:
@@ -452,6 +470,7 @@ LOG_ACCEPTANCE: tuple[Acceptance, ...] = (
     what_is_not_signed_right_is_refused,
     appends_at_once_leave_no_gap,
     news_wakes_who_waits,
+    a_new_record_is_news,
     a_mailbox_slot_is_written_once,
     a_mailbox_wakes_who_waits,
     a_mailbox_has_bounds,

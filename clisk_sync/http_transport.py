@@ -1,4 +1,4 @@
-"""A relay over HTTP. The home of httpx: its types and errors end here.
+"""A relay over HTTP. The home of aiohttp: its types and errors end here.
 
 Everything that comes back is bounded before it is held, and parsed strictly;
 redirects are not followed, no address is ever taken from an answer, and words
@@ -11,19 +11,19 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
-import httpx
+import aiohttp
+import certifi
 
 from clisk_sync.errors import RelayMisbehaved, RelayRefused, TransportError
 from clisk_sync.origin import relay_origin
 from clisk_sync.refusals import Code, refuse
 from clisk_sync.relay_answers import (
-    HEAD_HEADER,
     INVITE_HEADER,
     MAX_ANSWER_BYTES,
     Refused,
@@ -35,6 +35,8 @@ _CONNECT_SECONDS: Final = 10.0
 _SILENCE_SECONDS: Final = 30.0
 _CALL_SECONDS: Final = 60.0
 _PAGE_SECONDS: Final = 300.0
+# Less than a relay keeps them: what is used again is then still there.
+_KEPT_SECONDS: Final = 60.0
 _NO_ANSWER: Final = {Code.INTERNAL, Code.BUSY, Code.STORE_UNAVAILABLE, Code.TOO_SLOW}
 _PASSING: Final = {408, 425, 429}
 
@@ -43,18 +45,40 @@ _PASSING: Final = {408, 425, 429}
 class Incoming:
     """An answer that is still coming in, unbounded yet and unverified."""
 
+    status: int
+    headers: Mapping[str, str]  # by any spelling of their names
     chunks: AsyncIterator[bytes]
-    # What the relay says its newest position is, if it says so.
-    unverified_head: str
-    unverified_date: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked; *silence_seconds* is how long no byte may come back."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    silence_seconds: float
+
+
+class Connection(Protocol):
+    """Carries requests to one origin."""
+
+    def exchange(self, request: Request) -> AbstractAsyncContextManager[Incoming]:
+        """Give the answer to *request* as it comes in.
+
+        Raises:
+            TransportError: no answer, or half of one.
+        """
+
+    async def close(self) -> None:
+        """Let go of all sockets."""
 
 
 class HttpRelay:
     """One relay at one address. Close it, or use it in `async with`.
 
-    *verify* is for relays whose certificate is by a private authority. Proxy
-    settings and .netrc of the environment are not read: a token goes nowhere
-    that nobody named.
+    *verify* is for relays whose certificate is by a private authority.
     """
 
     def __init__(
@@ -63,18 +87,11 @@ class HttpRelay:
         *,
         retry: RetryPolicy | None = None,
         verify: ssl.SSLContext | None = None,
-        connection: httpx.AsyncBaseTransport | None = None,
+        connection: Connection | None = None,
     ) -> None:
         self.origin = relay_origin(url)
         self.retry = retry or RetryPolicy()
-        self._client = httpx.AsyncClient(
-            base_url=self.origin,
-            follow_redirects=False,
-            trust_env=False,
-            verify=verify or True,
-            transport=connection,
-            headers={"Accept-Encoding": "identity", "User-Agent": "clisk-vault"},
-        )
+        self._connection = connection or Dialled(self.origin, verify)
 
     async def __aenter__(self) -> Self:
         return self
@@ -89,7 +106,7 @@ class HttpRelay:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._connection.close()
 
     async def call(
         self,
@@ -135,32 +152,82 @@ class HttpRelay:
         Raises:
             as call().
         """
-        timeout = httpx.Timeout(
-            _SILENCE_SECONDS,
-            connect=_CONNECT_SECONDS,
-            read=_SILENCE_SECONDS + wait_seconds,
-        )
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {"Accept-Encoding": "identity", "User-Agent": "clisk-vault"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         if invite:
             headers[INVITE_HEADER] = invite
-        with _no_answer():
+        silence = _SILENCE_SECONDS + wait_seconds
+        request = Request(method, path, headers, body, silence)
+        try:
             async with (
                 asyncio.timeout(seconds + wait_seconds),
-                self._client.stream(
-                    method, path, content=body, headers=headers, timeout=timeout
-                ) as response,
+                self._connection.exchange(request) as incoming,
             ):
-                if response.headers.get("content-encoding", "identity") != "identity":
+                if incoming.headers.get("content-encoding", "identity") != "identity":
                     raise RelayMisbehaved("the relay's answer is compressed unasked")
-                # Not aiter_bytes: it would inflate whatever it is told to.
-                chunks = response.aiter_raw()
-                if not 200 <= response.status_code < 300:
-                    raise await _refusal(response.status_code, chunks)
-                yield Incoming(
-                    chunks,
-                    response.headers.get(HEAD_HEADER, ""),
-                    response.headers.get("date", ""),
-                )
+                if not 200 <= incoming.status < 300:
+                    raise await _refusal(incoming.status, incoming.chunks)
+                yield incoming
+        except TimeoutError:
+            raise _too_late() from None
+
+
+class Dialled:
+    """Connections that are kept and used again.
+
+    Proxy settings, cookies and .netrc of the environment are not read: a token goes
+    nowhere that nobody named.
+    """
+
+    def __init__(self, origin: str, verify: ssl.SSLContext | None = None) -> None:
+        self._origin = origin
+        self._verify = verify
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Let go of all sockets."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    @asynccontextmanager
+    async def exchange(self, request: Request) -> AsyncIterator[Incoming]:
+        """Give the answer to *request* as it comes in."""
+        session = self._session or self._begin()
+        timeout = aiohttp.ClientTimeout(
+            sock_connect=_CONNECT_SECONDS, sock_read=request.silence_seconds
+        )
+        with _no_answer():
+            async with session.request(
+                request.method,
+                self._origin + request.path,
+                data=request.body or None,
+                headers=request.headers,
+                allow_redirects=False,
+                timeout=timeout,
+            ) as response:
+                # iter_any: nothing is gathered beyond what the socket gives.
+                chunks = response.content.iter_any()
+                yield Incoming(response.status, response.headers, chunks)
+
+    def _begin(self) -> aiohttp.ClientSession:
+        # Made late: it belongs to the loop that runs now.
+        verify = self._verify
+        if verify is None and self._origin.startswith("https:"):
+            verify = ssl.create_default_context(cafile=certifi.where())
+        connector = aiohttp.TCPConnector(
+            ssl=verify or True, limit=0, keepalive_timeout=_KEPT_SECONDS
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # It would inflate whatever it is told to.
+            auto_decompress=False,
+            skip_auto_headers=("Content-Type",),
+            trust_env=False,
+        )
+        return self._session
 
 
 async def _bounded(chunks: AsyncIterator[bytes], most: int) -> bytes:
@@ -199,24 +266,22 @@ async def _refusal(
 
 @contextmanager
 def _no_answer() -> Iterator[None]:
-    """Turn every failure of httpx, and the deadline, into TransportError."""
+    """Turn every failure of aiohttp into TransportError."""
     try:
         yield
+    except aiohttp.ClientSSLError as err:
+        raise TransportError(
+            "the relay's certificate is not to be trusted",
+            advice="check the address, the clock, and who runs the relay",
+        ) from err
     except TimeoutError:
-        raise TransportError("the relay took too long to answer") from None
-    except httpx.ConnectError as err:
-        if isinstance(_root(err), ssl.SSLError):
-            raise TransportError(
-                "the relay's certificate is not to be trusted",
-                advice="check the address, the clock, and who runs the relay",
-            ) from err
+        raise _too_late() from None
+    except aiohttp.ClientConnectorError as err:
         raise TransportError("the relay cannot be reached") from err
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as err:
+    except (aiohttp.ClientError, OSError) as err:
         kind = type(err).__name__
         raise TransportError(f"the connection to the relay failed ({kind})") from err
 
 
-def _root(err: BaseException) -> BaseException:
-    while (cause := err.__cause__ or err.__context__) is not None:
-        err = cause
-    return err
+def _too_late() -> TransportError:
+    return TransportError("the relay took too long to answer")

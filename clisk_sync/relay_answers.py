@@ -15,6 +15,8 @@ MAX_ANSWER_BYTES = 16 << 10
 MAX_POSITION = (1 << 63) - 1
 # On a page of the log: the newest position when the page was begun.
 HEAD_HEADER = "clisk-head"
+# On a page: how many membership records there were then.
+RECORDS_HEADER = "clisk-records"
 INVITE_HEADER = "clisk-invite"
 
 HexHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -51,10 +53,6 @@ class RecordIndex(Answer):
 
 class Placed(Answer):
     position: Position
-
-
-class News(Answer):
-    news: bool
 
 
 class Health(Answer):

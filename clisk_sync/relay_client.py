@@ -24,9 +24,9 @@ from clisk_sync.http_transport import HttpRelay
 from clisk_sync.login import sign_login
 from clisk_sync.refusals import Code
 from clisk_sync.relay_answers import (
+    HEAD_HEADER,
     Challenge,
     Created,
-    News,
     Placed,
     RecordIndex,
     Token,
@@ -46,6 +46,7 @@ from clisk_sync.transport import (
     MAX_MAILBOX_BODY_BYTES,
     MAX_PART_BYTES,
     MAX_RECORDS,
+    News,
     Offer,
 )
 from clisk_vault.errors import FormatError
@@ -56,6 +57,7 @@ from clisk_vault.primitives import SigningKey
 _POLL_SECONDS: Final = 25.0
 # After an answer that came too soon, so that no relay makes us spin.
 _POLL_PAUSE_SECONDS: Final = 0.5
+_NO_CONTENT: Final = 204
 _MAX_PAGE_BYTES: Final = 16 << 20
 _MAX_PAGE_ENTRIES: Final = 10_000
 _MAX_RECORDS_BYTES: Final = 32 << 20
@@ -71,6 +73,7 @@ class _Page:
 
     entries: list[tuple[int, bytes]] = field(default_factory=list)
     unverified_head: str = ""
+    is_none: bool = False  # no page: there was no news
     cut: TransportError | None = None
 
 
@@ -189,19 +192,26 @@ class HttpVaultTransport:
         """Return the snapshots that the relay keeps, and what was acknowledged."""
         return await self._relay.retry.run(lambda: self._with_token(self._offer))
 
-    async def wait(self, after: int, timeout_seconds: float) -> bool:
-        """Return True once something may stand above *after*, False at timeout."""
+    async def wait(
+        self, after: int, timeout_seconds: float, *, records: int | None = None
+    ) -> News | None:
+        """Return what stands above *after* once something does, None at timeout."""
+        known = "" if records is None else f"&records={records}"
 
-        async def poll(seconds: float) -> bool | None:
-            path = f"/news?after={after}&wait_ms={_ms(seconds)}"
-            body = await self._with_token(
-                lambda token: self._relay.call(
-                    "GET", self._path + path, token=token, wait_seconds=seconds
+        async def poll(seconds: float) -> News | None:
+            page = _Page()
+            path = f"/news?after={after}&wait_ms={_ms(seconds)}{known}"
+            try:
+                await self._with_token(
+                    lambda token: self._fetch(token, path, after, page, seconds)
                 )
-            )
-            return parse_answer(News, body).news or None
+            except TransportError:
+                # What arrived whole is used; the next question is for the rest.
+                if not page.entries:
+                    raise
+            return None if page.is_none else News(tuple(page.entries))
 
-        return await _poll(poll, timeout_seconds) is not None
+        return await _poll(poll, timeout_seconds)
 
     async def _call(self, method: str, path: str, *, body: bytes) -> bytes:
         async def call(token: str) -> bytes:
@@ -276,18 +286,23 @@ class HttpVaultTransport:
         """Return one page, held whole, so no connection waits for its consumer."""
         page = _Page()
         try:
-            await self._with_token(lambda token: self._fetch(token, after, page))
+            path = f"/envelopes?after={after}"
+            await self._with_token(lambda token: self._fetch(token, path, after, page))
         except TransportError as err:
             page.cut = err
         return page
 
-    async def _fetch(self, token: str, after: int, page: _Page) -> None:
-        path = f"{self._path}/envelopes?after={after}"
+    async def _fetch(
+        self, token: str, path: str, after: int, page: _Page, wait_seconds: float = 0
+    ) -> None:
         reader = SequenceReader(
             max_item_bytes=MAX_ENTRY_BYTES, max_bytes=_MAX_PAGE_BYTES
         )
         with _misbehaving():
-            async with self._relay.stream("GET", path, token=token) as incoming:
+            async with self._relay.stream(
+                "GET", self._path + path, token=token, wait_seconds=wait_seconds
+            ) as incoming:
+                page.is_none = incoming.status == _NO_CONTENT
                 async for chunk in incoming.chunks:
                     for position, envelope in map(parse_entry, reader.feed(chunk)):
                         if position <= after:
@@ -296,7 +311,7 @@ class HttpVaultTransport:
                         page.entries.append((position, envelope))
                     if len(page.entries) > _MAX_PAGE_ENTRIES:
                         raise RelayMisbehaved("the relay gave too long a page")
-                page.unverified_head = incoming.unverified_head
+                page.unverified_head = incoming.headers.get(HEAD_HEADER, "")
             reader.close()
 
 

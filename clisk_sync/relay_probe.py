@@ -18,7 +18,7 @@ async def probe(url: str) -> float | None:
         relay.stream("GET", "/healthz", seconds=10) as incoming,
     ):
         try:
-            told = parsedate_to_datetime(incoming.unverified_date)
+            told = parsedate_to_datetime(incoming.headers.get("date", ""))
         except ValueError:
             return None
         return told.replace(tzinfo=told.tzinfo or UTC).timestamp()

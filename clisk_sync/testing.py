@@ -47,6 +47,7 @@ from clisk_sync.transport import (
     MAX_MAILBOX_BODY_BYTES,
     MAX_PART_BYTES,
     MAX_RECORD_BYTES,
+    News,
     Offer,
     VaultTransport,
 )
@@ -288,11 +289,21 @@ class MemoryVaultTransport:
                 vault.acks.pop(each_old.hash)
             del vault.snapshots[: len(older)]
 
-    async def wait(self, after: int, timeout_seconds: float) -> bool:
-        """Return True once something may stand above *after*, False at timeout."""
+    async def wait(
+        self, after: int, timeout_seconds: float, *, records: int | None = None
+    ) -> News | None:
+        """Return what stands above *after* once something does, None at timeout."""
         vault = self._relay.find(self._vault)
-        vault.members.active(self._device)
-        return len(vault.log) > after or await self._relay.woken(timeout_seconds)
+        records = vault.members.count if records is None else records
+        ends = asyncio.get_running_loop().time() + timeout_seconds
+        while True:
+            vault.members.active(self._device)
+            entries = [each async for each in self.read(after)]
+            if entries or vault.members.count != records:
+                return News(tuple(entries))
+            left = ends - asyncio.get_running_loop().time()
+            if left <= 0 or not await self._relay.woken(left):
+                return None
 
 
 class PassingTransport:
@@ -341,9 +352,11 @@ class PassingTransport:
         """Return the snapshots that are kept, and what was acknowledged."""
         return await self.honest.snapshots()
 
-    async def wait(self, after: int, timeout_seconds: float) -> bool:
-        """Return True once something may stand above *after*."""
-        return await self.honest.wait(after, timeout_seconds)
+    async def wait(
+        self, after: int, timeout_seconds: float, *, records: int | None = None
+    ) -> News | None:
+        """Return what stands above *after* once something does."""
+        return await self.honest.wait(after, timeout_seconds, records=records)
 
 
 class MemoryMailboxTransport:

@@ -43,6 +43,17 @@ class Offer:
     acks: tuple[bytes, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a wait ended with, all unverified.
+
+    Without entries: there may be some, or the membership has other records than
+    were named.
+    """
+
+    entries: tuple[tuple[int, bytes], ...] = ()
+
+
 class VaultTransport(Protocol):
     """One vault on one relay, as seen by one device."""
 
@@ -111,10 +122,13 @@ class VaultTransport(Protocol):
         """Return the snapshots that the relay keeps, and what was acknowledged."""
         ...
 
-    async def wait(self, after: int, timeout_seconds: float) -> bool:
-        """Return True once something may stand above *after*, False at timeout.
+    async def wait(
+        self, after: int, timeout_seconds: float, *, records: int | None = None
+    ) -> News | None:
+        """Return what stands above *after* once something does, None at timeout.
 
-        Only wakes a reader up; correctness is in `read`.
+        Another number of membership records than *records* is news too; without
+        it, another than there are now. What it brings is what `read` would have.
         """
         ...
 

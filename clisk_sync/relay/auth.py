@@ -90,8 +90,12 @@ class Authority:
         body = expires.to_bytes(_TIME) + vault + device + self._random(_NONCE)
         return self._sealed(Label.RELAY_TOKEN, body).hex(), expires
 
-    def check_token(self, token: str) -> Caller:
-        """Return whose token it is.
+    def now(self) -> int:
+        """Return the time in milliseconds since 1970."""
+        return self._clock()
+
+    def check_token(self, token: str) -> tuple[Caller, int]:
+        """Return whose token it is, and when it expires.
 
         Raises:
             AuthError: not ours, or too old.
@@ -101,11 +105,12 @@ class Authority:
         except ValueError:
             raise refuse(Code.NOT_SIGNED_IN) from None
         body = self._opened(Label.RELAY_TOKEN, raw, _TOKEN_BYTES)
-        if int.from_bytes(body[:_TIME]) < self._clock():
+        expires = int.from_bytes(body[:_TIME])
+        if expires < self._clock():
             raise refuse(Code.NOT_SIGNED_IN)
         vault_end = _TIME + VAULT_ID_LENGTH
         device = DeviceId(body[vault_end : vault_end + DEVICE_ID_LENGTH])
-        return Caller(VaultId(body[_TIME:vault_end]), device)
+        return Caller(VaultId(body[_TIME:vault_end]), device), expires
 
     def _sealed(self, label: Label, body: bytes) -> bytes:
         return body + hmac_sha256(self._secret, label.value, b"\0", body)

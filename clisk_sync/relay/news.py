@@ -1,4 +1,4 @@
-"""Who waits for news of which vault. Wakes; carries nothing and proves nothing.
+"""Who waits for news of which vault. Wakes, and hands on what this process wrote.
 
 Inside, a topic is a hash of the vault or mailbox: that is all other processes
 need to be told, and a mailbox's id would open it.
@@ -7,16 +7,38 @@ need to be told, and a mailbox's id would open it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from clisk_sync.refusals import Code, refuse
+from clisk_vault.ids import RecordHash
 from clisk_vault.primitives import sha256
 
-# True: there is news. False: some may have been missed, look again.
-Wake: TypeAlias = "asyncio.Future[bool]"
 _TOPIC_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one commit added to a vault's log, in order."""
+
+    # The newest membership record, as of that commit.
+    record_head: RecordHash
+    entries: tuple[tuple[int, bytes], ...]
+
+    def follows(self, after: int, *, most: int, most_bytes: int) -> bool:
+        """Whether this is what a page above *after* within these bounds holds."""
+        places = [position for position, _ in self.entries]
+        return (
+            len(places) <= most
+            and places == list(range(after + 1, after + 1 + len(places)))
+            and sum(len(data) for _, data in self.entries) <= most_bytes
+        )
+
+
+# What was written, or None: look.
+Wake: TypeAlias = "asyncio.Future[Written | None]"
 
 
 def topic_of(what: bytes) -> bytes:
@@ -69,25 +91,22 @@ class News:
         """How many wait now."""
         return self._count
 
-    def publish(self, what: bytes) -> None:
+    def publish(self, what: bytes, written: Written | None = None) -> None:
         """Wake whoever waits for *what*."""
-        self.wake(topic_of(what))
+        self.wake(topic_of(what), written)
 
-    def wake(self, topic: bytes, *, sure: bool = True) -> None:
+    def wake(self, topic: bytes, written: Written | None = None) -> None:
         """Wake whoever waits for what has this hash."""
         for wake in self._waiting.get(topic, ()):
             if not wake.done():
-                wake.set_result(sure)
+                wake.set_result(written)
 
     def look_again(self) -> None:
         """Let everybody look: news of other processes may have been lost."""
         for topic in list(self._waiting):
-            self.wake(topic, sure=False)
+            self.wake(topic)
 
     def close(self) -> None:
         """Wake everybody and take nobody in: the relay is going down."""
         self._closed = True
         self.look_again()
-
-
-Publish: TypeAlias = Callable[[bytes], None]

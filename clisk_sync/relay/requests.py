@@ -57,6 +57,13 @@ def after_of(request: Request) -> int:
     return uint_of(request.query_params, "after", at_most=MAX_POSITION)
 
 
+def records_of(request: Request) -> int | None:
+    """Return how many membership records the caller has, if it says so."""
+    if "records" not in request.query_params:
+        return None
+    return uint_of(request.query_params, "records", at_most=MAX_POSITION)
+
+
 def seconds_of(request: Request) -> float:
     """Return for how long the caller wants to wait."""
     return uint_of(request.query_params, "wait_ms", at_most=_DAY_MS) / 1000

@@ -23,20 +23,22 @@ from clisk_sync.relay.requests import (
     hex_of,
     length_of,
     may_see_metrics,
+    records_of,
     relay_of,
     seconds_of,
     uint_of,
     until_gone,
     vault_of,
 )
+from clisk_sync.relay.service import Reading
 from clisk_sync.relay.store_snapshots import Kept
 from clisk_sync.relay_answers import (
     HEAD_HEADER,
     INVITE_HEADER,
+    RECORDS_HEADER,
     Challenge,
     Created,
     Health,
-    News,
     Placed,
     RecordIndex,
     Token,
@@ -122,14 +124,17 @@ async def append_envelope(request: Request) -> Response:
 async def read_envelopes(request: Request) -> Response:
     """GET one page above `after`, a sequence of [position, envelope]."""
     relay, caller = relay_of(request), await caller_of(request)
-    head, page = await relay.read(caller, after_of(request))
-    headers = {HEAD_HEADER: str(head)}
-    pieces = _entries(page)
-    first, second = await anext(pieces, b""), await anext(pieces, None)
-    if second is None:  # news, mostly: one write instead of a stream
-        return Response(first, headers=headers, media_type=_SEQUENCE)
-    whole = _again(first, second, pieces)
-    return StreamingResponse(whole, headers=headers, media_type=_SEQUENCE)
+    return _page(await relay.read(caller, after_of(request)))
+
+
+async def wait_for_news(request: Request) -> Response:
+    """GET that page once there is one; 204 if there is none after `wait_ms`."""
+    relay, caller = relay_of(request), await caller_of(request)
+    after, seconds = after_of(request), seconds_of(request)
+    records = records_of(request)
+    with until_gone(request) as gone:
+        reading = await relay.wait(caller, after, seconds, records=records, gone=gone)
+    return Response(status_code=204) if reading is None else _page(reading)
 
 
 async def put_part(request: Request) -> Response:
@@ -173,15 +178,6 @@ async def acknowledge(request: Request) -> Response:
     return Response(status_code=204)
 
 
-async def wait_for_news(request: Request) -> Response:
-    """GET: answers once something may stand above `after`, or after `wait_ms`."""
-    relay, caller = relay_of(request), await caller_of(request)
-    after, seconds = after_of(request), seconds_of(request)
-    with until_gone(request) as gone:
-        news = await relay.wait(caller, after, seconds, gone=gone)
-    return answer(News(news=news))
-
-
 async def post_slot(request: Request) -> Response:
     """PUT a mailbox slot, once. Whoever knows the id may."""
     relay = relay_of(request)
@@ -223,10 +219,25 @@ def _record_items(records: list[bytes]) -> Iterator[bytes]:
         yield encode_record_item(record)
 
 
-async def _entries(page: AsyncIterator[tuple[int, bytes]]) -> AsyncIterator[bytes]:
+def _page(reading: Reading) -> Response:
+    headers = {
+        HEAD_HEADER: str(reading.head),
+        RECORDS_HEADER: str(reading.records),
+    }
+    first = b"".join(encode_entry(*entry) for entry in reading.first)
+    if reading.rest is None:  # news, mostly: one write instead of a stream
+        return Response(first, headers=headers, media_type=_SEQUENCE)
+    whole = _pieces(first, reading.rest)
+    return StreamingResponse(whole, headers=headers, media_type=_SEQUENCE)
+
+
+async def _pieces(
+    first: bytes, rest: AsyncIterator[tuple[int, bytes]]
+) -> AsyncIterator[bytes]:
     """Yield the items of a page, many small ones in one piece."""
+    yield first
     piece = bytearray()
-    async for position, envelope in page:
+    async for position, envelope in rest:
         piece += encode_entry(position, envelope)
         if len(piece) >= 1 << 16:
             yield bytes(piece)
@@ -235,16 +246,11 @@ async def _entries(page: AsyncIterator[tuple[int, bytes]]) -> AsyncIterator[byte
         yield bytes(piece)
 
 
-async def _again(
-    first: bytes, second: bytes, rest: AsyncIterator[bytes]
-) -> AsyncIterator[bytes]:
-    yield first
-    yield second
-    async for piece in rest:
-        yield piece
-
-
 ROUTES = [
+    # What is asked most is found first.
+    Route("/v1/vaults/{vault}/news", wait_for_news, methods=["GET"]),
+    Route("/v1/vaults/{vault}/envelopes", append_envelope, methods=["POST"]),
+    Route("/v1/vaults/{vault}/envelopes", read_envelopes, methods=["GET"]),
     Route("/healthz", health, methods=["GET"]),
     Route("/metrics", metrics, methods=["GET"]),
     Route("/v1/vaults", create_vault, methods=["POST"]),
@@ -252,14 +258,11 @@ ROUTES = [
     Route("/v1/vaults/{vault}/tokens", log_in, methods=["POST"]),
     Route("/v1/vaults/{vault}/records", append_record, methods=["POST"]),
     Route("/v1/vaults/{vault}/records", list_records, methods=["GET"]),
-    Route("/v1/vaults/{vault}/envelopes", append_envelope, methods=["POST"]),
-    Route("/v1/vaults/{vault}/envelopes", read_envelopes, methods=["GET"]),
     Route("/v1/vaults/{vault}/parts/{part}", put_part, methods=["PUT"]),
     Route("/v1/vaults/{vault}/parts/{part}", get_part, methods=["GET"]),
     Route("/v1/vaults/{vault}/snapshots", append_snapshot, methods=["POST"]),
     Route("/v1/vaults/{vault}/snapshots", list_snapshots, methods=["GET"]),
     Route("/v1/vaults/{vault}/acks", acknowledge, methods=["POST"]),
-    Route("/v1/vaults/{vault}/news", wait_for_news, methods=["GET"]),
     Route("/v1/mailboxes/{mailbox}/{slot}", post_slot, methods=["PUT"]),
     Route("/v1/mailboxes/{mailbox}/{slot}", fetch_slot, methods=["GET"]),
 ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from enum import Enum, auto
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from clisk_sync.admission import (
@@ -23,7 +23,7 @@ from clisk_sync.relay.auth import Authority, Caller, RelaySecret, now_ms
 from clisk_sync.relay.invites import invite_hash
 from clisk_sync.relay.limits import FullVaults, Gate, TokenBuckets
 from clisk_sync.relay.metrics import Metrics
-from clisk_sync.relay.news import News, Wake, topic_of
+from clisk_sync.relay.news import News, Wake, Written, topic_of
 from clisk_sync.relay.sessions import Sessions
 from clisk_sync.relay.settings import Creation, Settings
 from clisk_sync.relay.store import Store, VaultRow
@@ -42,12 +42,14 @@ _TRIES: Final = 5
 Gone: TypeAlias = "asyncio.Task[None]"
 
 
-class Woken(Enum):
-    """How a wait ended."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A page of the log, and what stood there when it was begun."""
 
-    NO = auto()
-    NEWS = auto()
-    LOOK_AGAIN = auto()
+    head: int
+    records: int
+    first: Sequence[tuple[int, bytes]]
+    rest: AsyncIterator[tuple[int, bytes]] | None
 
 
 class Relay:
@@ -128,9 +130,9 @@ class Relay:
         await self._bell.stop()
         await self.store.close()
 
-    def _publish(self, what: bytes) -> None:
+    def _publish(self, what: bytes, written: Written | None = None) -> None:
         """Wake those who wait here, and soon those at other processes."""
-        self.news.publish(what)
+        self.news.publish(what, written)
         self._bell.ring(topic_of(what))
 
     # --- vaults and membership
@@ -154,12 +156,15 @@ class Relay:
     async def members(self, vault: VaultId) -> tuple[Members, VaultRow]:
         """Return the newest membership of *vault* and what is counted of it."""
         row = await self.store.vault(vault)
+        return await self._members_of(vault, row), row
+
+    async def _members_of(self, vault: VaultId, row: VaultRow) -> Members:
         cached = self._memberships.get(vault)
         if cached is None or cached.head != row.record_head:
             records = await self.store.records(vault)
             cached = await asyncio.to_thread(Members.verify, vault, records)
             self._remember(vault, cached)
-        return cached, row
+        return cached
 
     async def append_record(self, caller: Caller, record: bytes) -> int:
         """Append a membership record by the caller; its index."""
@@ -219,35 +224,62 @@ class Relay:
                 raise
         raise refuse(Code.BUSY)
 
-    async def read(
-        self, caller: Caller, after: int
-    ) -> tuple[int, AsyncIterator[tuple[int, bytes]]]:
-        """Return the newest position and the page of the log above *after*."""
-        head = (await self._check_active(caller)).head
-        return head, self.store.page(
+    async def read(self, caller: Caller, after: int) -> Reading:
+        """Return the page of the log above *after*."""
+        page = await self.store.page(
             caller.vault,
             after=after,
             most=self.limits.page_items,
             most_bytes=self.limits.page_bytes,
         )
+        members = await self._members_of(caller.vault, page.row)
+        members.active(caller.device)
+        rest = self.store.rest(caller.vault, page) if page.later else None
+        return Reading(page.row.head, page.row.records, page.first, rest)
 
     async def wait(
-        self, caller: Caller, after: int, seconds: float, *, gone: Gone
-    ) -> bool:
-        """Return True once something may stand above *after*, to a member.
+        self,
+        caller: Caller,
+        after: int,
+        seconds: float,
+        *,
+        records: int | None,
+        gone: Gone,
+    ) -> Reading | None:
+        """Return the page above *after* once there is one, None if there is none.
 
-        A new membership record is news too.
+        A membership of another number of *records* is news too, with or without a
+        page. None: of another number than there are now.
         """
-        ends, records = time.monotonic() + seconds, None
+        ends, written = time.monotonic() + seconds, None
         while True:
             with self.news.listening(caller.vault) as wake:
-                row = await self._check_active(caller)
-                records = row.records if records is None else records
-                if row.head > after or row.records != records:
-                    return True
-                woken = await self._woken(wake, ends - time.monotonic(), gone)
-                if woken is not Woken.LOOK_AGAIN:
-                    return woken is Woken.NEWS
+                reading = self._just_written(caller, after, written)
+                if reading is None:
+                    reading = await self.read(caller, after)
+                records = reading.records if records is None else records
+                if reading.first or reading.records != records:
+                    return reading
+                if not await self._woken(wake, ends - time.monotonic(), gone):
+                    return None
+                written = wake.result()
+
+    def _just_written(
+        self, caller: Caller, after: int, written: Written | None
+    ) -> Reading | None:
+        """Return the page above *after*, if it is just what one commit wrote.
+
+        That commit found the membership to be the newest.
+        """
+        members = self._memberships.get(caller.vault)
+        if written is None or members is None or members.head != written.record_head:
+            return None
+        most, most_bytes = self.limits.page_items, self.limits.page_bytes
+        if not written.follows(after, most=most, most_bytes=most_bytes):
+            return None
+        members.active(caller.device)
+        head = written.entries[-1][0]
+        return Reading(head, members.count, written.entries, None)
 
     # --- snapshots
 
@@ -339,15 +371,15 @@ class Relay:
                 left = ends - time.monotonic()
                 if body is not None:
                     return body
-                if await self._woken(wake, left, gone) is Woken.NO:
+                if not await self._woken(wake, left, gone):
                     return None
 
     # --- inside
 
-    async def _woken(self, wake: Wake, seconds: float, gone: Gone) -> Woken:
-        """Return once *wake* is done, at timeout, or when nobody waits any more."""
+    async def _woken(self, wake: Wake, seconds: float, gone: Gone) -> bool:
+        """Return once *wake* is done: True. At timeout, or when nobody waits: False."""
         if seconds <= 0:
-            return Woken.NO
+            return False
         with self.gate.left():
             either: set[asyncio.Future[Any]] = {wake, gone}
             await asyncio.wait(
@@ -357,9 +389,7 @@ class Relay:
             )
         if self.news.closed:
             raise refuse(Code.BUSY)
-        if not wake.done():
-            return Woken.NO
-        return Woken.NEWS if wake.result() else Woken.LOOK_AGAIN
+        return wake.done()
 
     async def _knows(self, vault: VaultId) -> bool:
         try:
@@ -368,10 +398,9 @@ class Relay:
             return False
         return True
 
-    async def _check_active(self, caller: Caller) -> VaultRow:
-        members, row = await self.members(caller.vault)
+    async def _check_active(self, caller: Caller) -> None:
+        members, _row = await self.members(caller.vault)
         members.active(caller.device)
-        return row
 
     def _remember(self, vault: VaultId, members: Members) -> None:
         self._memberships[vault] = members

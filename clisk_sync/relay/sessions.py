@@ -25,7 +25,7 @@ class Sessions:
     def __init__(self, authority: Authority, store: Store) -> None:
         self._authority = authority
         self._store = store
-        self._known: OrderedDict[bytes, None] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[Caller, int]] = OrderedDict()
 
     async def begin(
         self, challenge: bytes, vault: VaultId, device: DeviceId, *, now: int
@@ -41,7 +41,7 @@ class Sessions:
         answered = Brief(sha256(challenge), until)
         if not await self._store.sign_in(answered=answered, token=kept, now=now):
             raise refuse(Code.LOGIN_REFUSED)
-        self._know(kept.hash)
+        self._know(kept.hash, Caller(vault, device), expires)
         return token, expires
 
     async def caller(self, token: str) -> Caller:
@@ -50,19 +50,24 @@ class Sessions:
         Raises:
             AuthError: not ours, too old, or never given to anybody.
         """
-        caller = self._authority.check_token(token)
         digest = _digest(token)
-        if digest not in self._known:
-            if not await self._store.has_token(digest):
-                raise refuse(Code.NOT_SIGNED_IN)
-            self._know(digest)
+        known = self._known.get(digest)
+        if known is not None and known[1] >= self._authority.now():
+            return known[0]
+        caller, expires = self._authority.check_token(token)
+        if known is None and not await self._store.has_token(digest):
+            raise refuse(Code.NOT_SIGNED_IN)
+        self._know(digest, caller, expires)
         return caller
 
-    def _know(self, digest: bytes) -> None:
-        self._known[digest] = None
+    def _know(self, digest: bytes, caller: Caller, expires: int) -> None:
+        self._known[digest] = caller, expires
         if len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)
 
 
 def _digest(token: str) -> bytes:
-    return sha256(bytes.fromhex(token))
+    try:
+        return sha256(bytes.fromhex(token))
+    except ValueError:
+        raise refuse(Code.NOT_SIGNED_IN) from None

@@ -84,6 +84,15 @@ class VaultRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """The beginning of a page of the log, and where the rest of it stands."""
+
+    row: VaultRow
+    first: Sequence[_Entry] = ()
+    later: Sequence[_Chunk] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Brief:
     """Something kept for a while, by its hash alone."""
 
@@ -239,23 +248,34 @@ class Store:
 
     async def page(
         self, vault: VaultId, *, after: int, most: int, most_bytes: int
-    ) -> AsyncIterator[tuple[int, bytes]]:
-        """Yield what stands above *after*, up to both bounds but at least one.
+    ) -> Page:
+        """Return what stands above *after*, up to both bounds but at least one.
 
-        Holds a connection, and about a mebibyte, only while it fetches.
+        Raises:
+            UnknownVaultError: there is no such vault.
         """
         bounds = {"vault": vault, "after": after, "most": most}
 
-        def begin(db: Connection) -> tuple[list[_Chunk], Sequence[_Entry]]:
+        def begin(db: Connection) -> Page:
             # The first piece, mostly all of it, comes in the same transaction.
+            row = _vault_row(db, vault, lock=False)
+            if row is None:
+                raise refuse(Code.UNKNOWN_VAULT)
+            if row.head <= after:
+                return Page(row)
             sizes = [(pos, size) for pos, size in db.execute(_SIZES, bounds)]
             chunks = _chunks(sizes, most_bytes)
-            return chunks[1:], _bodies(db, vault, chunks[0]) if chunks else ()
+            first = _bodies(db, vault, chunks[0]) if chunks else ()
+            return Page(row, first, tuple(chunks[1:]))
 
-        later, entries = await self._db.read(begin)
-        for entry in entries:
-            yield entry
-        for chunk in later:
+        return await self._db.read(begin)
+
+    async def rest(self, vault: VaultId, page: Page) -> AsyncIterator[_Entry]:
+        """Yield what of *page* was not fetched with it.
+
+        Holds a connection, and about a mebibyte, only while it fetches.
+        """
+        for chunk in page.later:
             for entry in await self._db.read(
                 lambda db, chunk=chunk: _bodies(db, vault, chunk)  # type: ignore[misc]
             ):

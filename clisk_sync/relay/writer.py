@@ -16,8 +16,9 @@ from clisk_sync.admission import Admitted
 from clisk_sync.refusals import Code, refuse
 from clisk_sync.relay.auth import now_ms
 from clisk_sync.relay.limits import Limits
-from clisk_sync.relay.news import Publish
+from clisk_sync.relay.news import Written
 from clisk_sync.relay.store import Store
+from clisk_vault.ids import RecordHash, VaultId
 
 _MAX_BATCH: Final = 256
 _MAX_BATCH_BYTES: Final = 8 << 20
@@ -30,7 +31,7 @@ class Writer:
         self,
         store: Store,
         limits: Limits,
-        publish: Publish,
+        publish: Callable[[VaultId, Written], None],
         *,
         committed: Callable[[int, float], None] = lambda _envelopes, _seconds: None,
     ) -> None:
@@ -99,11 +100,17 @@ class Writer:
             cause.__cause__ = err
             results = [cause] * len(batch)
         self._committed(len(batch), time.monotonic() - began)
+        written: dict[VaultId, list[tuple[int, bytes]]] = {}
+        heads: dict[VaultId, RecordHash] = {}
         for (envelope, done), result in zip(batch, results, strict=True):
+            if not isinstance(result, Exception):
+                written.setdefault(envelope.vault, []).append((result, envelope.data))
+                heads[envelope.vault] = envelope.record_head
             if done.done():
                 continue  # the sender has gone; it will ask again and find it here
             if isinstance(result, Exception):
                 done.set_exception(result)
             else:
                 done.set_result(result)
-                self._publish(envelope.vault)
+        for vault, entries in written.items():
+            self._publish(vault, Written(heads[vault], tuple(entries)))

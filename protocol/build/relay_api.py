@@ -247,7 +247,6 @@ def _answers(write: Cases) -> None:
     with_head = json.dumps(refused | {"head": head_of})
     case("refused_head", "a conflict has a head", "Refused", with_head, "ok")
     case("placed", "a position", "Placed", '{"position": 7}', "ok")
-    case("news", "news or none", "News", '{"news": false}', "ok")
     for name, says, model, value in (
         ("placed_text", "a position is a number", "Placed", {"position": "7"}),
         ("placed_true", "true is no number", "Placed", {"position": True}),
@@ -255,7 +254,6 @@ def _answers(write: Cases) -> None:
         ("placed_negative", "positions are unsigned", "Placed", {"position": -1}),
         ("placed_large", "and below 2^63", "Placed", {"position": 1 << 63}),
         ("placed_more", "nothing else is there", "Placed", {"position": 7, "x": 1}),
-        ("news_number", "1 is not true", "News", {"news": 1}),
         (
             "token_odd",
             "a token fits a header",

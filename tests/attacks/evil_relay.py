@@ -16,7 +16,7 @@ import httpx
 
 from clisk_sync.errors import TransportError
 from clisk_sync.testing import MemoryMailboxTransport, MemoryRelay, PassingTransport
-from clisk_sync.transport import Offer, VaultTransport
+from clisk_sync.transport import News, Offer, VaultTransport
 from clisk_vault.device import DeviceSecrets
 from clisk_vault.ids import DeviceId, PartHash, VaultId
 
@@ -259,9 +259,13 @@ class EvilTransport(PassingTransport):
             tuple(give("acks", list(offer.acks), self._to)),
         )
 
-    async def wait(self, after: int, timeout_seconds: float) -> bool:
+    async def wait(
+        self, after: int, timeout_seconds: float, *, records: int | None = None
+    ) -> News | None:
         self._relay.calls += 1
-        return await self.honest.wait(after, timeout_seconds)
+        # No entries: it is asked for them by read(), and lies there.
+        found = await self.honest.wait(after, timeout_seconds, records=records)
+        return None if found is None else News()
 
 
 class _EvilMailboxes(MemoryMailboxTransport):

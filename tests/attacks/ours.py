@@ -38,7 +38,7 @@ from clisk_vault.keys import SecretText
 from clisk_vault.vault import Vault
 from tests.attacks.evil_relay import EvilConnection
 from tests.attacks.stage import SECRET, Stage, beliefs, story
-from tests.sync.relay_kit import ORIGIN, here
+from tests.sync.relay_kit import ORIGIN, Through, here
 from tests.sync.world import Device, Forger, World, digest, names
 from tests.vault.made import CHEAP, CHEAP_LIMITS, PASSPHRASE, read
 
@@ -144,7 +144,8 @@ async def _over_http(on: Stage, folder: str, **evil: Any) -> tuple[list[bytes], 
     async with here(on.folder / folder) as real:
         asgi = httpx.ASGITransport(real.app, raise_app_exceptions=False)
         connection = EvilConnection(on.relay, asgi)
-        relay = HttpRelay(ORIGIN, retry=RetryPolicy(attempts=1), connection=connection)
+        through = Through(connection)
+        relay = HttpRelay(ORIGIN, retry=RetryPolicy(attempts=1), connection=through)
         async with relay:
             transport = HttpVaultTransport(
                 relay,

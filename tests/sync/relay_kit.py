@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
+from clisk_sync.http_transport import Incoming, Request
 from clisk_sync.login import sign_login
 from clisk_sync.relay import Creation, Limits, Settings, create_app
 from clisk_sync.relay.auth import now_ms
@@ -28,6 +29,27 @@ class Clock:
 
     def __call__(self) -> int:
         return self.ms
+
+
+class Through:
+    """A Connection without sockets: through one of httpx's transports."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    @asynccontextmanager
+    async def exchange(self, request: Request) -> AsyncIterator[Incoming]:
+        asked = httpx.Request(
+            request.method,
+            ORIGIN + request.path,
+            headers=dict(request.headers),
+            content=request.body,
+        )
+        answer = await self._transport.handle_async_request(asked)
+        yield Incoming(answer.status_code, answer.headers, answer.aiter_raw())
+
+    async def close(self) -> None:
+        await self._transport.aclose()
 
 
 @dataclass(slots=True)

@@ -564,10 +564,43 @@ def test_an_eager_relay_does_not_make_us_spin() -> None:
     """A long poll that is answered at once with nothing is asked again slowly."""
 
     async def test(transport: HttpVaultTransport, server: Evil, pauses: Pauses) -> None:
-        assert await transport.wait(0, 1.2) is False
+        assert await transport.wait(0, 1.2) is None
         assert server.paths().count("news") <= 4
 
-    _run(lambda _: ok({"news": False}), test)
+    _run(lambda _: b"HTTP/1.1 204 X\r\n\r\n", test)
+
+
+def test_news_that_is_cut_is_used_as_far_as_it_is_whole() -> None:
+    """What arrived whole came in; nothing of it is no news but no answer."""
+    entries = [encode_entry(position, bytes([position])) for position in (1, 2)]
+    answers = [b"".join(entries)[:-1], entries[0][:-1]]
+
+    def news(asked: Asked) -> bytes:
+        told = http(200, answers.pop(0) if answers else b"", Connection="close")
+        return told.replace(b"Content-Length: ", b"Content-Length: 9")
+
+    async def test(transport: HttpVaultTransport, server: Evil, pauses: Pauses) -> None:
+        found = await transport.wait(0, 20, records=3)
+        assert found is not None
+        assert found.entries == ((1, b"\x01"),)
+        assert server.asked[-1].path.endswith("&records=3")
+        with pytest.raises(TransportError):
+            await transport.wait(1, 20)
+
+    _run(news, test)
+
+
+def test_news_is_bounded_like_a_page() -> None:
+    """Positions that do not rise, and a page above the bound, are refused."""
+    again = encode_entry(7, b"x") * 2
+
+    async def test(transport: HttpVaultTransport, server: Evil, pauses: Pauses) -> None:
+        with pytest.raises(RelayMisbehaved):
+            await transport.wait(0, 20)
+        with pytest.raises(RelayMisbehaved):
+            await transport.wait(7, 20)
+
+    _run(lambda _: http(200, again), test)
 
 
 @pytest.mark.parametrize(

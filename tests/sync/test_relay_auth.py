@@ -251,7 +251,8 @@ def test_a_thief_of_the_database_cannot_make_a_token(tmp_path: Path) -> None:
         thief = Authority(key, challenge_seconds=60, token_seconds=600)
         forged, _ = thief.new_token(family.vault, device)
         path = f"/v1/vaults/{family.vault.hex()}/records"
-        assert relay.relay.authority.check_token(forged).device == device
+        caller, _ = relay.relay.authority.check_token(forged)
+        assert caller.device == device
         assert refusal_of(await relay.get(path, forged)) == "not-signed-in"
 
     _run(tmp_path, test)

@@ -18,7 +18,7 @@ from clisk_sync.relay.auth import now_ms
 from clisk_sync.relay.store import Store
 from clisk_sync.retry import RetryPolicy
 from clisk_sync.testing import Family
-from tests.sync.relay_kit import ORIGIN, Here, here
+from tests.sync.relay_kit import ORIGIN, Here, Through, here
 from tests.sync.relay_process import transport_of
 from tests.sync.test_relay_acceptance import OverHttp
 from tests.sync.world import World, run
@@ -28,7 +28,7 @@ _YEAR_MS = 365 * 24 * 3600 * 1000
 
 
 def _over(kit: Here) -> HttpRelay:
-    through = httpx.ASGITransport(app=kit.app)
+    through = Through(httpx.ASGITransport(app=kit.app))
     return HttpRelay(ORIGIN, retry=_ONCE, connection=through)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from clisk_sync.errors import CallerError, TransportError
+from clisk_sync.errors import CallerError, RelayRefused, TransportError
 from clisk_sync.http_transport import HttpRelay
 from clisk_sync.relay import Limits, serve, start
 from clisk_sync.relay_client import HttpVaultTransport
@@ -133,6 +134,39 @@ def test_half_a_request_is_not_waited_for(tmp_path: Path) -> None:
             # A whole request is served as ever, also late on a kept connection.
             async with HttpRelay(running.url) as relay:
                 assert b"ok" in await relay.call("GET", "/healthz")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        b"GET /" + b"a" * 40_000,
+        b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000,
+        b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 8000 + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + b"a" * 40_000,
+        b"POST /v1/vaults HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"1\r\na\r\n0\r\nX: " + b"a" * 40_000,
+        b"GET /healthz HTTP/1.1\r\n\r\n" * 100,
+    ],
+    ids=["path", "header", "headers", "name", "trailer", "requests in advance"],
+)
+def test_a_head_is_bounded(tmp_path: Path, flood: bytes) -> None:
+    """What the parser would keep for ever ends the connection; others go on."""
+
+    async def run() -> None:
+        async with start(database=tmp_path / "relay.db") as running:
+            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            with contextlib.suppress(ConnectionError):
+                writer.write(flood)
+                answer = await reader.read()
+                assert b"200" not in answer.partition(b"\r\n")[0]
+            writer.close()
+            async with HttpRelay(running.url) as relay:
+                # As long a head as a device sends behind a proxy that adds much.
+                token = "a" * 8000
+                with pytest.raises(RelayRefused):
+                    await relay.call("GET", f"/v1/vaults/{'a' * 64}/news", token=token)
 
     asyncio.run(run())
 

@@ -56,8 +56,9 @@ def _admit(members: Members, author: Author, content: bytes = b"") -> Admitted:
 
 
 async def _log(store: Store, family: Family, after: int = 0) -> list[tuple[int, bytes]]:
-    page = store.page(family.vault, after=after, most=10_000, most_bytes=1 << 30)
-    return [entry async for entry in page]
+    vault = family.vault
+    page = await store.page(vault, after=after, most=10_000, most_bytes=1 << 30)
+    return [*page.first, *[entry async for entry in store.rest(vault, page)]]
 
 
 def test_a_batch_is_placed_in_order(tmp_path: Path) -> None:
@@ -196,7 +197,7 @@ def test_many_writers_leave_no_gap_and_readers_skip_nothing(tmp_path: Path) -> N
                 heads={},
             )
             authors.append(author)
-        writer = Writer(store, _LIMITS, lambda _: None)
+        writer = Writer(store, _LIMITS, lambda _vault, _written: None)
         writer.start()
         positions: list[int] = []
         done = asyncio.Event()
@@ -240,7 +241,7 @@ def test_appends_that_arrive_together_share_a_commit(tmp_path: Path) -> None:
     async def run() -> None:
         store = await Counting.open(tmp_path / "relay.db")
         families = [await _founded(store) for _ in range(100)]
-        writer = Writer(store, _LIMITS, lambda _: None)
+        writer = Writer(store, _LIMITS, lambda _vault, _written: None)
         writer.start()
         positions = await asyncio.gather(
             *(
@@ -261,7 +262,7 @@ def test_stopping_writes_what_was_taken(tmp_path: Path) -> None:
 
     async def test(store: Store) -> None:
         family, members = await _founded(store)
-        writer = Writer(store, _LIMITS, lambda _: None)
+        writer = Writer(store, _LIMITS, lambda _vault, _written: None)
         writer.start()
         sending = asyncio.create_task(writer.append(_admit(members, family.founder)))
         await asyncio.sleep(0)
@@ -277,7 +278,7 @@ def test_a_sender_that_leaves_stops_nobody(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
         one, one_members = await _founded(store)
         two, two_members = await _founded(store)
-        writer = Writer(store, _LIMITS, lambda _: None)
+        writer = Writer(store, _LIMITS, lambda _vault, _written: None)
         writer.start()
         gone = asyncio.create_task(writer.append(_admit(one_members, one.founder)))
         stays = asyncio.create_task(writer.append(_admit(two_members, two.founder)))
@@ -332,7 +333,7 @@ def test_a_writer_survives_a_failing_store(tmp_path: Path) -> None:
         store = await Failing.open(tmp_path / "relay.db")
         assert isinstance(store, Failing)
         family, members = await _founded(store)
-        writer = Writer(store, _LIMITS, lambda _: None)
+        writer = Writer(store, _LIMITS, lambda _vault, _written: None)
         writer.start()
         first = _admit(members, family.founder)
         with pytest.raises(RelayRefused) as err:
