@@ -24,7 +24,6 @@ from clisk_sync.errors import (
     CoveredEnvelope,
     ForeignEnvelope,
     ForkDetected,
-    GapError,
     NotAMember,
     PeerError,
     RecordsWithheld,
@@ -61,17 +60,6 @@ _AT_ONCE: Final = 32
 _MAX_QUARANTINED: Final = 64
 _MAX_FINDINGS: Final = 256
 _Unreadable: TypeAlias = FormatError | UnsupportedError
-# After these something may stand in the log that was not taken: read it all again.
-_LOSES_SIGHT = (
-    RelayMisbehaved,
-    ForeignEnvelope,
-    NotAMember,
-    TamperedError,
-    GapError,
-    UnknownEpoch,
-    # Nobody has signed the number that says so: the relay may have put it there.
-    UnsupportedError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +140,6 @@ class Intake:
         tally.alert(found)
         if isinstance(found, PeerError) and self._is_worth_keeping(found):
             self._journal.keep_evidence(found, self._clock())
-        if isinstance(found, _LOSES_SIGHT):
-            self._journal.set_state(State.RESCAN, 1)
         if isinstance(found, CloneDetected) or (
             isinstance(found, ForkDetected) and found.device == self.frontier.own
         ):
@@ -188,8 +174,7 @@ class Intake:
         except CoveredEnvelope:
             self._take_covered(offer, membership, tally)
         except (PeerError, TamperedError, UnsupportedError) as refused:
-            tally.refused += 1
-            self.note(refused, tally)
+            self._refuse(refused, tally)
             if isinstance(refused, UnknownEpoch) and not offer.is_known_to(membership):
                 height = membership.head.height + 1
                 since_ms = self._clock()
@@ -266,8 +251,13 @@ class Intake:
         if known is None:
             self._journal.place(again.device, again.number, position)
         elif known != position:
-            tally.refused += 1
-            self.note(again, tally)
+            self._refuse(again, tally)
+
+    def _refuse(self, found: SyncError | VaultError, tally: Tally) -> None:
+        """Note what was not taken, and read all again: its place may be another's."""
+        tally.refused += 1
+        self.note(found, tally)
+        self._journal.set_state(State.RESCAN, 1)
 
     def _take(
         self, position: int, envelope: Envelope, membership: Membership, tally: Tally

@@ -8,6 +8,7 @@ same one is tried on us and on the weak model. `used` tells which ones took effe
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import AsyncIterator, Callable
 from typing import Final, TypeAlias
@@ -292,6 +293,8 @@ class EvilConnection(httpx.AsyncBaseTransport):
         # What it says besides: into JSON answers, and into the heads of all.
         self.members: dict[str, object] = {}
         self.headers: dict[str, str] = {}
+        # Members of its answers that are times, and what it says in their place.
+        self.times: dict[str, int] = {}
         self.asked: list[tuple[str, str]] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -301,12 +304,17 @@ class EvilConnection(httpx.AsyncBaseTransport):
         answer = await self._honest.handle_async_request(request)
         data = await answer.aread()
         kind = answer.headers.get("content-type", "")
-        if self.members and kind == "application/json" and data.startswith(b"{"):
+        is_json = kind == "application/json" and data.startswith(b"{")
+        if self.times and is_json and self.times.keys() & json.loads(data).keys():
+            data = json.dumps({**json.loads(data), **self.times}).encode()
+            self._relay.used.add("lie-about-time")
+        if self.members and is_json:
             more = httpx.Response(200, json=self.members).content
             data = data[:-1] + b"," + more[1:]
             self._relay.used.add("downgrade")
         if self.headers:
-            self._relay.used.add("downgrade")
+            lie = "lie-about-time" if "date" in self.headers else "downgrade"
+            self._relay.used.add(lie)
         headers = {**answer.headers, **self.headers}
         headers["content-length"] = str(len(data))
         stream = httpx.ByteStream(data)

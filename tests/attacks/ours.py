@@ -133,7 +133,7 @@ async def unlocking_asks_nobody(on: Stage) -> None:
     assert on.recipients() == {laptop.id, phone.id}
 
 
-async def _over_http(on: Stage, folder: str, **evil: Any) -> tuple[list[bytes], Any]:
+async def over_http(on: Stage, folder: str, **evil: Any) -> tuple[list[bytes], Any]:
     """Sync a copy of the laptop over HTTP to a relay that says more than asked.
 
     Its randomness is the same in each copy: return all that it posted.
@@ -157,6 +157,7 @@ async def _over_http(on: Stage, folder: str, **evil: Any) -> tuple[list[bytes], 
             await transport.create(genesis)
             connection.members = evil.get("members", {})
             connection.headers = evil.get("headers", {})
+            connection.times = evil.get("times", {})
             laptop.engine = SyncEngine(
                 laptop.vault, transport, clock=world.clock, random=seeded()
             )
@@ -194,7 +195,7 @@ def _is_envelope(data: bytes) -> bool:
     return True
 
 
-async def _alone(on: Stage) -> None:
+async def alone(on: Stage) -> None:
     """Found a vault of one device with something to send, and close it."""
     laptop = await on.world.found("laptop")
     laptop.write("to be sent")
@@ -215,9 +216,9 @@ _COMMANDS = {
 @story
 async def nothing_in_an_answer_commands(on: Stage) -> None:
     """BW03: a member of an answer that the page does not list ends the call."""
-    await _alone(on)
+    await alone(on)
     for number, (name, value) in enumerate(_COMMANDS.items()):
-        posted, found = await _over_http(on, str(number), members={name: value})
+        posted, found = await over_http(on, str(number), members={name: value})
         assert isinstance(found, RelayMisbehaved), found
         assert posted == []
 
@@ -225,12 +226,12 @@ async def nothing_in_an_answer_commands(on: Stage) -> None:
 @story
 async def a_version_changes_no_byte(on: Stage) -> None:
     """BW10: with the same randomness the same bytes, whatever the relay says it is."""
-    await _alone(on)
-    honest, _ = await _over_http(on, "honest")
+    await alone(on)
+    honest, _ = await over_http(on, "honest")
     headers = {"server": "Bitwarden/2023.1.0", "version": "0", "clisk-suite": "0"}
-    lied, _ = await _over_http(on, "lied", headers=headers)
+    lied, _ = await over_http(on, "lied", headers=headers)
     assert honest == lied != []
-    _, found = await _over_http(on, "body", members={"version": "2023.1.0"})
+    _, found = await over_http(on, "body", members={"version": "2023.1.0"})
     assert isinstance(found, RelayMisbehaved)
 
 
@@ -301,8 +302,8 @@ async def opening_fetches_nothing(on: Stage) -> None:
 @story
 async def cost_is_not_the_relays(on: Stage) -> None:
     """BW07, LP04, 1P04, DL04: told by whom it may, the floor is the reader's own."""
-    await _alone(on)
-    posted, found = await _over_http(on, "http", members={"kdf_iterations": 1})
+    await alone(on)
+    posted, found = await over_http(on, "http", members={"kdf_iterations": 1})
     assert isinstance(found, RelayMisbehaved)
     assert posted == []
     runs: list[object] = []

@@ -39,7 +39,7 @@ PAPER = (
     Row("BW09", "Organisation overwrite", "replaces a new key before it is read back", (_BOX,), weak.reads_another_key_back, _D, "MembershipFork", ours.a_replaced_epoch_is_told),
     Row("LP07", "Sharing key overwrite", "serves its own key as the recipient's", (_KEY,), weak.shares_with_the_server, _R, "TamperedError", ours.another_key_for_a_member_is_refused),
     Row("DL02", "Sharing key overwrite", "as LP07", (_KEY,), weak.shares_with_the_server, _R, "TamperedError", ours.another_key_for_a_member_is_refused),
-    Row("1P05", "Sharing key overwrite", "as LP07, while a device is added", (_KEY,), weak.shares_with_the_server, _R, "PairingFailed", ours.a_swapped_key_while_pairing),
+    Row("1P05", "Sharing key overwrite", "as LP07, while a device is added", (_KEY,), weak.pairs_by_the_server, _R, "PairingFailed", ours.a_swapped_key_while_pairing),
     Row("1P06", "Vault substitution", "serves another vault key on the next start", (_BOX,), weak.takes_any_vault_key, _R, "MembershipError", ours.another_vault_is_not_this_one),
     Row("BW10", "Disable per-item keys", "reports an old server version", ("downgrade",), weak.uses_one_key, _A, "no version changes a byte that is sent", ours.a_version_changes_no_byte),
     Row("BW11", "User-key overwriting", "gives no user key at all", ("downgrade",), weak.takes_a_null_key, _R, "UnsupportedError", ours.another_suite_is_refused),

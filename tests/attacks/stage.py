@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -66,10 +67,26 @@ class Stage:
     named: set[str]
     relay: EvilRelay = field(default_factory=EvilRelay)
     planted: set[str] = field(default_factory=lambda: {TITLE, USER, SECRET, URI})
+    # Secrets that are no text.
+    planted_bytes: set[bytes] = field(default_factory=set)
     item: ItemId = _NO_ITEM
 
     def __post_init__(self) -> None:
         self.world = World(self.folder, relay=self.relay)
+        self._others: list[Stage] = []
+
+    def afresh(self) -> Stage:
+        """Return a stage for a further act, with nobody on it yet; the relay stays."""
+        folder = self.folder / f"act {len(self._others)}"
+        folder.mkdir()
+        other = replace(self, folder=folder, item=_NO_ITEM)
+        self._others.append(other)
+        return other
+
+    def close(self) -> None:
+        """Lock all vaults."""
+        for each in (self, *self._others):
+            each.world.close()
 
     async def pair(self) -> tuple[Device, Device]:
         """Return two devices that share a planted login."""
@@ -120,14 +137,17 @@ class Stage:
     def leaks(self) -> list[str]:
         """Return which planted plaintexts the relay has seen, in any spelling."""
         titles: set[str] = set()
-        for device in self.world.devices.values():
+        acts = [each.world.devices.values() for each in (self, *self._others)]
+        for device in itertools.chain(*acts):
             with suppress(VaultError):
                 titles |= {each for each in device.titles() if len(each) > 4}
         heard = b"\n".join(self.relay.transcript)
+        planted = {text: text.encode() for text in self.planted | titles}
+        planted |= {f"secret {each.hex()[:8]}": each for each in self.planted_bytes}
         return [
-            text
-            for text in sorted(self.planted | titles)
-            if any(spelt in heard for spelt in spellings(text.encode()))
+            name
+            for name, data in sorted(planted.items())
+            if any(spelt in heard for spelt in spellings(data))
         ]
 
 
@@ -162,7 +182,7 @@ def stage(folder: Path) -> Iterator[Stage]:
         try:
             yield made
         finally:
-            made.world.close()
+            made.close()
 
 
 def _noting(real: Callable[..., None], named: set[str]) -> Callable[..., None]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.ours import bits_that_count_not
-from tests.attacks.scoreboard import ROWS, play, play_weak
-from tests.attacks.stage import Row, Verdict, stage
+from tests.attacks.scoreboard import ROWS, judge, play, play_weak
+from tests.attacks.stage import Row, stage
 from tests.sync.world import Device, run
 
 _CASES = [
@@ -32,11 +32,7 @@ def test_the_weak_model_falls_for_it(row: Row) -> None:
 @pytest.mark.parametrize("row", _CASES)
 def test_we_do_not(tmp_path: Path, row: Row) -> None:
     """The same misdeeds took effect, were named, and got nothing."""
-    result = play(row, tmp_path)
-    assert set(row.misdeeds) <= result.used
-    assert result.leaks == []
-    if row.verdict in {Verdict.REFUSED, Verdict.DETECTED} and row.by.isalnum():
-        assert row.by in result.named
+    judge(row, play(row, tmp_path))
 
 
 @pytest.mark.slow

@@ -86,6 +86,12 @@ class WeakServer:
         """Hear what the client says."""
         self.relay.hear(data)
 
+    def store(self, row: bytes) -> None:
+        """Keep one more row; the connection may be cut before it, or after."""
+        self.relay.hear(row, "append")
+        self.rows.append(row)
+        self.relay.heard("append")
+
 
 @dataclass
 class WeakVault:
@@ -129,6 +135,10 @@ class WeakVault:
         for public in self.server.list("records") or []:
             self.server.send(seal_to(public, self.user_key))
 
+    def deauthorize(self) -> None:
+        """End all other sessions, as far as the server is asked to."""
+        self.server.send(b"deauthorize sessions")
+
     def create_vault(self) -> None:
         """Make a further vault, with the recovery group able to open it."""
         key = os.urandom(32)
@@ -153,7 +163,8 @@ class WeakVault:
         key = key or self.user_key
         row = {
             "type": "login",
-            "date": "2024-05-01",
+            # The server's clock is the client's.
+            "date": self.server.ask("time").decode() or "2024-05-01",
             "reprompt": reprompt,
             "fields": {
                 name: seal(key, text.encode(), kind=kind).hex()
@@ -161,8 +172,12 @@ class WeakVault:
             },
         }
         data = json.dumps(row).encode()
-        self.server.rows.append(data)
-        self.server.send(data)
+        self.server.store(data)
+
+    def newest(self) -> dict[str, str]:
+        """Return the item that is dated last: what a conflict is settled by."""
+        dates = [json.loads(row)["date"] for row in self.server.list()]
+        return self.sync()[dates.index(max(dates))]
 
     def sync(self) -> list[dict[str, str]]:
         """Return all items as the server has them; say what went wrong."""

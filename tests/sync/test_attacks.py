@@ -780,6 +780,35 @@ def test_an_honest_world_raises_no_alarm(world: World) -> None:
     run(story())
 
 
+@pytest.mark.parametrize("lie", ["replay", "fork", "splice"])
+def test_what_a_lie_stood_in_the_place_of_is_read(world: World, lie: str) -> None:
+    """An envelope that gets the position of a refused one is not passed over."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        mark, log = phone.engine.frontier.chain(laptop.id).mark, log_of(laptop)
+        at = len(log) + 1
+        forger = Forger.of(laptop)
+        given = {
+            "replay": log[-1],
+            "fork": forger.envelope(mark.number, bytes([7]) * 32),
+            "splice": forger.envelope(mark.number + 1, bytes([7]) * 32),
+        }[lie]
+        phone.transport.on_read = lambda read: [*read, (at, given)]
+        assert (await phone.sync()).alerts
+        phone.transport.on_read = lambda read: read
+
+        laptop.write("in its place")
+        await laptop.sync()
+        assert len(log_of(laptop)) == at
+        await phone.sync()
+        await phone.sync()
+
+        assert "in its place" in phone.titles()
+
+    run(story())
+
+
 def test_an_attacked_device_still_sends(world: World) -> None:
     """Lies about others do not stop a device from writing its own."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -32,6 +31,8 @@ from clisk_vault.keys import EpochSecret
 
 NOTHING = Mark(0, EnvelopeHash(NO_HASH))
 NAMES = ("a", "b", "c", "d")
+# Enrolled, and let in by nobody yet.
+NEWCOMERS = ("e", "f")
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Family:
     membership: Membership = field(init=False)
 
     def __post_init__(self) -> None:
-        self.devices = {name: enrol()[0] for name in NAMES}
+        self.devices = {name: enrol()[0] for name in (*NAMES, *NEWCOMERS)}
         first, *others = NAMES
         genesis, vault, secret = found(self.devices[first], first)
         self.membership = Membership.verify(vault, [genesis])
@@ -59,7 +60,7 @@ class Family:
         return self.devices[name].public.id
 
     def name(self, device: DeviceId) -> str:
-        return next(name for name in NAMES if self.id(name) == device)
+        return next(name for name in self.devices if self.id(name) == device)
 
     def secret(self, name: str, held: Membership | None = None) -> EpochSecret:
         held = held or self.membership
@@ -262,7 +263,7 @@ def test_a_spoilt_chain_does_not_keep_the_new_secret_away(four: Family) -> None:
         unwrap_epochs(membership, four.devices["b"])
 
 
-# Two at once: every interleaving.
+# Two or three at once: every interleaving.
 
 
 @dataclass
@@ -278,7 +279,7 @@ class Actor:
 
     @property
     def target(self) -> str:
-        return self.wants.removeprefix("revoke ")
+        return self.wants.split()[-1]
 
     def turn(self, log: list[bytes]) -> None:
         """Take one step: read and sign, or append by compare-and-set."""
@@ -301,39 +302,61 @@ class Actor:
         elif self.wants == "rename":
             secret = self.family.secret(self.name, self.held)
             secrets = self.family.devices[self.name]
-            self.made = rename_record(self.held, secrets, secret, "new name")
+            self.made = rename_record(self.held, secrets, secret, f"by {self.name}")
+        elif self.wants.startswith("add"):
+            self._add()
         elif self.family.id(self.target) in self.held.departed:
             self.outcome = "done by another"
         else:
             self.made = self.family.revoke(self.name, self.target, self.held)
 
+    def _add(self) -> None:
+        device = self.family.devices[self.target].public
+        if device.id in self.held.devices:
+            self.outcome = "done by another"
+            return
+        secrets = self.family.devices[self.name]
+        secret = self.family.secret(self.name, self.held)
+        self.made = add_record(self.held, secrets, secret, device, self.target)
 
-def schedules(actors: int, turns: int) -> Iterator[tuple[int, ...]]:
-    """Yield each order in which the actors can take so many turns."""
-    yield from sorted(set(itertools.permutations(sorted([*range(actors)] * turns))))
 
+def plays(
+    family: Family, wants: dict[str, str]
+) -> Iterator[tuple[Membership, dict[str, str]]]:
+    """Yield what comes of *wants* in every order of steps: log and outcomes.
 
-def play(
-    family: Family, wants: dict[str, str], schedule: tuple[int, ...]
-) -> tuple[Membership, dict[str, str]]:
-    """Return what the log makes of *wants*, and what became of each."""
-    log = list(family.membership.records)
-    actors = [
+    Orders that have led to the same log, read by each as far, go on in the same way:
+    each such state is gone on from once.
+    """
+    base = list(family.membership.records)
+    start = [
         Actor(family, name, want, family.membership) for name, want in wants.items()
     ]
-    for index in schedule:
-        actors[index].turn(log)
-    while not all(actor.outcome for actor in actors):
-        for actor in actors:
-            actor.turn(log)
-    # Every reader, from wherever it stood, ends at the same membership.
-    after = family.membership.advance(log)
-    assert after == Membership.verify(family.membership.vault_id, log)
-    assert all(actor.held.advance(log) == after for actor in actors)
-    return after, {actor.name: actor.outcome for actor in actors}
-
-
-SCHEDULES = list(schedules(2, 4))
+    waiting, seen = [(base, start)], set[object]()
+    while waiting:
+        log, actors = waiting.pop()
+        kinds = [
+            (body.kind, body.author)
+            for body in (parse_unverified_record(r).unverified_body for r in log)
+        ]
+        state = (
+            *kinds,
+            *((a.held.head.height, a.made is None, a.outcome) for a in actors),
+        )
+        if state in seen:
+            continue
+        seen.add(state)
+        if all(actor.outcome for actor in actors):
+            # Every reader, from wherever it stood, ends at the same membership.
+            after = family.membership.advance(log)
+            assert after == Membership.verify(family.membership.vault_id, log)
+            assert all(actor.held.advance(log) == after for actor in actors)
+            yield after, {actor.name: actor.outcome for actor in actors}
+        for at, actor in enumerate(actors):
+            if not actor.outcome:
+                further, moved = list(log), replace(actor)
+                moved.turn(further)
+                waiting.append((further, [*actors[:at], moved, *actors[at + 1 :]]))
 
 
 def active(family: Family, membership: Membership) -> set[str]:
@@ -360,6 +383,13 @@ def _in_order(value: object) -> str:
         ({"a": "revoke a", "b": "revoke a"}, [{"b", "c", "d"}]),
         ({"a": "rotate", "b": "rotate"}, [{"a", "b", "c", "d"}]),
         ({"a": "rename", "b": "rotate"}, [{"a", "b", "c", "d"}]),
+        ({"a": "rename", "b": "rename"}, [{"a", "b", "c", "d"}]),
+        ({"a": "revoke d", "b": "add e"}, [{"a", "b", "c", "e"}]),
+        ({"a": "revoke b", "b": "add e"}, [{"a", "c", "d"}, {"a", "c", "d", "e"}]),
+        ({"a": "add e", "b": "add e"}, [{"a", "b", "c", "d", "e"}]),
+        ({"a": "add e", "b": "add f"}, [{"a", "b", "c", "d", "e", "f"}]),
+        ({"a": "add e", "b": "rotate"}, [{"a", "b", "c", "d", "e"}]),
+        ({"a": "add e", "b": "rename"}, [{"a", "b", "c", "d", "e"}]),
     ],
     ids=_in_order,
 )
@@ -368,18 +398,36 @@ def test_all_interleavings_of_two_changes_settle(
 ) -> None:
     """Whatever the order, the log decides, all readers agree, nothing is half done."""
     seen = []
-    for schedule in SCHEDULES:
-        after, outcomes = play(four, wants, schedule)
-
+    for after, outcomes in plays(four, wants):
         left = active(four, after)
         assert left in allowed
         seen.append(left)
         for name, outcome in outcomes.items():
             # Who was overtaken by its own revocation did nothing; others got theirs.
             assert (outcome == "revoked") <= (name not in left)
-        for name in left:
-            assert set(unwrap_epochs(after, four.devices[name])) == set(after.epochs)
+        _all_read_all(four, after)
+        names = _names(four, after)
+        for name, want in wants.items():
+            if want == "rename" and name in left and outcomes[name] == "done":
+                assert names[name] == f"by {name}"
     assert all(each in seen for each in allowed)
+
+
+def _all_read_all(family: Family, after: Membership) -> None:
+    """Everybody who is left, newcomers too, has each epoch; nobody else the newest."""
+    for name in active(family, after):
+        opened = unwrap_epochs(after, family.devices[name])
+        assert set(opened) == set(after.epochs)
+    newest = after.epochs[after.epoch].part.wraps
+    assert not newest.keys() & after.departed.keys()
+
+
+def _names(family: Family, after: Membership) -> dict[str, str]:
+    secrets = unwrap_epochs(after, family.devices[next(iter(active(family, after)))])
+    return {
+        family.name(member.id): device_name(member, secrets)
+        for member in after.devices.values()
+    }
 
 
 @pytest.mark.parametrize(
@@ -387,22 +435,26 @@ def test_all_interleavings_of_two_changes_settle(
     [
         {"a": "revoke b", "b": "revoke c", "c": "revoke a"},
         {"a": "revoke d", "b": "rotate", "c": "rename"},
+        {"a": "revoke b", "b": "add e", "c": "rename"},
+        {"a": "add e", "b": "rotate", "c": "revoke d"},
+        {"a": "add e", "b": "add f", "c": "revoke a"},
     ],
     ids=_in_order,
 )
-def test_interleavings_of_three_changes_settle(
+def test_all_interleavings_of_three_changes_settle(
     four: Family, wants: dict[str, str]
 ) -> None:
     """A ring of three: the first counts, and whoever is still a member after it."""
-    for schedule in schedules(3, 2):
-        after, outcomes = play(four, wants, schedule)
-
+    for after, outcomes in plays(four, wants):
         left = active(four, after)
         assert left
         for name, outcome in outcomes.items():
             assert outcome != "revoked" or name not in left
-        if "rotate" not in wants.values():
-            assert len(left) in (2, 3)
+        _all_read_all(four, after)
+        revocations = sum(want.startswith("revoke") for want in wants.values())
+        assert 1 <= len(after.departed) <= revocations
+        added = {want[-1] for want in wants.values() if want.startswith("add")}
+        assert left <= {*NAMES, *added}
 
 
 def test_a_fork_by_revocation_is_named(four: Family) -> None:

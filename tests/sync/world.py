@@ -31,6 +31,8 @@ from tests.vault.made import CHEAP, CHEAP_LIMITS, PASSPHRASE, FakeClock
 
 T = TypeVar("T")
 Log = list[tuple[int, bytes]]
+# Far more than any honest exchange takes.
+_ROUNDS = 60
 
 
 def run(coroutine: Coroutine[object, object, T]) -> T:
@@ -277,11 +279,16 @@ class World:
         return laptop, phone, tablet
 
     async def settle(self) -> None:
-        """Sync everybody until nothing moves."""
-        moving = True
-        while moving:
+        """Sync everybody until nothing moves.
+
+        Raises:
+            AssertionError: something always does.
+        """
+        for _ in range(_ROUNDS):
             reports = [await device.sync() for device in self.devices.values()]
-            moving = any(each.pushed or each.pulled or each.alerts for each in reports)
+            if not any(each.pushed or each.pulled or each.alerts for each in reports):
+                return
+        raise AssertionError([names(each) for each in reports])
 
     def close(self) -> None:
         for device in self.devices.values():

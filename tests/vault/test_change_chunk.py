@@ -27,6 +27,7 @@ from clisk_vault.change_chunk import (
 from clisk_vault.document import new_actor
 from clisk_vault.entry import EntryValue
 from clisk_vault.errors import FormatError, UnsupportedError
+from clisk_vault.ids import DeviceId
 from tests.vault.items import A, change, seeded, stamp
 
 _VALUES = st.one_of(
@@ -104,18 +105,37 @@ def test_any_bytes_are_a_change_or_refused(data: bytes) -> None:
             parse_change(candidate)
 
 
-def mutants(count: int, *, seed: int = 1) -> list[bytes]:
+def run_length_bomb(plain: bytes, count: int) -> bytes:
+    """Return *plain*, a change of one entry, saying that it has *count* of them."""
+    # The columns 0x34 (count of operations) and 0x42 (actions: a run).
+    honest = b"\x34\x01\x42\x02"
+    claimed = leb128.unsigned(count)
+    actions = leb128.signed(count) + b"\x01"
+    at = plain.index(honest)
+    lied = (
+        plain[:at]
+        + bytes((0x34, len(claimed), 0x42, len(actions)))
+        + plain[at + 4 :].replace(b"\x01\x7f\x01", claimed + actions, 1)
+    )
+    body = lied[9 + len(leb128.unsigned(len(plain) - 10)) :]
+    return rechecked(lied[:9] + leb128.unsigned(len(body)) + body)
+
+
+def mutants(
+    count: int, *, seed: int = 1, actor: ActorId | None = None, by: DeviceId = A
+) -> list[bytes]:
     """Return valid changes with a few bytes changed, their checksum made right."""
-    source = random.Random(seed)
+    source, now = random.Random(seed), stamp(by)
     valid = [
-        change({f"title/{stamp()}": "GitHub", f"username/{stamp()}": "alice"}),
+        change({f"title/{now}": "GitHub", f"username/{now}": "alice"}, actor=actor),
         change(
-            {f"password/{stamp()}": bytes(range(90)), f"totp/{stamp()}": b""},
+            {f"password/{now}": bytes(range(90)), f"totp/{now}": b""},
+            actor=actor,
             seq=3,
             start_op=5,
             deps=(ChangeHash(b"\x11" * 32), ChangeHash(b"\x22" * 32)),
         ),
-        change({f"tag.0000000{at}.name/{stamp()}": "tag" for at in range(8)}),
+        change({f"tag.0000000{at}.name/{now}": "tag" for at in range(8)}, actor=actor),
     ]
     result = []
     for _ in range(count):
@@ -179,19 +199,7 @@ def test_an_inflate_bomb_is_refused_unopened() -> None:
 @pytest.mark.parametrize("count", [2**20, 2**40, 2**62])
 def test_a_run_length_bomb_is_refused_unexpanded(count: int) -> None:
     """A few bytes that stand for a million operations cost nothing."""
-    plain = change({f"title/{stamp()}": "x"})
-    # The columns 0x34 (count of operations) and 0x42 (actions: a run).
-    honest = b"\x34\x01\x42\x02"
-    claimed = leb128.unsigned(count)
-    actions = leb128.signed(count) + b"\x01"
-    at = plain.index(honest)
-    lied = (
-        plain[:at]
-        + bytes((0x34, len(claimed), 0x42, len(actions)))
-        + plain[at + 4 :].replace(b"\x01\x7f\x01", claimed + actions, 1)
-    )
-    body = lied[9 + len(leb128.unsigned(len(plain) - 10)) :]
-    data = rechecked(lied[:9] + leb128.unsigned(len(body)) + body)
+    data = run_length_bomb(change({f"title/{stamp()}": "x"}), count)
     tracemalloc.start()
 
     with pytest.raises(FormatError, match="1024 entries"):
