@@ -627,6 +627,13 @@ async def a_rollback_is_told_and_mended(on: Stage) -> None:
     on.relay.lie("envelopes", on.relay.roll_back(kept[0]))
     await on.refuses(phone, "RollbackDetected")
     await on.heals(laptop, phone)
+    # As many as there were, but others: a count alone would show nothing.
+    on.relay.lie(
+        "envelopes",
+        lambda rows: rows[: kept[0]] + rows[: len(rows) - kept[0]],
+    )
+    await on.refuses(phone, "RollbackDetected")
+    await on.heals(laptop, phone)
     assert "after the copy" in phone.titles()
 
 

@@ -6,11 +6,6 @@ parts that are right, wrong or odd.
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -24,41 +19,10 @@ from clisk_sync.sequence import SequenceReader
 from clisk_sync.testing import Family
 from tests.sync import test_relay_malformed
 from tests.sync.relay_kit import bearer
+from tests.sync.relay_page import LISTED, SCHEMA, Listed
 from tests.sync.test_relay_malformed import Target
 
 target = test_relay_malformed.target  # the fixture
-_PROTOCOL = Path(__file__).parents[2] / "protocol"
-_SCHEMA = json.loads((_PROTOCOL / "schemas" / "relay-api.json").read_text())
-_ROW = re.compile(
-    r"^\| `(GET|POST|PUT) (/[^?`]*)(?:\?([^`]*))?` \|(.*)\|$", re.MULTILINE
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One row of the page."""
-
-    method: str
-    path: str
-    query: tuple[str, ...]
-    statuses: frozenset[int]
-    model: str  # of a JSON answer, or empty
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"
-
-
-def _rows() -> Iterator[Listed]:
-    page = (_PROTOCOL / "relay-api.md").read_text()
-    for method, path, query, rest in _ROW.findall(page):
-        said = rest.split("|")[-1]
-        statuses = frozenset(map(int, re.findall(r"\b20\d\b", said)))
-        models = [name for name in _SCHEMA["$defs"] if re.search(rf"\b{name}\b", said)]
-        names = tuple(part.partition("=")[0] for part in query.split("&") if part)
-        yield Listed(method, path, names, statuses, "".join(models))
-
-
-_LISTED = list(_rows())
 
 
 def test_the_page_lists_every_route() -> None:
@@ -69,7 +33,7 @@ def test_the_page_lists_every_route() -> None:
         for method in (route.methods or set()) - {"HEAD"}
     }
 
-    assert {(row.method, row.path) for row in _LISTED} == served
+    assert {(row.method, row.path) for row in LISTED} == served
 
 
 def _answer(data: st.DataObject, row: Listed, target: Target) -> Any:
@@ -78,6 +42,7 @@ def _answer(data: st.DataObject, row: Listed, target: Target) -> Any:
         "vault": family.vault.hex(),
         "mailbox": data.draw(st.sampled_from(["00" * 32, "ff" * 32])),
         "slot": data.draw(st.sampled_from(["0", "7"])),
+        "part": data.draw(st.sampled_from([target.part, "ab" * 32])),
     }
     odd = st.sampled_from(
         ["", "0" * 64, "F" * 64, "-1", "8", "00", "é", "%00", "a" * 99]
@@ -91,7 +56,7 @@ def _answer(data: st.DataObject, row: Listed, target: Target) -> Any:
     query = {
         name: "0" if name == "wait_ms" else data.draw(number) for name in row.query
     }
-    bodies = [*target.good, Family.found().genesis, b"", b"\xa0", b"x" * 9000]
+    bodies = [*target.good.values(), Family.found().genesis, b"", b"\xa0", b"x" * 9000]
     body = data.draw(st.sampled_from(bodies) | st.binary(max_size=64))
     token = data.draw(st.sampled_from([target.token, target.token, "", "00", "x"]))
     headers = bearer(token)
@@ -100,7 +65,7 @@ def _answer(data: st.DataObject, row: Listed, target: Target) -> Any:
     return target.send(row.method, path, params=query, content=body, headers=headers)
 
 
-@pytest.mark.parametrize("row", _LISTED, ids=str)
+@pytest.mark.parametrize("row", LISTED, ids=str)
 @given(data=st.data())
 def test_every_answer_is_one_that_is_listed(
     target: Target, row: Listed, data: st.DataObject
@@ -131,5 +96,5 @@ def _check_success(row: Listed, answer: Any) -> None:
 
 
 def _validate(name: str, body: Any) -> None:
-    schema = {"$ref": f"#/$defs/{name}", "$defs": _SCHEMA["$defs"]}
+    schema = {"$ref": f"#/$defs/{name}", "$defs": SCHEMA["$defs"]}
     jsonschema.validate(body, schema)
