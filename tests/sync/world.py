@@ -284,6 +284,7 @@ class World:
         Raises:
             AssertionError: something always does.
         """
+        reports: list[SyncReport] = []
         for _ in range(_ROUNDS):
             reports = [await device.sync() for device in self.devices.values()]
             if not any(each.pushed or each.pulled or each.alerts for each in reports):
