@@ -205,8 +205,10 @@ class ItemStore:
         entries = composer(view, next_stamp(view, self._session.stamps))
         if not entries:
             raise CallerError("write: no field named")
-        for part in in_changes(entries):
-            self._pending.add(item, document.write(part))
+        parts = list(in_changes(entries))
+        first = saved is None and len(parts) == 1
+        for part in parts:
+            self._pending.add(item, document.write(part), first=first)
         self.put(item, document.save())
         return ItemView.from_entries(document.entries())
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from clisk_vault.change_chunk import Change, ChangeHash
+from clisk_vault.change_chunk import Change, ChangeHash, hash_of
+from clisk_vault.document import EntryDocument
+from clisk_vault.errors import FormatError
 from clisk_vault.ids import ItemId
 from clisk_vault.session import Session
 
@@ -25,9 +27,14 @@ class Pending:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add(self, item: ItemId, change: Change) -> None:
-        """Queue *change*; call it within the transaction that stores its document."""
-        sealed = self._session.table("pending").seal(item + change.hash, change.data)
+    def add(self, item: ItemId, change: Change, *, first: bool = False) -> None:
+        """Queue *change*; call it within the transaction that stores its document.
+
+        *first*: the document is this change, so no copy of it is kept: an
+        import needs half the room so, and less time.
+        """
+        table = self._session.table("pending")
+        sealed = None if first else table.seal(item + change.hash, change.data)
         self._session.storage.execute(
             "INSERT INTO pending (item, hash, sealed) VALUES (?, ?, ?)",
             (item, change.hash, sealed),
@@ -74,5 +81,22 @@ class Pending:
             assert isinstance(number, int)
             assert isinstance(item, bytes)
             assert isinstance(name, bytes)
-            assert isinstance(sealed, bytes)
-            yield PendingChange(number, ItemId(item), table.open(item + name, sealed))
+            if sealed is None:
+                data = self._from_document(ItemId(item), ChangeHash(name))
+            else:
+                assert isinstance(sealed, bytes)
+                data = table.open(item + name, sealed)
+            yield PendingChange(number, ItemId(item), data)
+
+    def _from_document(self, item: ItemId, name: ChangeHash) -> bytes:
+        """Return the change *name*, which stands in the document of *item* alone."""
+        row = self._session.storage.one("SELECT sealed FROM item WHERE id = ?", (item,))
+        if row is not None and isinstance(row[0], bytes):
+            saved = self._session.table("item").open(item, row[0])
+            if hash_of(saved) == name:
+                return saved  # nothing was written to the document since
+            document = EntryDocument.load(saved, self._session.actor)
+            for each, data in document.changes():
+                if each == name and hash_of(data) == name:
+                    return data
+        raise FormatError("unsent change: its document does not have it")

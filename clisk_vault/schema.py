@@ -28,7 +28,7 @@ _VAULT = (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         item BLOB NOT NULL,
         hash BLOB NOT NULL,
-        sealed BLOB NOT NULL
+        sealed BLOB
     ) STRICT""",
     """CREATE TABLE orphan (
         number INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -15,7 +15,7 @@ from clisk_vault.document import Applied, Orphan
 from clisk_vault.draft import ItemDraft
 from clisk_vault.entry import parse_key
 from clisk_vault.epochs import Epochs
-from clisk_vault.errors import CallerError, TamperedError
+from clisk_vault.errors import CallerError, FormatError, TamperedError
 from clisk_vault.ids import DeviceId
 from clisk_vault.item_store import SETTINGS
 from clisk_vault.keys import EpochSecret, SecretText
@@ -421,3 +421,39 @@ def test_an_epoch_row_moved_to_another_number_does_not_open(vault: Vault) -> Non
 
     with pytest.raises(TamperedError):
         Epochs(vault.session).secret(2)
+
+
+def test_a_new_items_first_change_is_not_kept_twice(
+    pair: tuple[Vault, Vault], clock: FakeClock
+) -> None:
+    """Its document has it, and gives it out byte for byte whatever came since."""
+    laptop, phone = pair
+    item = add_login(laptop)
+    (first,) = _all(laptop)
+    rows = laptop.session.storage.all("SELECT sealed FROM pending")
+    assert rows == [(None,)]
+
+    for number in range(6):  # enough for the document to be compacted
+        clock.now_ms += 1
+        laptop.edit(item, {"username": f"user {number}"})
+
+    later = _all(laptop)
+    assert later[0] == first
+    assert [each.item_id for each in later] == [item] * 7
+    carry(laptop, phone)
+    assert read(phone, item) == PASSWORD
+    assert phone.view(item).text("username") == "user 5"
+
+
+def test_an_unsent_change_that_its_document_lost_is_no_silence(
+    pair: tuple[Vault, Vault],
+) -> None:
+    """A document put back by who can write to the file: told, not sent."""
+    laptop, _ = pair
+    one, other = add_login(laptop), add_login(laptop)
+    saved = laptop._items.saved(other)
+    assert saved is not None
+    laptop._items.put(one, saved)
+
+    with pytest.raises(FormatError, match="its document does not have it"):
+        _all(laptop)
