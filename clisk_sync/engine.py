@@ -416,7 +416,8 @@ class SyncEngine:
                 self._intake.close_log()
                 return
             await self._compactor.acknowledge(self._transport)
-            await self._append_record(self._registrar.owed_end, tally)
+            for _ in self._registrar.owed_ends(self.membership):
+                await self._append_record(self._registrar.owed_end, tally)
             await self._append_record(self._registrar.owed_rotation, tally)
             if self._relay_lost_our_chain:
                 await self._make_snapshot(tally)

@@ -92,15 +92,32 @@ class Registrar:
             random=self._random,
         )
 
-    def owed_end(self, membership: Membership) -> bytes | None:
-        """Return the record that ends what this device was before, while it lasts."""
+    def owed_ends(self, membership: Membership) -> list[DeviceId]:
+        """Return what this device was before, and would have become, while it lasts.
+
+        A crash between the record of a successor and its keys' way into the file
+        leaves a member that nobody is: it was added before this one was, in the same
+        way, and never wrote.
+        """
         own = membership.devices.get(self._vault.secrets.public.id)
-        before = None if own is None else own.succeeds
-        if before is None or before not in membership.devices:
-            return None
-        if not self._has_secret(membership):
-            return None
-        return self.revocation(membership, before)
+        if own is None or own.succeeds is None or not self._has_secret(membership):
+            return []
+        chains = self._intake.frontier.chains
+        return [
+            each.id
+            for each in membership.devices.values()
+            if each.id == own.succeeds
+            or (
+                each.succeeds == own.succeeds
+                and each.height < own.height
+                and each.id not in chains
+            )
+        ]
+
+    def owed_end(self, membership: Membership) -> bytes | None:
+        """Return the record that ends the first of owed_ends(), None without one."""
+        ends = self.owed_ends(membership)
+        return self.revocation(membership, ends[0]) if ends else None
 
     def rotation(self, membership: Membership) -> bytes:
         """Return the record that begins a new epoch."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,13 @@ from clisk_sync.errors import CallerError, CloneDetected, RevokedError
 from clisk_sync.founding import add_record
 from clisk_sync.inbox import incoming
 from clisk_sync.membership import Membership
+from clisk_sync.succession import hand_over
 from clisk_vault.device import enrol
 from clisk_vault.errors import CallerError as VaultCallerError
 from clisk_vault.errors import PassphraseError
 from clisk_vault.keys import SecretText
 from clisk_vault.verdict import Finding
-from tests.sync.world import Device, World, names, run
+from tests.sync.world import Device, Forger, LyingTransport, World, names, run
 from tests.vault.made import PASSPHRASE
 
 
@@ -210,6 +212,77 @@ def test_a_crash_after_the_new_keys_is_made_good(world: World) -> None:
         await laptop.sync()
         await phone.sync()
         assert old in phone.engine.membership.departed
+
+    run(story())
+
+
+@pytest.mark.parametrize("crashes", [1, 3])
+def test_a_crash_before_the_new_keys_leaves_no_phantom(
+    world: World, crashes: int
+) -> None:
+    """Records of successors whose keys are lost: the next renewal ends them too."""
+
+    async def story() -> None:
+        laptop, phone = await _restored(world)
+        old = laptop.id
+        await laptop.sync()
+        phantoms = []
+        for _ in range(crashes):
+            lost, _ = enrol()
+            await laptop.engine.succeed(lost.public)
+            phantoms.append(lost.public.id)
+            laptop.restart()  # before the file had them
+        await phone.sync()
+        assert phone.engine.membership.devices.keys() >= {old, *phantoms}
+
+        await laptop.renew()
+        await laptop.sync()
+        await world.settle()
+
+        membership = phone.engine.membership
+        assert membership.devices.keys() == {laptop.id, phone.id}
+        assert membership.departed.keys() == {old, *phantoms}
+        assert all(membership.departed[each].by == laptop.id for each in phantoms)
+        assert phone.titles() == laptop.titles()
+        assert "only in the copy" in phone.titles()
+        assert phone.engine.evidence() == []
+
+    run(story())
+
+
+@pytest.mark.parametrize("order", ["earlier", "later"])
+def test_a_successor_that_somebody_is_stays(world: World, order: str) -> None:
+    """Another copy that was renewed and has written, or came later, is no phantom."""
+
+    async def story() -> None:
+        laptop, phone = await _restored(world)
+        other, _ = enrol()
+        other = replace(other, storage=laptop.secrets.storage)
+        await laptop.sync()
+        if order == "earlier":
+            await laptop.engine.succeed(other.public)
+            forger = Forger.of(laptop, other)
+            await world.relay.vault(laptop.vault_id, other).append(forger.envelope(1))
+            await laptop.renew()
+        else:
+            fresh, first_log_key = enrol()
+            fresh = replace(fresh, storage=laptop.secrets.storage)
+            await laptop.engine.succeed(fresh.public)
+            membership = await laptop.engine.succeed(other.public)
+            laptop.vault.take_identity(
+                PASSPHRASE,
+                fresh,
+                first_log_key,
+                also=lambda _: hand_over(laptop.vault, membership),
+            )
+            laptop.secrets = fresh
+            laptop.transport = LyingTransport(world.relay.vault(laptop.vault_id, fresh))
+            laptop.restart()
+        await laptop.sync()
+        await phone.sync()
+
+        assert other.public.id in phone.engine.membership.devices
+        assert len(phone.engine.membership.departed) == 1
 
     run(story())
 
