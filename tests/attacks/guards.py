@@ -47,8 +47,8 @@ GUARDS = (
     Guard("epoch known", "an envelope is of an epoch that was begun", "clisk_sync.intake:Intake._check_epoch", "if header.epoch in self._vault.epochs.numbers():", "if True:", tests=("test_attacks.py::test_an_epoch_that_nobody_began_is_refused",)),
     Guard("cut", "nothing counts after a revocation", "clisk_sync.cuts:check_cut", "if departed is None or header.number <= held:", "if True:", ("3.1-revoked",)),
     Guard("read again", "a refused envelope stood in another's place", "clisk_sync.intake:Intake._refuse", "self._journal.set_state(State.RESCAN, 1)", "pass", ("3.1-revoked",), ("test_attacks.py::test_what_a_lie_stood_in_the_place_of_is_read",)),
-    Guard("junk bound", "endless junk is not heard out", "clisk_sync.engine:SyncEngine._read_on", "if tally.refused > _MAX_REFUSED:", "if False:", tests=("test_attacks.py::test_a_stream_that_never_ends_is_not_heard_out",)),
-    Guard("anchor", "what was read last still stands", "clisk_sync.engine:_begins_with", "return position == anchor.position and sha256(data) == anchor.hash", "return True", ("3.1-rollback",)),
+    Guard("junk bound", "endless junk is not heard out", "clisk_sync.reading:Reader._take_in", "if tally.refused > _MAX_REFUSED:", "if False:", tests=("test_attacks.py::test_a_stream_that_never_ends_is_not_heard_out",)),
+    Guard("anchor", "what was read last still stands", "clisk_sync.reading:_begins_with", "return position == anchor.position and sha256(data) == anchor.hash", "return True", ("3.1-rollback",)),
     # The frontier
     Guard("withheld", "what a peer has, and the relay does not give, is missed", "clisk_sync.frontier:Frontier.withheld", "for device, missing in self.missing.items()", "for device, missing in {}.items()", ("3.1-withholding", "3.1-rollback-newcomer")),
     Guard("claims compared", "another hash in a peer's claim is a fork", "clisk_sync.frontier:Frontier.hear", "elif held != mark.hash:", "elif False:", ("3.1-fork",)),

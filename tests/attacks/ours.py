@@ -527,7 +527,7 @@ async def is_no_oracle(on: Stage) -> None:
             device.transport.on_read = lambda log, part=part: [*log[:-1], *part]  # type: ignore[misc]
             # Read only: what is to be sent comes after all the junk.
             tally = Tally()
-            await device.engine._pull(tally)
+            await device.engine._reader.pull(tally)
             assert tally.refused == len(part)
         device.transport.on_read = lambda log: log
         # Late enough to read all of it again; the same hour for both.

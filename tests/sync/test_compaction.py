@@ -186,7 +186,7 @@ def test_a_vault_of_many_parts_is_packed_and_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A vault larger than a part goes in several, and each is told."""
-    monkeypatch.setattr("clisk_sync.compaction.MAX_PART_CHANGES_BYTES", 600)
+    monkeypatch.setattr("clisk_sync.making.MAX_PART_CHANGES_BYTES", 600)
 
     async def story() -> None:
         world = World(tmp_path)
@@ -333,7 +333,7 @@ def test_a_purge_on_one_side_is_no_lie_of_the_other(tmp_path: Path, knows: str) 
         found = await phone.sync()
 
         assert not found.alerts
-        assert phone.engine._compactor.store.taken() is not None
+        assert phone.engine._taker.store.taken() is not None
         await world.settle()
         assert "to be purged" not in laptop.titles() + phone.titles()
         newcomer = await world.join(other, "desk")

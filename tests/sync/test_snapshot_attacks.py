@@ -226,7 +226,7 @@ def test_control_the_same_mill_makes_a_snapshot_that_is_taken(tmp_path: Path) ->
 
         # The laptop announced another one: that is the only fault left.
         assert names(report) == ["SnapshotFork"] or not report.alerts
-        taken = phone.engine._compactor.store.taken()
+        taken = phone.engine._taker.store.taken()
         assert taken is not None
         assert taken.hash == parse_unverified_snapshot(made[0]).hash
         world.close()
@@ -319,7 +319,7 @@ def test_a_snapshot_by_a_revoked_device_needs_a_member_to_vouch(tmp_path: Path) 
         )
         serve(phone, made, acks=(ack,))
         await phone.sync()
-        assert phone.engine._compactor.store.taken() is not None
+        assert phone.engine._taker.store.taken() is not None
         tablet.vault.lock()
         world.close()
 
@@ -370,7 +370,7 @@ def test_a_snapshot_that_covers_less_than_the_one_before_is_refused(
         serve(phone, mill.make(less))
 
         assert "SnapshotContradicted" in names((await phone.engine.compact())[0])
-        taken = phone.engine._compactor.store.taken()
+        taken = phone.engine._taker.store.taken()
         assert taken is not None
         assert taken.hash == first.hash
         world.close()
