@@ -21,7 +21,8 @@ from tests.runner.autofill.world import (
     SECRET,
     USER,
     Source,
-    open_world,
+    Tell,
+    World,
     values,
 )
 from tests.runner.site import page as served
@@ -102,59 +103,55 @@ _PAGES = {
 }
 
 
-def test_pages_are_filled_as_a_person_would() -> None:
+def test_pages_are_filled_as_a_person_would(tell: Tell) -> None:
     """Each kind of page ends with each value in its field, and in no other."""
 
-    async def story() -> None:
-        async with open_world() as world:
-            for name, (html, expected) in _PAGES.items():
-                page = await world.visit(html)
-                report = await world.fill(page)
-                assert report.refusal is None, (name, report)
-                assert await values(page) == expected, name
-                await page.close()
+    async def story(world: World) -> None:
+        for name, (html, expected) in _PAGES.items():
+            page = await world.visit(html)
+            report = await world.fill(page)
+            assert report.refusal is None, (name, report)
+            assert await values(page) == expected, name
 
-    asyncio.run(story())
+    tell(story)
 
 
-def test_setting_the_value_does_not_do_for_a_controlled_input() -> None:
+def test_setting_the_value_does_not_do_for_a_controlled_input(tell: Tell) -> None:
     """The control: what a naive filler does is undone by the page."""
 
-    async def story() -> None:
-        async with open_world() as world:
-            page = await world.visit(LOGIN + "</form>" + _CONTROLLED)
-            await page.evaluate(
-                "u.value = 'x'; u.dispatchEvent(new Event('input'));"
-                "p.value = 'y'; p.dispatchEvent(new Event('input'))"
-            )
-            assert await values(page) == []
+    async def story(world: World) -> None:
+        page = await world.visit(LOGIN + "</form>" + _CONTROLLED)
+        await page.evaluate(
+            "u.value = 'x'; u.dispatchEvent(new Event('input'));"
+            "p.value = 'y'; p.dispatchEvent(new Event('input'))"
+        )
+        assert await values(page) == []
 
-    asyncio.run(story())
+    tell(story)
 
 
-def test_the_page_sees_a_person_at_a_phone() -> None:
+def test_the_page_sees_a_person_at_a_phone(tell: Tell) -> None:
     """Keys, one input for each character and a change, all trusted."""
     listen = """<script>window.seen = []
     for (const kind of ['keydown', 'keyup', 'input', 'change', 'focus'])
       u.addEventListener(kind, e => seen.push([kind, e.isTrusted, u.value]))</script>"""
 
-    async def story() -> None:
-        async with open_world() as world:
-            page = await world.visit(LOGIN + "</form>" + listen)
-            await world.fill(page)
-            seen = await page.evaluate("window.seen")
-            kinds = [kind for kind, _, _ in seen]
-            assert all(trusted for _, trusted, _ in seen)
-            assert kinds[:2] == ["focus", "keydown"]
-            assert kinds.count("input") == len(USER)
-            assert kinds[-2:] == ["keyup", "change"]
-            typed = [text for kind, _, text in seen if kind == "input"]
-            assert typed == [USER[: i + 1] for i in range(len(USER))]
+    async def story(world: World) -> None:
+        page = await world.visit(LOGIN + "</form>" + listen)
+        await world.fill(page)
+        seen = await page.evaluate("window.seen")
+        kinds = [kind for kind, _, _ in seen]
+        assert all(trusted for _, trusted, _ in seen)
+        assert kinds[:2] == ["focus", "keydown"]
+        assert kinds.count("input") == len(USER)
+        assert kinds[-2:] == ["keyup", "change"]
+        typed = [text for kind, _, text in seen if kind == "input"]
+        assert typed == [USER[: i + 1] for i in range(len(USER))]
 
-    asyncio.run(story())
+    tell(story)
 
 
-def test_a_keypad_is_pressed_by_what_it_shows() -> None:
+def test_a_keypad_is_pressed_by_what_it_shows(tell: Tell) -> None:
     """Keys that change places after each press are found anew."""
 
     class Pin(Source):
@@ -162,60 +159,55 @@ def test_a_keypad_is_pressed_by_what_it_shows() -> None:
             super().__init__()
             self._values = {**self._values, "password": "907164"}
 
-    async def story() -> None:
-        async with open_world() as world:
-            page = await world.visit(_KEYPAD)
-            report = await world.fill(page, Pin())
-            assert report.filled == (Role.USERNAME, Role.CURRENT_PASSWORD)
-            assert await values(page) == [USER, "907164"]
-            lacking = await world.visit(_KEYPAD)
-            refused = await world.fill(lacking)
-            assert refused.refusal is not None
-            assert refused.refusal.name == "NO_KEY"
-            assert await values(lacking) == [USER]
+    async def story(world: World) -> None:
+        page = await world.visit(_KEYPAD)
+        report = await world.fill(page, Pin())
+        assert report.filled == (Role.USERNAME, Role.CURRENT_PASSWORD)
+        assert await values(page) == [USER, "907164"]
+        lacking = await world.visit(_KEYPAD)
+        refused = await world.fill(lacking)
+        assert refused.refusal is not None
+        assert refused.refusal.name == "NO_KEY"
+        assert await values(lacking) == [USER]
 
-    asyncio.run(story())
+    tell(story)
 
 
-def test_a_login_in_a_frame_of_the_same_site_is_filled() -> None:
+def test_a_login_in_a_frame_of_the_same_site_is_filled(tell: Tell) -> None:
     """A frame of the page's own origin is part of the page."""
 
-    async def story() -> None:
-        async with open_world() as world:
-            world.pages[BANK + "/frame"] = (LOGIN, {})
-            page = await world.visit("<iframe width=600 height=300 src=/frame>")
-            await page.frames[1].wait_for_selector("#p")
-            report = await world.fill(page)
-            assert report.origin == BANK
-            assert await values(page) == [USER, SECRET]
+    async def story(world: World) -> None:
+        world.pages[BANK + "/frame"] = (LOGIN, {})
+        page = await world.visit("<iframe width=600 height=300 src=/frame>")
+        await page.frames[1].wait_for_selector("#p")
+        report = await world.fill(page)
+        assert report.origin == BANK
+        assert await values(page) == [USER, SECRET]
 
-    asyncio.run(story())
+    tell(story)
 
 
-def test_a_login_in_two_steps_is_followed() -> None:
+def test_a_login_in_two_steps_is_followed(tell: Tell) -> None:
     """The name, then, when the person went on, the password: no timer decides."""
     steps = """<form id=f><h1>Sign in</h1><input id=u name=user><button type=button
       id=next onclick="f.innerHTML = '<input type=password id=p>'">Next</button>"""
 
-    async def story() -> None:
-        async with open_world() as world:
-            page = await world.visit(steps)
-            fields = {
-                role: FIELDS[role] for role in (Role.USERNAME, Role.CURRENT_PASSWORD)
-            }
-            request = FillRequest(sites=[Site(BANK)], fields=fields)
-            kinds = []
-            async for report in follow(
-                await world.tab(page), request, Source(), seconds=30
-            ):
-                kinds.append(report.kind)
-                if report.kind is PageKind.IDENTIFIER_FIRST:
-                    assert await values(page) == [USER]
-                    await page.click("#next")
-            assert kinds == [PageKind.IDENTIFIER_FIRST, PageKind.LOGIN]
-            assert await values(page) == [SECRET]
+    async def story(world: World) -> None:
+        page = await world.visit(steps)
+        fields = {role: FIELDS[role] for role in (Role.USERNAME, Role.CURRENT_PASSWORD)}
+        request = FillRequest(sites=[Site(BANK)], fields=fields)
+        kinds = []
+        async for report in follow(
+            await world.tab(page), request, Source(), seconds=30
+        ):
+            kinds.append(report.kind)
+            if report.kind is PageKind.IDENTIFIER_FIRST:
+                assert await values(page) == [USER]
+                await page.click("#next")
+        assert kinds == [PageKind.IDENTIFIER_FIRST, PageKind.LOGIN]
+        assert await values(page) == [SECRET]
 
-    asyncio.run(story())
+    tell(story)
 
 
 def test_the_runners_own_page_can_be_filled() -> None:

@@ -6,7 +6,6 @@ works on a filler that does not look.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -20,8 +19,9 @@ from tests.runner.autofill.world import (
     SECRET,
     USER,
     Source,
+    Tell,
     World,
-    open_world,
+    fill_naively,
     values,
 )
 
@@ -163,55 +163,49 @@ _FRAMES: dict[str, tuple[str, str, Refusal]] = {
 }  # fmt: skip
 
 
-def test_no_page_that_hides_or_pretends_is_filled() -> None:
+def test_no_page_that_hides_or_pretends_is_filled(tell: Tell) -> None:
     """Nothing is written, and nothing was released for it; the control is filled."""
 
-    async def story() -> None:
-        async with open_world() as world:
-            control = Source()
-            page = await world.visit(_LOGIN)
-            assert (await world.fill(page, control)).refusal is None
-            assert await values(page) == [USER, SECRET]
-            assert len(control.released) == 2
-            for name, (html, url, refusal) in _PAGES.items():
-                await _expect_nothing(
-                    world, await world.visit(html, url), name, refusal
-                )
+    async def story(world: World) -> None:
+        control = Source()
+        page = await world.visit(_LOGIN)
+        assert (await world.fill(page, control)).refusal is None
+        assert await values(page) == [USER, SECRET]
+        assert len(control.released) == 2
+        for name, (html, url, refusal) in _PAGES.items():
+            await _expect_nothing(world, await world.visit(html, url), name, refusal)
 
-    asyncio.run(story())
+    tell(story)
 
 
-def test_no_frame_of_another_kind_is_filled() -> None:
+def test_no_frame_of_another_kind_is_filled(tell: Tell) -> None:
     """Frames of strangers, siblings, sandboxes and without a site get nothing."""
 
-    async def story() -> None:
-        async with open_world() as world:
-            for origin in (BANK, _EVIL, "https://a.bank.example"):
-                world.pages[origin + "/f"] = (_LOGIN, {})
-            for name, (url, html, refusal) in _FRAMES.items():
-                page = await world.visit(html, url)
-                await page.frames[1].wait_for_selector("#p", state="attached")
-                await _expect_nothing(world, page, name, refusal)
+    async def story(world: World) -> None:
+        for origin in (BANK, _EVIL, "https://a.bank.example"):
+            world.pages[origin + "/f"] = (_LOGIN, {})
+        for name, (url, html, refusal) in _FRAMES.items():
+            page = await world.visit(html, url)
+            await page.frames[1].wait_for_selector("#p", state="attached")
+            await _expect_nothing(world, page, name, refusal)
 
-    asyncio.run(story())
+    tell(story)
 
 
-def test_no_sandboxed_page_and_no_page_without_a_site_is_filled() -> None:
+def test_no_sandboxed_page_and_no_page_without_a_site_is_filled(tell: Tell) -> None:
     """A site may give up its origin by a header; data: and blob: never had one."""
 
-    async def story() -> None:
-        async with open_world() as world:
-            page = await world.visit(
-                _LOGIN, Content_Security_Policy="sandbox allow-scripts"
-            )
-            await _expect_nothing(world, page, "by a header", Refusal.NO_ORIGIN)
-            for url in (f"data:text/html,{_LOGIN}", "about:blank"):
-                page = await world.context.new_page()
-                await page.goto(url)
-                await page.set_content(_LOGIN)
-                await _expect_nothing(world, page, url[:5], Refusal.NO_ORIGIN)
+    async def story(world: World) -> None:
+        page = await world.visit(
+            _LOGIN, Content_Security_Policy="sandbox allow-scripts"
+        )
+        await _expect_nothing(world, page, "by a header", Refusal.NO_ORIGIN)
+        for url in (f"data:text/html,{_LOGIN}", "about:blank"):
+            await page.goto(url)
+            await page.set_content(_LOGIN)
+            await _expect_nothing(world, page, url[:5], Refusal.NO_ORIGIN)
 
-    asyncio.run(story())
+    tell(story)
 
 
 async def _expect_nothing(
@@ -222,7 +216,8 @@ async def _expect_nothing(
     assert report.refusal is refusal, (name, report)
     assert source.released == [], name
     assert await values(page) == [], name
-    await page.close()
+    await fill_naively(page)
+    assert SECRET in await values(page), f"{name}: the naive filler must be taken in"
 
 
 _Trick = Callable[[Page], Awaitable[object]]
@@ -249,62 +244,64 @@ _RACES: dict[str, tuple[_Trick, Refusal | None]] = {
 }
 
 
-def test_what_changes_between_the_look_and_the_writing_is_noticed() -> None:
+def test_what_changes_between_the_look_and_the_writing_is_noticed(tell: Tell) -> None:
     """The page acts in the moment in which the password has just been released."""
 
-    async def story() -> None:
-        async with open_world() as world:
-            for name, (trick, refusal) in _RACES.items():
-                page = await world.visit(_LOGIN, BANK + "/login")
-                source = Source(lambda trick=trick, page=page: trick(page))  # type: ignore[misc]
-                report = await world.fill(
-                    page, source, saved=BANK + "/login", mode=MatchMode.EXACT
-                )
-                assert SECRET not in await values(page), name
-                assert report.refusal is refusal, (name, report)
-                await page.close()
+    async def story(world: World) -> None:
+        for name, (trick, refusal) in _RACES.items():
+            page = await world.visit(_LOGIN, BANK + "/login")
+            seen = await page.query_selector("#p")
+            assert seen is not None
+            source = Source(lambda trick=trick, page=page: trick(page))  # type: ignore[misc]
+            report = await world.fill(
+                page, source, saved=BANK + "/login", mode=MatchMode.EXACT
+            )
+            assert SECRET not in await values(page), name
+            assert report.refusal is refusal, (name, report)
+            # What was found once is set, whatever happened meanwhile.
+            await seen.evaluate("(e, secret) => { e.value = secret }", SECRET)
+            there = await seen.evaluate("e => e.isConnected")
+            assert (SECRET in await values(page)) is there, name
 
-    asyncio.run(story())
+    tell(story)
 
 
 _THIEF = """<input id=stolen><script>
 setInterval(() => stolen.focus(), 0)</script>"""
 
 
-def test_a_frame_that_takes_the_focus_gets_no_letter() -> None:
+def test_a_frame_that_takes_the_focus_gets_no_letter(tell: Tell) -> None:
     """Keys go where the focus is, so a stranger's frame that takes it reads them.
 
     The control types with keys, and the frame gets some of them.
     """
 
-    async def story() -> None:
-        async with open_world() as world:
-            world.pages[_EVIL + "/f"] = (_THIEF, {})
-            html = _LOGIN + f"<iframe src={_EVIL}/f></iframe>"
-            page = await world.visit(html)
-            thief = page.frames[1]
-            await thief.wait_for_selector("#stolen")
+    async def story(world: World) -> None:
+        world.pages[_EVIL + "/f"] = (_THIEF, {})
+        html = _LOGIN + f"<iframe src={_EVIL}/f></iframe>"
+        page = await world.visit(html)
+        thief = page.frames[1]
+        await thief.wait_for_selector("#stolen")
 
-            await world.fill(page)
-            assert await thief.evaluate("stolen.value") == ""
+        await world.fill(page)
+        assert await thief.evaluate("stolen.value") == ""
 
-            await page.focus("#p")
-            await page.keyboard.type("x" * 40, delay=5)
-            assert "x" in await thief.evaluate("stolen.value")
+        await page.focus("#p")
+        await page.keyboard.type("x" * 40, delay=5)
+        assert "x" in await thief.evaluate("stolen.value")
 
-    asyncio.run(story())
+    tell(story)
 
 
-def test_a_click_that_the_page_makes_fills_nothing() -> None:
+def test_a_click_that_the_page_makes_fills_nothing(tell: Tell) -> None:
     """There is nothing of ours in the page to click: filling starts outside."""
 
-    async def story() -> None:
-        async with open_world() as world:
-            page = await world.visit(
-                _LOGIN + "<script>for (const e of document.querySelectorAll('*'))"
-                "{ e.click(); e.focus?.() }</script>"
-            )
-            assert await values(page) == []
-            assert await page.evaluate("typeof globalThis.clisk") == "undefined"
+    async def story(world: World) -> None:
+        page = await world.visit(
+            _LOGIN + "<script>for (const e of document.querySelectorAll('*'))"
+            "{ e.click(); e.focus?.() }</script>"
+        )
+        assert await values(page) == []
+        assert await page.evaluate("typeof globalThis.clisk") == "undefined"
 
-    asyncio.run(story())
+    tell(story)

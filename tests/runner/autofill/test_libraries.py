@@ -5,14 +5,13 @@ Each page is built from npm by scripts/setup_konnectors.sh: tests/pages.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
 from konnector_runner.autofill.plan import Role
-from tests.runner.autofill.world import SECRET, USER, World, open_world, values
+from tests.runner.autofill.world import SECRET, USER, Tell, World, values
 
 pytestmark = pytest.mark.browser
 
@@ -47,52 +46,49 @@ async def _state(world: World, steps: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("steps", ["1", "2"])
-def test_the_state_of_a_react_form_is_what_was_filled(steps: str) -> None:
+def test_the_state_of_a_react_form_is_what_was_filled(tell: Tell, steps: str) -> None:
     """Not only the field: what React would send, in one step and in two."""
 
-    async def story() -> None:
-        async with open_world() as world:
-            assert await _state(world, steps) == {"login": USER, "password": SECRET}
+    async def story(world: World) -> None:
+        assert await _state(world, steps) == {"login": USER, "password": SECRET}
 
-    asyncio.run(story())
+    tell(story)
 
 
-def test_setting_the_value_leaves_the_state_of_a_react_form_empty() -> None:
+def test_setting_the_value_leaves_the_state_of_a_react_form_empty(tell: Tell) -> None:
     """The control: a filler that only sets `value` would have sent nothing."""
 
-    async def story() -> None:
-        async with open_world() as world:
-            html = f"<div id=root></div><script>{_script('react')}</script>"
-            page = await world.visit(html)
-            await page.wait_for_selector("form")
-            await page.evaluate(
-                "for (const e of document.querySelectorAll('input')) {"
-                " e.value = 'x'; e.dispatchEvent(new Event('input', {bubbles: true})) }"
-            )
-            shown = await page.text_content("output")
-            assert json.loads(shown or "") == {"login": "", "password": ""}
+    async def story(world: World) -> None:
+        html = f"<div id=root></div><script>{_script('react')}</script>"
+        page = await world.visit(html)
+        await page.wait_for_selector("form")
+        await page.evaluate(
+            "for (const e of document.querySelectorAll('input')) {"
+            " e.value = 'x'; e.dispatchEvent(new Event('input', {bubbles: true})) }"
+        )
+        shown = await page.text_content("output")
+        assert json.loads(shown or "") == {"login": "", "password": ""}
 
-    asyncio.run(story())
+    tell(story)
 
 
 @pytest.mark.parametrize("kind", ["outlined", "filled"])
-def test_text_fields_of_material_web_are_filled(kind: str) -> None:
+def test_text_fields_of_material_web_are_filled(tell: Tell, kind: str) -> None:
     """Inputs in shadow trees, see-through until they are focused."""
 
-    async def story() -> None:
-        async with open_world() as world:
-            html = _MATERIAL.replace("KIND", kind)
-            page = await world.visit(html.replace("SCRIPT", _script("material")))
-            await page.wait_for_function(
-                "document.querySelector('[name=word]').shadowRoot?.querySelector('input')"
-            )
-            report = await world.fill(page)
-            assert report.filled == (Role.USERNAME, Role.CURRENT_PASSWORD), report
-            # The element has it too: that is what its form sends.
-            sent = await page.evaluate(
-                "Object.fromEntries(new FormData(document.forms[0]))"
-            )
-            assert sent == {"mail": USER, "word": SECRET}
-            assert SECRET in await values(page)
+    async def story(world: World) -> None:
+        html = _MATERIAL.replace("KIND", kind)
+        page = await world.visit(html.replace("SCRIPT", _script("material")))
+        await page.wait_for_function(
+            "document.querySelector('[name=word]').shadowRoot?.querySelector('input')"
+        )
+        report = await world.fill(page)
+        assert report.filled == (Role.USERNAME, Role.CURRENT_PASSWORD), report
+        # The element has it too: that is what its form sends.
+        sent = await page.evaluate(
+            "Object.fromEntries(new FormData(document.forms[0]))"
+        )
+        assert sent == {"mail": USER, "word": SECRET}
+        assert SECRET in await values(page)
 
-    asyncio.run(story())
+    tell(story)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from playwright.async_api import BrowserContext, Page, Route, async_playwright
 
@@ -56,17 +57,17 @@ class Source(Given):
 
 @dataclass
 class World:
-    """One browser; what each address serves can be set at any time."""
+    """One browser, one tab; what each address serves can be set at any time."""
 
     context: BrowserContext
+    page: Page
     pages: dict[str, tuple[str, Mapping[str, str]]] = field(default_factory=dict)
 
     async def visit(self, html: str, url: str = BANK + "/", **headers: str) -> Page:
-        """Open a tab at *url*, which serves *html*."""
+        """Go to *url*, which serves *html*."""
         self.pages[url] = (html, {k.replace("_", "-"): v for k, v in headers.items()})
-        page = await self.context.new_page()
-        await page.goto(url)
-        return page
+        await self.page.goto(url)
+        return self.page
 
     async def serve(self, route: Route) -> None:
         body, headers = self.pages.get(route.request.url, ("", {}))
@@ -97,6 +98,30 @@ async def values(page: Page) -> list[str]:
     return found
 
 
+_SET = """secret => {
+  const walk = root => {
+    for (const e of root.querySelectorAll('*')) {
+      if (e.matches('input[type=password]')) e.value = secret
+      const inner = e.shadowRoot || (window.closedRoots || new Map()).get(e)
+      if (inner) walk(inner)
+    }
+  }
+  walk(document)
+}"""
+
+
+async def fill_naively(page: Page) -> None:
+    """Set every password of every frame, as who looks for a field and no further.
+
+    The control of an attack: what it is good for.
+    """
+    for frame in page.frames:
+        await frame.evaluate(_SET, SECRET)
+
+
+Tell: TypeAlias = Callable[[Callable[[World], Awaitable[None]]], None]
+
+
 @asynccontextmanager
 async def open_world() -> AsyncIterator[World]:
     """Start a browser without a network."""
@@ -110,7 +135,7 @@ async def open_world() -> AsyncIterator[World]:
             "const root = real.call(this, how); closedRoots.set(this, root);"
             "return root }"
         )
-        world = World(context)
+        world = World(context, await context.new_page())
         await context.route("**/*", world.serve)
         yield world
         await browser.close()
