@@ -15,10 +15,11 @@ from konnector_runner import handles, link, redaction
 from konnector_runner.browser import Document
 from konnector_runner.events import RunEvent, RunReport
 from konnector_runner.launcher import NOT_GRANTED
+from konnector_runner.lifecycle import Lifecycle, Login
 from konnector_runner.limits import RunLimits
 from konnector_runner.strict_json import Json
 from tests.runner.harness import SECRET, MemorySource, konnector, run
-from tests.runner.site import SPY, Served, Site, page, serve
+from tests.runner.site import FORM, SPY, Served, Site, page, serve
 
 pytestmark = pytest.mark.browser
 _SPYING = {"/": page(SPY)}
@@ -383,12 +384,76 @@ def test_an_oversized_message_is_ignored_and_the_page_lives_on(tmp_path: Path) -
     assert "warn: worker: ignored a message longer than 100000 characters" in report.log
 
 
-def test_a_konnector_that_never_ends_is_ended(tmp_path: Path) -> None:
-    """The run has a deadline, whatever the konnector waits for."""
-    methods = "async ensureAuthenticated() { await new Promise(() => {}) }"
+_BELIEVE_ME = """
+addEventListener('message', ({ data }) => {
+  if (data.action !== 'call' || data.methodName !== 'checkAuthenticated') return
+  ReactNativeWebView.postMessage(JSON.stringify({
+    type: '@post-me', action: 'response', sessionId: data.sessionId,
+    requestId: data.requestId, result: true
+  }))
+}, true) // before the konnector's own code hears of it
+"""
+_LOGGED_IN = """
+    async ensureAuthenticated() {
+        await this.goto(BANK + '/')
+        const believed = await this.runInWorker('checkAuthenticated')
+        this.log('info', 'believed: ' + believed)
+        if (believed) return true
+        const { password } = await this.getCredentials()
+        await this.runInWorker('fillText', '#password', password)
+    },
+    async ensureNotAuthenticated() { return true },
+    async checkAuthenticated() { return false },
+    async workWho() { return document.title },
+    async getUserDataFromWebsite() {
+        return { sourceAccountIdentifier: await this.runInWorker('workWho') }
+    },
+    async fetch(context) {
+        await this.saveFiles([{ filename: 'forged.txt', filestream: 'not yours' }],
+                             { context, fileIdAttributes: ['filename'] })
+    }
+"""
 
-    limits = RunLimits(run_seconds=6)
-    report = run(konnector(None, methods), MemorySource(), tmp_path, limits=limits)
 
-    assert report.error is not None
-    assert report.error.message == "context deadline exceeded"
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_page_that_forges_check_authenticated_passes_for_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, guarded: bool
+) -> None:
+    """A site may say what it likes of itself: its word opens no other's account.
+
+    The answer is believed, it is the site's to give; no credential is read for it,
+    and nothing lands among what the known account collected. The control is a
+    launcher that takes the login for the account's, whoever was found there.
+    """
+    if not guarded:
+        monkeypatch.setattr(Lifecycle, "log_in", _naive_log_in)
+    forged = page(_BELIEVE_ME, "<title>mallory</title>" + FORM)
+    with serve({"/": forged}) as site:
+        source = MemorySource(site.bank)
+        report = run(konnector(site, _LOGGED_IN), source, tmp_path, account="marie")
+
+    assert "info: pilot: believed: true" in report.log
+    assert [field for field, _ in source.asked] == []
+    taken = tmp_path / "marie" / "forged.txt"
+    assert taken.exists() is not guarded
+    if guarded:
+        assert report.error is not None
+        assert report.error.code == "WRONG_ACCOUNT_IDENTIFIER"
+        assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+async def _naive_log_in(self: Lifecycle) -> Login:
+    await self._authenticate()
+    return Login("marie", self._account_document("marie"))
+
+
+def test_an_honest_page_is_filled(tmp_path: Path) -> None:
+    """The control of the konnector: told that nobody is logged in, it logs in."""
+    honest = page(SPY, "<title>marie</title>" + FORM)
+    with serve({"/": honest}) as site:
+        source = MemorySource(site.bank)
+        report = run(konnector(site, _LOGGED_IN), source, tmp_path, account="marie")
+
+        assert SECRET in _heard(site)
+    assert report.error is None
+    assert (tmp_path / "marie" / "forged.txt").exists()
