@@ -391,7 +391,7 @@ addEventListener('message', ({ data }) => {
     type: '@post-me', action: 'response', sessionId: data.sessionId,
     requestId: data.requestId, result: true
   }))
-}, true) // before the konnector's own code hears of it
+})
 """
 _LOGGED_IN = """
     async ensureAuthenticated() {
@@ -403,7 +403,11 @@ _LOGGED_IN = """
         await this.runInWorker('fillText', '#password', password)
     },
     async ensureNotAuthenticated() { return true },
-    async checkAuthenticated() { return false },
+    async checkAuthenticated() {
+        // It looks for a while, as konnectors do: the page's answer comes first.
+        await new Promise(resolve => setTimeout(resolve, 100))
+        return false
+    },
     async workWho() { return document.title },
     async getUserDataFromWebsite() {
         return { sourceAccountIdentifier: await this.runInWorker('workWho') }
