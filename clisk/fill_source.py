@@ -15,24 +15,45 @@ from konnector_runner.autofill.matching import MatchMode, Site
 from konnector_runner.credentials import CredentialField
 from konnector_runner.origin import origin_of
 
+# Not a field of the item: what it gets where a page asks for a new password.
+NEW_PASSWORD = "new-password"  # noqa: S105 - a name
+
 
 class FillSource:
     """Implements CredentialSource on a connection that `fill.open` confined.
 
     The agent is told of each new page, and judges by itself whether the item is
-    for it.
+    for it. *passphrase* is asked where the item wants it again, and *on_renewed*
+    told when the item has a new password, which no page has seen yet.
     """
 
-    def __init__(self, agent: AgentClient, item: str) -> None:
+    def __init__(
+        self,
+        agent: AgentClient,
+        item: str,
+        *,
+        passphrase: Callable[[], SecretText],
+        on_renewed: Callable[[], None],
+    ) -> None:
         self._agent = agent
         self._item = item
+        self._passphrase = passphrase
+        self._on_renewed = on_renewed
+        self.renewed = False
         self._page: Callable[[], str] | None = None
         self._turn = asyncio.Lock()
         self._origin = ""
 
     def open(self, url: str) -> Message:
         """Say which page is filled; return the agent's answer to `fill.open`."""
-        answer = self._agent.call("fill.open", {"item": self._item, "url": url})
+        params: dict[str, object] = {"item": self._item, "url": url}
+        try:
+            answer = self._agent.call("fill.open", params)
+        except AgentRefusal as err:
+            if err.name != "PassphraseNeededError":
+                raise
+            given = {"passphrase": self._passphrase().expose()}
+            answer = self._agent.call("fill.open", {**params, **given})
         self._origin = origin_of(url)
         return answer
 
@@ -56,11 +77,7 @@ class FillSource:
             try:
                 if origin != self._origin and self._page is not None:
                     await asyncio.to_thread(self.open, self._page())
-                answer = await asyncio.to_thread(
-                    self._agent.call,
-                    "fill.release",
-                    {"field": field, "origin": origin, "purpose": purpose},
-                )
+                answer = await asyncio.to_thread(self._release, field, origin, purpose)
             except AgentRefusal as err:
                 if err.name not in {
                     ReadRefused.__name__,
@@ -70,6 +87,19 @@ class FillSource:
                     raise
                 raise ReadRefused(str(err), advice=err.advice) from None
         return SecretText(str(answer["value"]))
+
+    def _release(self, field: str, origin: str | None, purpose: str) -> Message:
+        if field == NEW_PASSWORD:
+            # Stored before it is typed anywhere, and once: what a page asks to have
+            # repeated, or asks for again, is the same one.
+            if not self.renewed:
+                self._agent.call("fill.renew", {"origin": origin})
+                self.renewed = True
+                self._on_renewed()
+            field = "password"
+        params: dict[str, object] = {"field": field, "origin": origin}
+        params["purpose"] = purpose
+        return self._agent.call("fill.release", params)
 
     async def propose(self, values: Mapping[str, SecretText]) -> None:
         """Filling proposes nothing."""

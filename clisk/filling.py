@@ -11,13 +11,15 @@ from typing import cast
 
 from clisk.client import AgentClient
 from clisk.errors import CliskError
-from clisk.fill_source import FillSource, sites_in
+from clisk.fill_source import NEW_PASSWORD, FillSource, sites_in
 from clisk_vault.errors import ReadRefused
+from clisk_vault.keys import SecretText
 from konnector_runner.autofill.fill import FillReport, FillRequest
 from konnector_runner.autofill.follow import follow
 from konnector_runner.autofill.plan import Role
 from konnector_runner.browser import open_browser
 from konnector_runner.browser_choice import BrowserChoice, find_browser
+from konnector_runner.errors import BrowserError
 
 _FIELDS = {
     "username": Role.USERNAME,
@@ -37,6 +39,8 @@ class Visit:
     headless: bool
     submit: bool
     wait_seconds: float
+    # Where a form to change a password asks for a new one, make one.
+    new_password: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Outcome:
     reports: tuple[FillReport, ...]
     left_at: str
     refused: ReadRefused | None = None
+    # The item has a new password, which the site may have taken or not.
+    renewed: bool = False
 
     @property
     def filled(self) -> bool:
@@ -66,23 +72,32 @@ def check_screen(environ: Mapping[str, str] = os.environ) -> None:
 
 
 async def fill_page(
-    agent: AgentClient, visit: Visit, on_report: Callable[[FillReport], None]
+    agent: AgentClient,
+    visit: Visit,
+    on_report: Callable[[FillReport], None],
+    *,
+    passphrase: Callable[[], SecretText],
+    on_renewed: Callable[[], None],
 ) -> Outcome:
     """Open the page of *visit*, fill what it asks for, and tell what was done.
 
     A window stays open until the person closes it; each step of the login is filled
-    as it comes. Without a window it ends when nothing more comes.
+    as it comes. Without a window it ends when nothing more comes. *on_renewed* is
+    called when the item has got a new password, before it is typed.
 
     Raises:
         BrowserMissingError, BrowserError: no browser, or no such page.
         AgentRefusal: the item is not for the page.
     """
-    source = FillSource(agent, visit.item)
+    source = FillSource(agent, visit.item, passphrase=passphrase, on_renewed=on_renewed)
     # Before the browser is started: the page may not be the item's at all.
     opened = source.open(visit.url)
+    fields = {_FIELDS[name]: name for name in cast(list[str], opened["fields"])}
+    if visit.new_password:
+        fields[Role.NEW_PASSWORD] = NEW_PASSWORD
     request = FillRequest(
         sites=sites_in(opened),
-        fields={_FIELDS[name]: name for name in cast(list[str], opened["fields"])},
+        fields=fields,
         submit=visit.submit,
     )
     reports: list[FillReport] = []
@@ -113,12 +128,18 @@ async def fill_page(
                 on_report(report)
         except ReadRefused as err:
             refused = err
+        except BrowserError:
+            # On the way somewhere a person closed the window: that is how it ends.
+            if visit.headless or not window.closed.is_set():
+                raise
         if not visit.headless:
             await window.closed.wait()
         elif reports and reports[-1].submitted:
             # What was sent must leave before the browser ends.
             await window.wait_for_document(after=documents, seconds=_QUIET_SECONDS)
-    return Outcome(str(opened["title"]), tuple(reports), window.url, refused)
+    return Outcome(
+        str(opened["title"]), tuple(reports), window.url, refused, source.renewed
+    )
 
 
 def _quiet(visit: Visit) -> float | None:

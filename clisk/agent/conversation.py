@@ -20,7 +20,7 @@ from clisk.errors import CliskError, WireError
 _REQUEST_KEYS = {"v", "id", "op", "params"}
 _KONNECTOR_OPERATIONS = "konnector."
 _TOKEN_OPERATIONS = ("reveal", "totp")
-_FILL_OPERATIONS = ("fill.open", "fill.release")
+_FILL_OPERATIONS = ("fill.open", "fill.release", "fill.renew")
 
 
 class RequestError(CliskError):

@@ -9,12 +9,18 @@ import click
 
 from clisk import output
 from clisk.client import AgentClient
-from clisk.commands.options import ask_agent, item_titles, json_option
+from clisk.commands.options import (
+    ask_agent,
+    item_titles,
+    json_option,
+    passphrase_option,
+)
 from clisk.errors import InputError, NotFilledError, UsageError
 from clisk.home import Home
 
 if TYPE_CHECKING:
     from clisk.filling import Outcome
+    from clisk_vault.keys import SecretText
     from konnector_runner.autofill.fill import FillReport
 
 
@@ -39,6 +45,13 @@ if TYPE_CHECKING:
     metavar="S",
     help="With --headless: how long a login may take to appear.",
 )
+@click.option(
+    "--renew",
+    "new_password",
+    is_flag=True,
+    help="Where a new password is asked for, make one, store it and fill it in.",
+)
+@passphrase_option("Of a login that asks for it again: read it from this descriptor.")
 @json_option
 @click.pass_obj
 def fill_command(
@@ -49,6 +62,8 @@ def fill_command(
     submit: bool,
     siblings: bool,
     wait_seconds: float,
+    new_password: bool,
+    passphrase_fd: int | None,
     as_json: bool,
 ) -> None:
     """Open URL in a browser window and fill in the login for it.
@@ -63,21 +78,40 @@ def fill_command(
     to end. With --headless it ends when nothing more is asked for; exit code 0
     means that something was filled.
 
+    With --renew it makes one by the rules that the site publishes, and stores
+    it before it types it. Afterwards it asks whether the site took it; the earlier
+    one stays in the item's history.
+
     \b
     Examples:
       clisk fill https://github.com/login
       clisk fill bank.example --item "My bank"
       clisk fill https://intranet.example --headless --submit --json
+      clisk fill https://bank.example/password --renew
     """
+    if new_password and headless:
+        raise UsageError(
+            "a new password is for a person to send",
+            advice="leave --headless out: a form to change a password is never sent",
+        )
     address = _address(url)
     from clisk.filling import Visit, check_screen, fill_page
 
     if not headless:
         check_screen()
     chosen = item or _choose(home, address, siblings=siblings)
-    visit = Visit(address, chosen, headless, submit, wait_seconds)
+    visit = Visit(address, chosen, headless, submit, wait_seconds, new_password)
     with AgentClient.connect(home) as agent:
-        outcome = asyncio.run(fill_page(agent, visit, _tell))
+        work = fill_page(
+            agent,
+            visit,
+            _tell,
+            passphrase=lambda: _passphrase(passphrase_fd),
+            on_renewed=_tell_renewed,
+        )
+        outcome = asyncio.run(work)
+    if outcome.renewed:
+        _settle_new(home, chosen)
     if as_json:
         output.write_json(_as_json(outcome))
     if outcome.refused is not None:
@@ -151,6 +185,37 @@ def _adopt(home: Home, row: dict[str, Any], url: str) -> None:
             "not filled: the site is not one of the item's", advice=advice
         )
     ask_agent(home, "edit", {"item": row["item"], "changes": {"uris": [origin]}})
+
+
+def _passphrase(descriptor: int | None) -> SecretText:
+    from clisk.passphrase_input import ask_secret, read_secret
+
+    if descriptor is not None:
+        return read_secret(descriptor)
+    return ask_secret("This login asks for your passphrase again. Passphrase")
+
+
+def _tell_renewed() -> None:
+    # At once: however the visit ends, the item has it.
+    output.say("the item has a new password; the earlier one is in its history")
+
+
+def _settle_new(home: Home, item: str) -> None:
+    """Ask whether the site took the new password; a no brings the earlier one back."""
+    from clisk.passphrase_input import ask_line
+
+    advice = "if the site did not take it: clisk history ITEM --field password"
+    try:
+        typed = ask_line("Has the site taken it? Type no if it has not: ")
+    except InputError:
+        output.say(advice)
+        return
+    if typed.casefold() != "no":
+        return
+    # The newest version is the first.
+    params = {"item": item, "field": "password", "number": 2}
+    ask_agent(home, "history.restore", params)
+    output.say("the earlier password is back")
 
 
 def _tell(report: FillReport) -> None:

@@ -56,7 +56,8 @@ async def follow(
             if quiet_seconds is not None:
                 end = min(end, clock() + quiet_seconds)
             yield last
-        await change(tab, min(_WATCH_MS, int(1000 * max(0.0, end - clock()))))
+        # An open window has no end: min() before int(), which has no infinity.
+        await change(tab, int(min(_WATCH_MS, 1000 * max(0.0, end - clock()))))
     if not done:
         yield last
 

@@ -44,6 +44,7 @@ _NOT_ASKED = {
     "devices.revoke", "devices.rotate", "pair.begin", "pair.wait", "pair.confirm",
     "join.begin", "join.wait", "trash", "trash.empty", "merge", "settle",
     "history.restore", "attach.remove", "grants.revoke", "add", "edit", "import",
+    "fill.renew",
 }  # fmt: skip
 
 # These are known to give a secret out. A new one needs no entry: it is asked as well.

@@ -3,106 +3,36 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 import pytest
 
+from tests.program.fill_site import FillSite, serve_pages
 from tests.program.world import Device, device
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 _SECRET = "planted-Zq7!"
-_NAME = (
-    "<title>Log in</title><form method=post action=/password><h1>Log in</h1>"
-    "<input name=user autocomplete=username><button>Next</button></form>"
-)
-_PASSWORD = (
-    "<title>Log in</title><form method=post action=/home><h1>Log in</h1>"
-    "<input name=pass type=password><button>Log in</button></form>"
-)
-_PAGES = {
-    "/": "<title>Log in</title><form method=post action=/home><h1>Log in</h1>"
-    "<input name=user><input name=pass type=password><button>Log in</button></form>",
-    "/name": _NAME,
-    "/password": _PASSWORD,
-    "/home": "<h1>Your account</h1>",
-    "/join": "<title>Sign up</title><form><h1>Create an account</h1><input name=user>"
-    "<input name=pass type=password autocomplete=new-password>"
-    "<button>Sign up</button></form>",
-    "/empty": "<p>nothing</p>",
-}
-
-
-class _Site(ThreadingHTTPServer):
-    """Serves the pages above and remembers what was posted."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.posted: list[dict[str, str]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    @property
-    def evil(self) -> str:
-        """Another site."""
-        return self.url.replace("127.0.0.1", "localhost")
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Site
-
-    def do_GET(self) -> None:
-        if self.path == "/elsewhere":
-            self.send_response(302)
-            self.send_header("Location", self.server.evil)
-            self.end_headers()
-            return
-        body = _PAGES.get(self.path, "").encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_POST(self) -> None:
-        length = int(self.headers["Content-Length"])
-        self.server.posted.append(dict(parse_qsl(self.rfile.read(length).decode())))
-        self.do_GET()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - theirs
-        """Keep quiet."""
-
-
-@contextmanager
-def _serve() -> Iterator[_Site]:
-    with _Site() as site:
-        threading.Thread(target=site.serve_forever, daemon=True).start()
-        yield site
-        site.shutdown()
 
 
 @pytest.fixture(scope="module", name="site")
-def _site() -> Iterator[_Site]:
-    with _serve() as site:
+def _site() -> Iterator[FillSite]:
+    with serve_pages() as site:
         yield site
 
 
 @pytest.fixture(scope="module", name="laptop")
-def _laptop(tmp_path_factory: pytest.TempPathFactory, site: _Site) -> Iterator[Device]:
+def _laptop(
+    tmp_path_factory: pytest.TempPathFactory, site: FillSite
+) -> Iterator[Device]:
     with device(tmp_path_factory.mktemp("laptop")) as laptop:
         laptop.init()
         laptop.add_login("Shop", _SECRET, "-u", "alice", "--uri", site.url)
         yield laptop
 
 
-def test_a_login_is_filled_and_recorded(laptop: Device, site: _Site) -> None:
+def test_a_login_is_filled_and_recorded(laptop: Device, site: FillSite) -> None:
     """The one login whose address fits is taken; each value has a record before it."""
     said = laptop.run("fill", site.url, "--headless", "--json")
 
@@ -120,7 +50,7 @@ def test_a_login_is_filled_and_recorded(laptop: Device, site: _Site) -> None:
     }
 
 
-def test_steps_are_followed_when_sent(laptop: Device, site: _Site) -> None:
+def test_steps_are_followed_when_sent(laptop: Device, site: FillSite) -> None:
     """With --submit each step is sent, and the next one filled."""
     site.posted.clear()
     said = laptop.run("fill", f"{site.url}/name", "--headless", "--submit", "--json")
@@ -143,7 +73,7 @@ def test_steps_are_followed_when_sent(laptop: Device, site: _Site) -> None:
     ],
 )
 def test_a_page_that_asks_for_no_login_is_left_alone(
-    laptop: Device, site: _Site, path: str, reason: str
+    laptop: Device, site: FillSite, path: str, reason: str
 ) -> None:
     """The command says why, fails, and nothing was read."""
     before = laptop.ask("log", "list")["records"]
@@ -157,7 +87,9 @@ def test_a_page_that_asks_for_no_login_is_left_alone(
     assert _SECRET not in said.out + said.err
 
 
-def test_a_page_of_another_site_is_not_even_opened(laptop: Device, site: _Site) -> None:
+def test_a_page_of_another_site_is_not_even_opened(
+    laptop: Device, site: FillSite
+) -> None:
     """Named or not, an item is refused for a page that its addresses do not cover."""
     for words in ((), ("--item", "Shop")):
         said = laptop.run("fill", site.evil, "--headless", *words)
@@ -166,7 +98,7 @@ def test_a_page_of_another_site_is_not_even_opened(laptop: Device, site: _Site) 
         assert "hint: " in said.err
 
 
-def test_several_logins_are_asked_about(laptop: Device, site: _Site) -> None:
+def test_several_logins_are_asked_about(laptop: Device, site: FillSite) -> None:
     """Without a terminal nothing is guessed: the logins are told apart, and refused."""
     other = laptop.add_login("Shop of Bob", "planted-2", "-u", "bob", "--uri", site.url)
     try:
@@ -180,7 +112,7 @@ def test_several_logins_are_asked_about(laptop: Device, site: _Site) -> None:
         laptop.ok("rm", other)
 
 
-def test_a_window_needs_a_screen(laptop: Device, site: _Site) -> None:
+def test_a_window_needs_a_screen(laptop: Device, site: FillSite) -> None:
     """Where there is none, it says what to do instead."""
     env = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
 
@@ -203,18 +135,22 @@ def test_what_is_no_page_is_refused(laptop: Device, url: str) -> None:
 
 def test_a_sibling_is_asked_about_first(laptop: Device) -> None:
     """A published sibling is offered only where asked for, and only after a yes."""
-    laptop.add_login("Clips", "planted-3", "--uri", "https://bitly.com")
-    found = laptop.ask("list", "Clips")["items"][0]["uris"]
+    laptop.add_login("Flights", "planted-3", "--uri", "https://airfrance.com")
+    found = laptop.ask("list", "Flights")["items"][0]["uris"]
 
-    plain = laptop.run("fill", "https://bit.ly", "--headless")
-    offered = laptop.run("fill", "https://bit.ly", "--headless", "--siblings")
+    plain = laptop.run("fill", "https://klm.com", "--headless")
+    offered = laptop.run("fill", "https://klm.com", "--headless", "--siblings")
 
     assert "no login is for this page" in plain.err
     assert offered.code == 1
-    assert laptop.ask("list", "Clips")["items"][0]["uris"] == found
+    assert (
+        "https://klm.com is published as a site with the same accounts" in offered.err
+    )
+    assert "hint: add the address yourself" in offered.err
+    assert laptop.ask("list", "Flights")["items"][0]["uris"] == found
 
 
-def test_json_names_the_refusal(laptop: Device, site: _Site) -> None:
+def test_json_names_the_refusal(laptop: Device, site: FillSite) -> None:
     """A script can tell refusals apart without reading prose."""
     said = laptop.run("fill", f"{site.url}/join", "--headless", "--wait", "1", "--json")
 
@@ -222,7 +158,7 @@ def test_json_names_the_refusal(laptop: Device, site: _Site) -> None:
     assert json.loads(said.out)["steps"][0]["refusal"] == "sign-up"
 
 
-def test_a_browser_that_is_missing_is_said(laptop: Device, site: _Site) -> None:
+def test_a_browser_that_is_missing_is_said(laptop: Device, site: FillSite) -> None:
     """No traceback where the browser is not there, nor where the site is not."""
     env = {"CLISK_BROWSER": "/no/such"}
     said = laptop.run("fill", site.url, "--headless", env=env)

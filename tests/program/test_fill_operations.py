@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,13 @@ from pydantic import ValidationError
 
 from clisk.agent.conversation import RequestError, _check_confinement
 from clisk.agent.fill_sites import NotForThisPageError
+from clisk.agent.operations.fill import PassphraseNeededError
 from clisk.agent.registry import OPERATIONS
 from clisk.errors import CliskError
+from clisk.fill_source import NEW_PASSWORD, FillSource
 from clisk_vault.access_record import AccessRecord, Use
 from clisk_vault.draft import FieldValue, ItemDraft
-from clisk_vault.errors import ReadRefused
+from clisk_vault.errors import PassphraseError, ReadRefused
 from clisk_vault.ids import ItemId
 from clisk_vault.keys import SecretText
 from konnector_runner.errors import FormatError
@@ -204,3 +207,89 @@ def test_a_request_without_a_page_is_none() -> None:
     """The parameters are closed, as all of the agent's are."""
     with pytest.raises(ValidationError):
         OPERATIONS["fill.find"].params.model_validate({"url": ""})
+
+
+def test_a_login_that_asks_for_the_passphrase_again_gets_it(tmp_path: Path) -> None:
+    """Once a connection; without it, or with a wrong one, the page stays closed."""
+
+    async def story(room: Room) -> None:
+        item = await _add(room)
+        mark: dict[str, FieldValue | None] = {"reprompt": "true"}
+        await room.agent.vault(lambda vault: vault.edit(item, mark))
+        client, params = caller(), {"item": item.hex(), "url": _SITE}
+
+        with pytest.raises(PassphraseNeededError):
+            await room.ask("fill.open", client, **params)
+        with pytest.raises(PassphraseError):
+            await room.ask("fill.open", client, **params, passphrase="wrong")
+        assert client.fill is None
+        await room.ask("fill.open", client, **params, passphrase="horse")
+        await room.ask("fill.open", client, **params)
+        with pytest.raises(PassphraseNeededError):
+            await room.ask("fill.open", caller(), **params)
+
+    in_a_room(tmp_path, story)
+
+
+def test_a_new_password_is_stored_before_it_is_read(tmp_path: Path) -> None:
+    """For the page that was opened alone; the one before stays in the history."""
+
+    async def story(room: Room) -> None:
+        item = await _add(room)
+        client = caller()
+        with pytest.raises(CliskError, match="which page"):
+            await room.ask("fill.renew", client, origin=_SITE)
+        await room.ask("fill.open", client, item=item.hex(), url=_SITE)
+        with pytest.raises(ReadRefused):
+            await room.ask("fill.renew", client, origin="https://evil.test")
+
+        await room.ask("fill.renew", client, origin=_SITE)
+
+        versions = await room.agent.vault(
+            lambda vault: vault.view(item).fields["password"].versions
+        )
+        assert len(versions) == 2
+        answer = await room.ask(
+            "fill.release", client, field="password", origin=_SITE, purpose="fill"
+        )
+        assert answer.value != "planted"
+        assert len(answer.value) >= 12
+
+    in_a_room(tmp_path, story)
+
+
+class _Asked:
+    """An agent that notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def call(self, name: str, params: dict[str, object]) -> dict[str, object]:
+        self.calls.append(f"{name} {params.get('field', '')}".strip())
+        return {"value": "made"}
+
+
+def test_what_is_typed_twice_is_made_once() -> None:
+    """A new password and its repetition are one; it is stored, then read."""
+    asked = _Asked()
+    source = FillSource(
+        asked,  # type: ignore[arg-type]
+        "item",
+        passphrase=lambda: SecretText("x"),
+        on_renewed=lambda: asked.calls.append("told"),
+    )
+    source.open(_SITE)
+
+    async def story() -> None:
+        for _ in range(2):
+            await source.release(NEW_PASSWORD, origin=_SITE, purpose="fill")
+
+    asyncio.run(story())
+
+    assert asked.calls == [
+        "fill.open",
+        "fill.renew",
+        "told",
+        "fill.release password",
+        "fill.release password",
+    ]

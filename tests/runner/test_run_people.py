@@ -1,13 +1,8 @@
-"""A person in the loop, and what ends a run before its time: konnector-bridge.md §4.4.
-
-A screen that nobody sees (Xvfb) stands in for the person's own.
-"""
+"""A person in the loop, and what ends a run early: konnector-bridge.md §4.4."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +20,7 @@ from konnector_runner.page import Page
 from konnector_runner.run import run_konnector
 from tests.runner.harness import SECRET, MemorySource, konnector, run
 from tests.runner.site import page, serve
+from tests.screen import unseen_screen
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 _LIMITS = RunLimits(run_seconds=90)
@@ -32,21 +28,9 @@ _LIMITS = RunLimits(run_seconds=90)
 
 @pytest.fixture(name="screen")
 def _screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    if shutil.which("Xvfb") is None:
-        pytest.fail("run scripts/setup_screen.sh (make setup does)")
-    read, write = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x900x24"],
-        pass_fds=[write],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write)
-    with os.fdopen(read) as told:
-        monkeypatch.setenv("DISPLAY", f":{told.readline().strip()}")
-    yield
-    server.terminate()
-    server.wait()
+    with unseen_screen() as name:
+        monkeypatch.setenv("DISPLAY", name)
+        yield
 
 
 def _run(

@@ -8,20 +8,28 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from clisk.agent import drafting, opening
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.fill_session import AUTOFILL, FillSession
-from clisk.agent.registry import Answer, Params, operation
+from clisk.agent.registry import Answer, Done, Params, Secret, operation
 from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
 from clisk_vault.access_record import Use
 from clisk_vault.errors import ReadRefused
 from clisk_vault.ids import ItemId
+from clisk_vault.item import TRUE
 from clisk_vault.one_time_code import code_at, parse_seed
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.vault import Vault
 
 _FIELDS = ("username", "password", "totp")
+
+
+class PassphraseNeededError(CliskError):
+    """The item asks for the passphrase again."""
+
+    default_advice = "type it when asked, or give it: --passphrase-fd"
 
 
 class PageParams(Params):
@@ -76,9 +84,10 @@ async def find(agent: Agent, _caller: Caller, params: FindParams) -> CandidatesA
 
 
 class OpenFillParams(PageParams):
-    """The page and the item."""
+    """The page, the item, and the passphrase where the item asks for it again."""
 
     item: str = Field(min_length=1)
+    passphrase: Secret | None = None
 
 
 class FillSite(Answer):
@@ -104,13 +113,21 @@ async def open_fill(
     """Confine this connection to filling one item, on one page at a time.
 
     It may be asked again for another page, as a login goes on, and never for
-    another item. Each time the item's addresses must cover the page.
+    another item. Each time the item's addresses must cover the page. An item that
+    asks for the passphrase again (`reprompt`) needs it once a connection.
     """
     from clisk.agent.fill_sites import session_for, sites_of
+
+    _ = agent.driver  # locked: said before a passphrase is tried
+    if params.passphrase is not None:
+        await opening.unlock(agent, params.passphrase, caller.requester)
+    asked = params.passphrase is not None or caller.fill is not None
 
     def work(vault: Vault) -> tuple[FillSession, OpenFillAnswer]:
         item = _item(vault, caller, params.item)
         view = vault.view(item)
+        if view.text("reprompt") == TRUE and not asked:
+            raise PassphraseNeededError("this login asks for the passphrase again")
         answer = OpenFillAnswer(
             item=item.hex(),
             title=view.title,
@@ -133,6 +150,44 @@ def _item(vault: Vault, caller: Caller, meant: str) -> ItemId:
     return item
 
 
+class RenewParams(Params):
+    """The origin of the page that asks for a new password."""
+
+    origin: str = Field(max_length=300)
+
+
+@operation("fill.renew", RenewParams, Done)
+async def renew(agent: Agent, caller: Caller, params: RenewParams) -> Done:
+    """Give the item a new password, made by the rules that its site publishes.
+
+    It is stored before anybody sees it; the one before stays in the history. It is
+    then read as any other: fill.release.
+    """
+    session = _session(caller, params.origin)
+    wanted = drafting.Changes(generate=["password"])
+
+    def work(vault: Vault) -> None:
+        vault.edit(session.item, drafting.edit(wanted, vault.view(session.item)))
+
+    await agent.change(work)
+    return Done()
+
+
+def _session(caller: Caller, origin: str) -> FillSession:
+    session = caller.fill
+    if session is None:
+        raise CliskError(
+            "say which page is filled first: fill.open",
+            advice="the program that asked is at fault: update it, or report it",
+        )
+    if origin != session.origin:
+        raise ReadRefused(
+            "the page is not the one that was opened",
+            advice="fill that page by itself: clisk fill URL",
+        )
+    return session
+
+
 class FillReleaseParams(Params):
     """Which field, for the page that was opened, why."""
 
@@ -152,17 +207,7 @@ async def release(
     agent: Agent, caller: Caller, params: FillReleaseParams
 ) -> FillReleaseAnswer:
     """Give one field for the page that was opened; recorded before."""
-    session = caller.fill
-    if session is None:
-        raise CliskError(
-            "say which page is filled first: fill.open",
-            advice="the program that asked is at fault: update it, or report it",
-        )
-    if params.origin != session.origin:
-        raise ReadRefused(
-            "the page is not the one that was opened",
-            advice="fill that page by itself: clisk fill URL",
-        )
+    session = _session(caller, params.origin)
     if params.field not in _FIELDS:
         raise ReadRefused(
             "this field is not one that is filled",
