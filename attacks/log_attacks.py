@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from attacks.victim import Victim
 from clisk_vault.checkpoint import Checkpoint
 from clisk_vault.log_entry import Opening, pad
-from clisk_vault.log_leaf import Leaf, LeafType
-from clisk_vault.log_walk import LogRow
+from clisk_vault.log_leaf import Leaf, LeafType, LogRow
 from clisk_vault.merkle import Frontier, leaf_hash
 from clisk_vault.note import NoteKey, UnverifiedNote, sign_line
 from clisk_vault.primitives import SigningKey

@@ -14,9 +14,8 @@ from clisk_vault.access_log import AccessLog
 from clisk_vault.device import enrol
 from clisk_vault.epochs import Epochs
 from clisk_vault.keys import EpochSecret
-from clisk_vault.log_leaf import Leaf
+from clisk_vault.log_leaf import Leaf, LogRow
 from clisk_vault.log_message import MAX_ENTRIES, LogNews
-from clisk_vault.log_walk import LogRow
 from clisk_vault.note import UnverifiedNote
 from clisk_vault.session import Session
 from clisk_vault.storage import Storage

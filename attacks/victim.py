@@ -15,9 +15,9 @@ from clisk_vault.epochs import Epochs
 from clisk_vault.ids import ItemId, VaultId
 from clisk_vault.keys import EpochSecret
 from clisk_vault.log_entry import Opening
+from clisk_vault.log_leaf import LogRow
 from clisk_vault.log_rows import read_signer
 from clisk_vault.log_signer import open_signer
-from clisk_vault.log_walk import LogRow
 from clisk_vault.merkle import Frontier
 from clisk_vault.note import KeyKind, NoteKey, UnverifiedNote, cosign_line
 from clisk_vault.primitives import SigningKey

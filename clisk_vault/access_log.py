@@ -26,7 +26,7 @@ from clisk_vault.ids import DeviceId
 from clisk_vault.local_seal import TableSeal
 from clisk_vault.log_entry import EntryPlace, seal_entry
 from clisk_vault.log_kind import leaf_type
-from clisk_vault.log_leaf import Leaf, LeafType, Restart
+from clisk_vault.log_leaf import MAX_GROUP, Leaf, LeafType, LogRow, Restart
 from clisk_vault.log_signer import Signer, open_signer, resume, seal_signer
 from clisk_vault.log_view import (
     FIRST_INCARNATION,
@@ -35,7 +35,7 @@ from clisk_vault.log_view import (
     log_origin,
     split_origin,
 )
-from clisk_vault.log_walk import MAX_GROUP, LogRow, LogWalk
+from clisk_vault.log_walk import LogWalk
 from clisk_vault.merkle import Frontier, leaf_hash
 from clisk_vault.note import UnverifiedNote
 from clisk_vault.peer_logs import PeerLogs

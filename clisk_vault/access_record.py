@@ -43,6 +43,18 @@ _MAX_TIME_MS = (1 << 48) - 1
 _DAYS, _ENTRIES = range(1, 3)
 _MAX_KEPT = (1 << 32) - 1
 _KIND, _NAME, _DIGEST = range(1, 4)
+_MARK = {_DEVICE, _TIME, _POLICY}
+_RECORD = {
+    _OUTCOME: int,
+    _WHO: dict,
+    _PURPOSE: str,
+    _DEVICE: bytes,
+    _TIME: int,
+    _USE: int,
+}
+_RECORD_MAY = {_ITEM: bytes, _FIELD: str, _ORIGIN: str, _GRANT: bytes}
+_REQUESTER = {_KIND: int, _NAME: str}
+_REQUESTER_MAY = {_DIGEST: bytes}
 
 
 class Outcome(IntEnum):
@@ -142,12 +154,12 @@ class AccessRecord:
         Raises:
             CallerError: a text too long, an id of another length, a time out of range.
         """
-        texts = (self.who.name, self.purpose, self.field, self.origin)
-        if any(text is not None and len(text) > MAX_TEXT_CHARS for text in texts):
-            raise CallerError(
-                f"access record: a text over {MAX_TEXT_CHARS} characters",
-                advice="use fewer words",
-            )
+        for text in (self.who.name, self.purpose, self.field, self.origin):
+            if text is not None and len(text) > MAX_TEXT_CHARS:
+                raise CallerError(
+                    f"access record: a text over {MAX_TEXT_CHARS} characters",
+                    advice="use fewer words",
+                )
         for raw, length in (
             (self.device, DEVICE_ID_LENGTH),
             (self.item, ITEM_ID_LENGTH),
@@ -301,7 +313,7 @@ def parse_content(data: bytes) -> Content:
     what = "access record"
     value = cbor.parse(data, max_bytes=MAX_CONTENT_BYTES, what=what)
     try:
-        if isinstance(value, dict) and value.keys() <= {_DEVICE, _TIME, _POLICY}:
+        if isinstance(value, dict) and value.keys() <= _MARK:
             return _parse_mark(value)
         return _parse_access(value, what)
     except CallerError as err:
@@ -320,28 +332,14 @@ def _parse_mark(value: cbor.Value) -> LogMark:
 
 
 def _parse_access(value: cbor.Value, what: str) -> AccessRecord:
-    fields: dict[int, Any] = dict(
-        cbor.expect_map(
-            value,
-            {
-                _OUTCOME: int,
-                _WHO: dict,
-                _PURPOSE: str,
-                _DEVICE: bytes,
-                _TIME: int,
-                _USE: int,
-            },
-            optional={_ITEM: bytes, _FIELD: str, _ORIGIN: str, _GRANT: bytes},
-            what=what,
-        )
+    fields: dict[int, Any] = cbor.expect_map(
+        value, _RECORD, optional=_RECORD_MAY, what=what
     )
-    who: dict[int, Any] = dict(
-        cbor.expect_map(
-            fields[_WHO],
-            {_KIND: int, _NAME: str},
-            optional={_DIGEST: bytes},
-            what=f"{what}: requester",
-        )
+    who: dict[int, Any] = cbor.expect_map(
+        fields[_WHO],
+        _REQUESTER,
+        optional=_REQUESTER_MAY,
+        what="access record: requester",
     )
     return AccessRecord(
         outcome=_known(Outcome, fields[_OUTCOME], "outcome"),

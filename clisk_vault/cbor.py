@@ -26,6 +26,8 @@ Encodable: TypeAlias = (
 
 MAX_DEPTH = 16
 _UINT, _NINT, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
+_FIRST_TAG = _TAG << 5
+_BEYOND = 0xFF
 _SIMPLE_VALUES: dict[int, bool | None] = {20: False, 21: True, 22: None}
 _KEY_KINDS = (_UINT, _BYTES, _TEXT)
 _SMALLEST = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}
@@ -85,7 +87,12 @@ def _item(data: bytes, at: int, depth: int, what: str) -> tuple[Value, int]:
     if depth > MAX_DEPTH:
         raise FormatError(f"{what}: nested deeper than {MAX_DEPTH}", at=at)
     start = at
-    major, argument, at = _head(data, at, what)
+    # Nearly every head is one byte, or two: those need no call.
+    initial = data[at] if at < len(data) else _BEYOND
+    if initial < _FIRST_TAG and initial & 31 < 24:
+        major, argument, at = initial >> 5, initial & 31, at + 1
+    else:
+        major, argument, at = _head(data, at, what)
     if major == _UINT:
         return argument, at
     if major in (_BYTES, _TEXT):
@@ -117,7 +124,11 @@ def _map(data: bytes, at: int, count: int, depth: int, what: str) -> tuple[Value
     before, kind = b"", None
     for _ in range(count):
         key_at = at
-        key, at = _item(data, at, depth + 1, what)
+        key: Value
+        if at < len(data) and data[at] < 24:  # _item(), for the commonest keys
+            key, at = data[at], at + 1
+        else:
+            key, at = _item(data, at, depth + 1, what)
         major, spelling = data[key_at] >> 5, data[key_at:at]
         if kind is None and major in _KEY_KINDS:
             kind = major
@@ -170,22 +181,23 @@ def expect_map(
     Raises:
         FormatError: not a map, a key missing, unknown, or of another type.
     """
-    optional = optional or {}
     if not isinstance(value, dict):
         raise FormatError(f"{what}: not a map")
     result: dict[int, Value] = {}
     for key, member in value.items():
         if not isinstance(key, int):
             raise FormatError(f"{what}: keys are not numbers")
-        wanted = required.get(key) or optional.get(key)
+        wanted = required.get(key)
+        if wanted is None and optional is not None:
+            wanted = optional.get(key)
         if wanted is None:
             raise FormatError(f"{what}: an unknown key")
         # bool is an int to isinstance, and would pass for 0 or 1.
         if type(member) is not wanted:
             raise FormatError(f"{what}: key {key} is not of type {wanted.__name__}")
         result[key] = member
-    missing = required.keys() - result.keys()
-    if missing:
+    if not required.keys() <= result.keys():
+        missing = required.keys() - result.keys()
         raise FormatError(f"{what}: key {min(missing)} is missing")
     return result
 

@@ -18,8 +18,8 @@ from clisk_vault.checkpoint import Checkpoint
 from clisk_vault.errors import FormatError, StoreError
 from clisk_vault.log_bundle import BundleFacts, LogKeys
 from clisk_vault.log_entry import Opening
+from clisk_vault.log_leaf import LogRow
 from clisk_vault.log_proof import MAX_PROOF_BYTES, UnverifiedProof
-from clisk_vault.log_walk import LogRow
 from clisk_vault.merkle import HASH_BYTES
 from clisk_vault.note import UnverifiedNote
 from clisk_vault.tiles import TILE_WIDTH

@@ -15,8 +15,8 @@ from clisk_vault.errors import FormatError, TamperedError, UnsupportedError
 from clisk_vault.log_bundle import choose_keys
 from clisk_vault.log_bundle_read import UnverifiedBundle
 from clisk_vault.log_kind import fits
-from clisk_vault.log_leaf import Leaf
-from clisk_vault.log_walk import LogRow, LogWalk
+from clisk_vault.log_leaf import Leaf, LogRow
+from clisk_vault.log_walk import LogWalk
 from clisk_vault.log_witness import Witnessed, sizes_seen, weigh
 from clisk_vault.merkle import check_inclusion, leaf_hash
 from clisk_vault.note import NoteKey, UnverifiedNote
@@ -107,8 +107,7 @@ def verify_bundle(
     opened: list[tuple[LogRow, Leaf]] = []
     places: dict[bytes, int] = {}
     sure = 0
-    for row in bundle.rows():
-        leaf = walk.take(row)
+    for row, leaf in walk.take_all(bundle.rows()):
         if row.head is not None:
             if row.head in heads:
                 places[row.head] = row.seq + 1

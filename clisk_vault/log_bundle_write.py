@@ -18,9 +18,8 @@ from clisk_vault import log_bundle as files
 from clisk_vault.errors import FormatError, LogDamagedError, StoreError
 from clisk_vault.log_bundle import BundleFacts, LogKeys
 from clisk_vault.log_entry import Opening
-from clisk_vault.log_leaf import MAX_LEAF_BYTES
+from clisk_vault.log_leaf import MAX_LEAF_BYTES, LogRow
 from clisk_vault.log_proof import UnverifiedProof
-from clisk_vault.log_walk import LogRow
 from clisk_vault.merkle import Tree
 from clisk_vault.note import UnverifiedNote
 

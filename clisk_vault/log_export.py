@@ -30,8 +30,8 @@ from clisk_vault.errors import (
 from clisk_vault.log_bundle import BundleFacts, LogKeys, runs
 from clisk_vault.log_bundle_write import check_free, write_bundle
 from clisk_vault.log_entry import Opening
+from clisk_vault.log_leaf import LogRow
 from clisk_vault.log_view import split_origin
-from clisk_vault.log_walk import LogRow
 from clisk_vault.note import NoteKey, SignatureLine, UnverifiedNote
 from clisk_vault.session import Session
 

@@ -26,4 +26,4 @@ def fits(kind: LeafType, content: Content) -> bool:
     if isinstance(content, LogMark):
         pruned = content.policy is not None
         return kind not in ACCESS_TYPES and pruned is (kind is LeafType.PRUNE)
-    return kind in {leaf_type(content, bulk=bulk) for bulk in (False, True)}
+    return kind is leaf_type(content, bulk=kind is LeafType.BULK_READ)

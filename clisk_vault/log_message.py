@@ -13,8 +13,7 @@ from typing import Any, TypeAlias
 from clisk_vault import cbor
 from clisk_vault.errors import FormatError, UnsupportedError
 from clisk_vault.log_entry import MAX_SEALED_BYTES
-from clisk_vault.log_leaf import MAX_LEAF_BYTES
-from clisk_vault.log_walk import MAX_GROUP, LogRow
+from clisk_vault.log_leaf import MAX_GROUP, MAX_LEAF_BYTES, LogRow
 from clisk_vault.merkle import HASH_BYTES, leaf_hash
 
 MAX_MESSAGE_BYTES = 1 << 19

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 
 from clisk_vault.access_log import AccessLog
 from clisk_vault.errors import FormatError, TamperedError, UnsupportedError
-from clisk_vault.log_leaf import Leaf, LeafType
+from clisk_vault.log_leaf import MAX_GROUP, Leaf, LeafType, LogRow
 from clisk_vault.log_message import LogNews
 from clisk_vault.log_rows import OwnLog
 from clisk_vault.log_view import split_origin
-from clisk_vault.log_walk import MAX_GROUP, LogRow
 from clisk_vault.merkle import Tree
 from clisk_vault.peer_logs import PeerLogs
 from clisk_vault.session import Session

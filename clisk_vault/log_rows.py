@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from clisk_vault import cbor
 from clisk_vault.errors import FormatError
-from clisk_vault.log_walk import LogRow
+from clisk_vault.log_leaf import LogRow
 from clisk_vault.storage import Row, Storage
 
 SEQ_BITS = 32
@@ -57,8 +57,8 @@ def _entry(row: Row) -> LogRow:
         or not isinstance(leaf, bytes)
         or not isinstance(leaf_hash, bytes)
         or not isinstance(epoch, int)
-        or not isinstance(ciphertext, bytes | None)
-        or not isinstance(head, bytes | None)
+        or not (ciphertext is None or isinstance(ciphertext, bytes))
+        or not (head is None or isinstance(head, bytes))
     ):
         raise FormatError("access log: a column of another kind than its table's")
     seq = position & ((1 << SEQ_BITS) - 1)

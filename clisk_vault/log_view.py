@@ -6,8 +6,9 @@ with the sync: what is shown is what is signed, whoever wrote it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from clisk_vault.access_record import AccessRecord, Content
@@ -22,8 +23,9 @@ from clisk_vault.ids import DeviceId, VaultId
 from clisk_vault.keys import EpochSecret, LogKey
 from clisk_vault.log_entry import EntryPlace, Opening, derive_log_key, open_entry
 from clisk_vault.log_kind import fits
-from clisk_vault.log_leaf import Leaf, LeafType
-from clisk_vault.log_walk import LogRow, LogWalk
+from clisk_vault.log_leaf import Leaf, LeafType, LogRow
+from clisk_vault.log_stretch import STRETCH_ENTRIES
+from clisk_vault.log_walk import LogWalk
 from clisk_vault.log_witness import sizes_seen, weigh
 from clisk_vault.note import NoteKey, UnverifiedNote
 from clisk_vault.primitives import VerifyKey, sha256
@@ -262,14 +264,14 @@ class LogView:
         walk = LogWalk(origin, enrolled, wanted=sizes_seen(seen) | self._wanted())
         notices: list[Found] = []
         clock = 0
-        for one in self.rows(0, self.size):
-            leaf = walk.take(one)
-            content = None if leaf is None else self._judge(walk, one, leaf)
-            if content is not None:
+        taken = walk.take_all(self.rows(0, self.size))
+        while some := list(islice(taken, STRETCH_ENTRIES)):
+            for seq, content in self._judge(walk, some):
                 if content.time_ms < clock:
-                    notices.append(Found(Notice.CLOCK_MOVED, one.seq, one.seq))
+                    notices.append(Found(Notice.CLOCK_MOVED, seq, seq))
                 clock = content.time_ms
-            on_entry()
+            for _ in some:
+                on_entry()
         walk.finish()
         self._judge_end(walk)
         for at in forks:
@@ -296,21 +298,33 @@ class LogView:
         """Return *found* by the names that fit what is known of the log."""
         return found
 
-    def _judge(self, walk: LogWalk, row: LogRow, leaf: Leaf) -> Content | None:
-        """Check the content of an entry whose leaf is the one that was hashed."""
-        if row.ciphertext is None or sha256(row.ciphertext) != leaf.ciphertext_hash:
-            return None  # the walk has named it
-        try:
-            opening = self._open(row, leaf, walk.origin)
-        except VaultError:
-            walk.find(Finding.UNREADABLE_CONTENT, row.seq)
-            return None
-        try:
-            content = opening.check(leaf.commitment)
-        except (TamperedError, FormatError, UnsupportedError):
-            walk.find(Finding.BROKEN_COMMITMENT, row.seq)
-            return None
+    def _judge(
+        self, walk: LogWalk, taken: Iterable[tuple[LogRow, Leaf | None]]
+    ) -> list[tuple[int, Content]]:
+        """Check what entries say; return the index and content of each that opens.
+
+        One step for all of them, then the next: see clisk_vault.log_stretch.
+        """
+        opened: list[tuple[int, Leaf, Opening]] = []
+        for row, leaf in taken:
+            # Without its leaf, or the content that it names, the walk has named it.
+            if leaf is None or row.ciphertext is None:
+                continue
+            if sha256(row.ciphertext) != leaf.ciphertext_hash:
+                continue
+            try:
+                opened.append((row.seq, leaf, self._open(row, leaf, walk.origin)))
+            except VaultError:
+                walk.find(Finding.UNREADABLE_CONTENT, row.seq)
+        contents: list[tuple[int, Content]] = []
         device = split_origin(walk.origin)[0]
-        if not fits(leaf.type, content) or content.device != device:
-            walk.find(Finding.WRONG_PLACE, row.seq)
-        return content
+        for seq, leaf, opening in opened:
+            try:
+                content = opening.check(leaf.commitment)
+            except (TamperedError, FormatError, UnsupportedError):
+                walk.find(Finding.BROKEN_COMMITMENT, seq)
+                continue
+            if not fits(leaf.type, content) or content.device != device:
+                walk.find(Finding.WRONG_PLACE, seq)
+            contents.append((seq, content))
+        return contents

@@ -58,7 +58,7 @@ class Frontier:
         if not self._peaks:
             return EMPTY_ROOT
         root = self._peaks[-1]
-        for peak in reversed(self._peaks[:-1]):
+        for peak in self._peaks[-2::-1]:
             root = node_hash(peak, root)
         return root
 

@@ -8,6 +8,7 @@ cosignature (0x04).
 from __future__ import annotations
 
 import base64
+import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,6 +102,27 @@ class NoteKey:
             message = _cosigned(text, time)
             signature = signature[_TIME_BYTES:]
         verify(self.public, message, signature)
+
+    def signed_alone(self, note: bytes, text: str) -> bool:
+        """Return whether *note* is *text* with this key's good signature alone.
+
+        For a reader that knows what the note has to say. False says nothing: the
+        note may be good in another way, and whoever has to know why parses it.
+        """
+        start = f"{text}\n{_DASH}{self.name} ".encode()
+        encoded = note[len(start) : -1]
+        if len(note) > MAX_NOTE_BYTES or note != start + encoded + b"\n":
+            return False
+        try:
+            raw = binascii.a2b_base64(encoded, strict_mode=True)
+            if binascii.b2a_base64(raw, newline=False) != encoded:
+                return False  # another spelling
+            if raw[:KEY_ID_BYTES] != self.id:
+                return False
+            self.check(text, raw[KEY_ID_BYTES:])
+        except (binascii.Error, TamperedError):
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from clisk_vault import log_rows
 from clisk_vault.errors import FormatError
 from clisk_vault.ids import DeviceId
+from clisk_vault.log_leaf import LogRow
 from clisk_vault.log_rows import OwnLog
-from clisk_vault.log_walk import LogRow
 from clisk_vault.merkle import Frontier
 from clisk_vault.note import UnverifiedNote
 from clisk_vault.primitives import VerifyKey

@@ -37,7 +37,7 @@ from clisk_vault.hlc import Stamp
 from clisk_vault.ids import GrantId, ItemId
 from clisk_vault.item_store import SETTINGS, ItemStore, StoredItem
 from clisk_vault.keys import SecretText
-from clisk_vault.log_walk import MAX_GROUP
+from clisk_vault.log_leaf import MAX_GROUP
 from clisk_vault.reserve import RESERVE_BYTES, Reserve
 from clisk_vault.session import Session
 from clisk_vault.versions import FieldView, Version

@@ -23,7 +23,7 @@ from clisk_vault.errors import (
 )
 from clisk_vault.ids import DeviceId
 from clisk_vault.log_fork import ForkEvidence
-from clisk_vault.log_leaf import Leaf, Restart
+from clisk_vault.log_leaf import Leaf, LogRow, Restart
 from clisk_vault.log_message import (
     CosignedHead,
     HeldSize,
@@ -32,7 +32,7 @@ from clisk_vault.log_message import (
 )
 from clisk_vault.log_rows import OwnLog
 from clisk_vault.log_view import LogEpochs, LogView, log_origin, split_origin
-from clisk_vault.log_walk import LogRow, LogWalk
+from clisk_vault.log_walk import LogWalk
 from clisk_vault.merkle import Frontier, Tree, check_consistency
 from clisk_vault.note import KeyKind, NoteKey, UnverifiedNote, cosign_line
 from clisk_vault.peer_logs import KeptEvidence, PeerLogs, PeerState

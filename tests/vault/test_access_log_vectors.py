@@ -20,9 +20,9 @@ from clisk_vault.log_entry import (
     pad,
 )
 from clisk_vault.log_fork import ForkEvidence
-from clisk_vault.log_leaf import Leaf, LeafType
+from clisk_vault.log_leaf import Leaf, LeafType, LogRow
 from clisk_vault.log_message import parse_log_message
-from clisk_vault.log_walk import LogRow, LogWalk
+from clisk_vault.log_walk import LogWalk
 from clisk_vault.note import NoteKey, UnverifiedNote
 from clisk_vault.primitives import VerifyKey
 from clisk_vault.verdict import Found, merge_runs

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from clisk_vault.checkpoint import Checkpoint
-from clisk_vault.log_leaf import Leaf, LeafType, Restart
+from clisk_vault.log_leaf import Leaf, LeafType, LogRow, Restart
 from clisk_vault.log_rows import read_rows, read_signer, write
 from clisk_vault.log_signer import Signer, open_signer, seal_signer
-from clisk_vault.log_walk import LogRow, LogWalk
+from clisk_vault.log_walk import LogWalk
 from clisk_vault.log_witness import sizes_seen, weigh
 from clisk_vault.merkle import Frontier, leaf_hash
 from clisk_vault.note import KeyKind, NoteKey, UnverifiedNote, cosign_line

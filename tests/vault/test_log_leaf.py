@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +59,44 @@ def test_bytes_parse_to_themselves_or_are_refused(
     except (FormatError, UnsupportedError):
         return
     assert leaf.encode() == changed
+
+
+PLAIN_SEQS = st.sampled_from(
+    [
+        *(bytes([n]) for n in (0, 23, 24)),
+        *(bytes([0x18, n]) for n in (0, 23, 24, 255)),
+        *(b"\x19" + n.to_bytes(2) for n in (0, 255, 256, 65535)),
+        *(b"\x1a" + n.to_bytes(4) for n in (0, 65535, 65536, (1 << 32) - 1)),
+        b"\x1b" + bytes(8),
+        b"\x1b" + (1 << 32).to_bytes(8),
+        b"\x19\x01\n",
+    ]
+)
+
+
+def outcome(parse: Callable[[bytes], Leaf], data: bytes) -> Leaf | str:
+    try:
+        return parse(data)
+    except (FormatError, UnsupportedError) as err:
+        return str(err)
+
+
+@given(st.data(), PLAIN_SEQS, st.integers(0, 12), B32)
+def test_the_short_reader_of_plain_leaves_agrees_with_the_long_one(
+    draw: st.DataObject, seq: bytes, kind: int, key: bytes
+) -> None:
+    """Whatever the bytes, the pattern accepts what the CBOR reader does, as that."""
+    data = b"".join(
+        [b"\xa6\x01\x01\x02", bytes([kind]), b"\x03", seq]
+        + [bytes([number, 0x58, 0x20]) + key for number in (4, 5, 6)]
+    )
+    changed = bytearray(data)
+    for at in draw.draw(st.lists(st.integers(0, len(data) - 1), max_size=2)):
+        changed[at] = draw.draw(st.integers(0, 255))
+    cut = draw.draw(st.sampled_from([None, None, -1, 40]))
+
+    for text in (data, bytes(changed)[:cut], bytes(changed) + b"\n"):
+        assert outcome(Leaf.parse, text) == outcome(Leaf._parse_any, text)
 
 
 FIELDS: dict[int, cbor.Encodable] = {

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from clisk_vault import cbor
 from clisk_vault.errors import FormatError, TamperedError, UnsupportedError
 from clisk_vault.log_fork import ForkEvidence
+from clisk_vault.log_leaf import LogRow
 from clisk_vault.log_message import (
     MAX_MESSAGE_BYTES,
     CosignedHead,
@@ -17,7 +18,6 @@ from clisk_vault.log_message import (
     LogNews,
     parse_log_message,
 )
-from clisk_vault.log_walk import LogRow
 from clisk_vault.merkle import leaf_hash
 from clisk_vault.primitives import VerifyKey
 from tests.vectors import load_vectors

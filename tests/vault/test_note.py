@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,6 +97,51 @@ def test_bytes_parse_to_themselves_or_are_refused(data: bytes) -> None:
     except FormatError:
         return
     assert note.encode() == data
+
+
+ALONE = UnverifiedNote(TEXT, NOTE.lines[:1]).encode()
+
+
+@given(st.data())
+def test_a_note_signed_alone_is_what_the_reader_of_any_note_finds(
+    data: st.DataObject,
+) -> None:
+    """No change to a byte, at any place, passes by the way that does not parse."""
+    changed = bytearray(ALONE)
+    for at in data.draw(st.lists(st.integers(0, len(ALONE) - 1), max_size=2)):
+        changed[at] = data.draw(st.sampled_from(b"\n =Aa0+/\0") | st.integers(0, 255))
+    raw = bytes(changed) + data.draw(st.sampled_from([b"", b"\n", ALONE[-30:]]))
+
+    assert BY.signed_alone(raw, TEXT) is (raw == ALONE)
+
+
+def test_a_note_signed_alone_has_one_spelling() -> None:
+    """Bits that base64 leaves over are not the writer's to choose, nor is any other."""
+    for at in (len(ALONE) - 3, len(ALONE) - 2, len(ALONE) - 1):
+        good = [
+            value
+            for value in range(256)
+            if BY.signed_alone(bytes([*ALONE[:at], value, *ALONE[at + 1 :]]), TEXT)
+        ]
+        assert good == [ALONE[at]]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        RAW,
+        ALONE.replace(b"=\n", b"\n"),
+        UnverifiedNote(TEXT, (replace(NOTE.lines[0], key_id=b"four"),)).encode(),
+        UnverifiedNote("a/b/1\n3\nx\n", NOTE.lines[:1]).encode(),
+        ALONE[:-2] + b"\n",
+        ALONE[:-1],
+    ],
+    ids=["two lines", "no padding", "key id", "another text", "short", "no newline"],
+)
+def test_a_note_that_is_not_plainly_signed_is_left_to_the_reader(raw: bytes) -> None:
+    """A cosigned note is good, others are not: this way says neither."""
+    assert BY.signed_alone(ALONE, TEXT)
+    assert not BY.signed_alone(raw, TEXT)
 
 
 @given(
