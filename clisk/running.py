@@ -14,7 +14,7 @@ from clisk_vault.ids import VaultId
 from clisk_vault.keys import LocalKey
 from clisk_vault.local_seal import TableSeal
 from konnector_runner.browser_choice import BrowserChoice, find_browser, find_screen
-from konnector_runner.events import RunEvent, RunReport
+from konnector_runner.events import EventKind, RunEvent, RunReport
 from konnector_runner.konnector import Konnector
 from konnector_runner.lifecycle import Past
 from konnector_runner.profile_box import ProfileBox
@@ -56,7 +56,11 @@ async def run_with_agent(
     by = "schedule" if wish.scheduled else "person"
     begun = agent.call("konnector.begin", {"wait": wish.wait, "by": by})
     source = AgentSource(agent)
-    with _box(begun).unpacked() as profile:
+
+    def warn(text: str) -> None:
+        on_event(RunEvent(EventKind.LOG, f"warn: {text}"))
+
+    with _box(begun, warn).unpacked() as profile:
         report = await run_konnector(
             konnector,
             source,
@@ -94,11 +98,12 @@ class _BoxSeal:
         return self._seal.open(b"profile", sealed)
 
 
-def _box(begun: Message) -> ProfileBox:
+def _box(begun: Message, warn: Callable[[str], None]) -> ProfileBox:
     key = LocalKey(bytes.fromhex(str(begun["session_key"])))
     vault = VaultId(bytes.fromhex(str(begun["vault"])))
     seal = TableSeal(key, vault, str(begun["session_table"]))
-    return ProfileBox(Path(str(begun["session_file"])), _BoxSeal(seal))
+    file = Path(str(begun["session_file"]))
+    return ProfileBox(file, _BoxSeal(seal), warn=warn)
 
 
 def _ended(report: RunReport) -> Message:

@@ -16,7 +16,7 @@ import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +24,10 @@ from konnector_runner import atomic
 from konnector_runner.errors import SessionError
 
 MAX_BYTES = 128 * 1024 * 1024
+_MIB = MAX_BYTES // 1024**2
+_LESS = "its cookies are kept, and not what sites stored beside them"
+# What sealing adds, with room.
+_SEALING = 1024
 _FOLDER = re.compile(r"clisk-session-(\d+)-\w+")
 _KEPT = (
     "clisk-cookies.json",
@@ -50,10 +54,17 @@ class ProfileBox:
     """The sealed profile of one account, in one file."""
 
     def __init__(
-        self, file: Path, seal: Seal, *, environ: Mapping[str, str] = os.environ
+        self,
+        file: Path,
+        seal: Seal,
+        *,
+        warn: Callable[[str], None],
+        environ: Mapping[str, str] = os.environ,
     ) -> None:
+        """*warn* is told what of a session is too large to be kept."""
         self._file = file
         self._seal = seal
+        self._warn = warn
         self._memory = memory_folder(environ)
 
     @contextlib.contextmanager
@@ -77,6 +88,8 @@ class ProfileBox:
 
     def _unpack(self, folder: Path) -> None:
         try:
+            if self._file.stat().st_size > MAX_BYTES + _SEALING:
+                raise SessionError(f"the kept session is larger than {_MIB} MiB")
             sealed = self._file.read_bytes()
         except FileNotFoundError:
             return
@@ -92,7 +105,9 @@ class ProfileBox:
         if len(packed) > MAX_BYTES:
             # Sites may store without end; the cookies are what keeps a login.
             packed = _packed(folder, _KEPT[:4])
+            self._warn(f"the browser's session is larger than {_MIB} MiB: {_LESS}")
         if len(packed) > MAX_BYTES:
+            self._warn("its cookies are as well: the session before it stays")
             return
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         atomic.replace(self._file, self._seal.seal(packed))

@@ -212,9 +212,11 @@ def _settle_new(home: Home, item: str) -> None:
         return
     if typed.casefold() != "no":
         return
-    # The newest version is the first.
-    params = {"item": item, "field": "password", "number": 2}
-    ask_agent(home, "history.restore", params)
+    params: dict[str, object] = {"item": item, "field": "password"}
+    rows = cast(list[dict[str, Any]], ask_agent(home, "history", params)["fields"])
+    # The newest is the first.
+    earlier = rows[0]["versions"][1]["version"]
+    ask_agent(home, "history.restore", {**params, "version": earlier})
     output.say("the earlier password is back")
 
 

@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from clisk.agent import schedule_driver
+from clisk.agent import opening, operations, schedule_driver
+from clisk.agent.core import Agent
+from clisk.agent.idle import IdleTimer
 from clisk.agent.konnector_ledger import Book, ScheduleRow
 from clisk.agent.run_queue import RunQueue
 from clisk.agent.schedule_driver import ScheduleDriver, command
+from clisk.agent.server import AgentServer, listen
 from clisk.client import AgentClient
 from clisk.errors import AgentRefusal, CliskError
 from clisk.home import Home
 from clisk.wire import Message
+from clisk_vault.access_record import Requester, RequesterKind
+from clisk_vault.keys import SecretText
 from konnector_runner import profile_box
 from konnector_runner.errors import SessionError
-from tests.program.world import Device, device
+from tests.program.world import PASSPHRASE, Device, device
 from tests.runner.harness import BUNDLE
 from tests.runner.site import page, serve
 
+operations.load()
+
+_WHO = Requester(RequesterKind.PERSON, "test")
 _PASSWORD = "S3cret!canary"
 _COOKIE = "cookie-canary-8842"
 _TYPED = "typed-canary-1731"
@@ -143,6 +154,61 @@ def test_a_session_is_kept_sealed_and_wiped_on_request(
     ]
     said = (first, second, third)
     assert not any(_PASSWORD in s.out + s.err or _TYPED in s.err for s in said)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_what_is_scheduled_runs_by_itself_and_fetches_only_what_is_new(
+    tmp_path: Path, laptop: Device
+) -> None:
+    """A day later, on the agent's own word, with the session and the index of before.
+
+    The agent is this process's, so that a day can pass; the run is the command that it
+    starts, in a process of its own.
+    """
+    form = '<input id="password" type="password"><input id="card">'
+    with serve({"/home": page(body=form)}) as site:
+        names = {"BANK": f"'{site.bank}'", "COOKIE": _COOKIE, "TYPED": _TYPED}
+        konnector = _place(tmp_path / "shop", _METHODS, **names)
+        item = laptop.add_login("Shop", _PASSWORD, "-u", "marie", "--uri", site.bank)
+        words = ("konnector", "run", str(konnector), "--item", item, "--grant")
+        to = ("--to", str(tmp_path / "bills"), "--save-credentials", "never")
+        said = laptop.run(*words, *to, "--every", "1d")
+        assert said.code == 0, said
+        (row,) = laptop.ask("konnector", "schedules")["schedules"]
+        assert row["held"] is None
+        laptop.ok("agent", "stop")
+        (tmp_path / "bills" / "marie" / "2024.txt").unlink()
+
+        asyncio.run(asyncio.wait_for(_a_day_later(Home(str(laptop.home))), 120))
+
+        laptop.unlock()
+        runs = laptop.ask("konnector", "runs")["runs"]
+        logins = [text for text in site.seen if _PASSWORD in text]
+    assert [(r["by"], r["outcome"], r["saved"]) for r in runs] == [
+        ("schedule", "done", 1),
+        ("person", "done", 1),
+    ]
+    assert len(logins) == 1, "the second run was still logged in"
+    assert (tmp_path / "bills" / "marie" / "2024.txt").read_bytes() == b"x"
+
+
+async def _a_day_later(home: Home) -> None:
+    agent = Agent(home, timer=IdleTimer(3600))
+    welcome = AgentServer(agent)
+    listening = await welcome.start(listen(home))
+    try:
+        await opening.unlock(agent, SecretText(PASSPHRASE), _WHO)
+        driver = ScheduleDriver(agent)
+        now = time.time_ns() // 1_000_000
+        assert await driver.start_due(now_ms=now) == []
+        assert len(await driver.start_due(now_ms=now + 86_400_000)) == 1
+        await asyncio.gather(*driver._running)
+        assert await driver.start_due(now_ms=now + 86_400_000) == []
+    finally:
+        listening.close()
+        await welcome.hang_up()
+        await agent.close()
 
 
 def _open(laptop: Device, item: str) -> AgentClient:
@@ -422,12 +488,83 @@ class _Seal:
         return sealed[::-1]
 
 
+def _box(file: Path, warnings: list[str] | None = None) -> profile_box.ProfileBox:
+    warn = [] if warnings is None else warnings
+    environ = {"XDG_RUNTIME_DIR": str(file.parent)}
+    return profile_box.ProfileBox(file, _Seal(), warn=warn.append, environ=environ)
+
+
+def _keep(box: profile_box.ProfileBox, **files: int) -> None:
+    with box.unpacked() as folder:
+        (folder / "Default").mkdir(exist_ok=True)
+        for name, size in files.items():
+            (folder / "Default" / name).write_bytes(b"x" * size)
+
+
+def test_a_session_that_is_too_large_is_said_and_keeps_its_cookies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left out has a name; a file of nobody's making is not even read."""
+    monkeypatch.setattr(profile_box, "MAX_BYTES", 40_000)
+    file, warnings = tmp_path / "a.session", list[str]()
+    box = _box(file, warnings)
+    _keep(box, Cookies=100)
+    assert warnings == []
+
+    _keep(box, Cookies=200, Preferences=60_000)
+    assert len(warnings) == 1
+    assert "larger than 128 MiB: its cookies are kept" in warnings[0]
+    with box.unpacked() as folder:
+        assert (folder / "Default" / "Cookies").stat().st_size == 200
+        assert not (folder / "Default" / "Preferences").exists()
+
+    before = file.read_bytes()
+    _keep(box, Cookies=60_000)
+    assert "the session before it stays" in warnings[-1]
+    assert file.read_bytes() == before
+
+    file.write_bytes(b"\0" * 60_000)
+    with pytest.raises(SessionError, match="larger than 128 MiB"), box.unpacked():
+        pytest.fail("not to be unpacked")
+
+
+_CUT = """
+import sys
+from pathlib import Path
+from tests.program.test_konnector_runs import _box
+with _box(Path(sys.argv[1])).unpacked() as folder:
+    (folder / "Default" / "Cookies").write_bytes(b"half")
+    print("there", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_killed_run_keeps_the_session_before_it(tmp_path: Path) -> None:
+    """Nothing of it is on the disk, and what lay in memory is swept by the next."""
+    file = tmp_path / "a.session"
+    _keep(_box(file), Cookies=100)
+    before = file.read_bytes()
+    with subprocess.Popen(
+        [sys.executable, "-c", _CUT, str(file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"there\n"
+        process.kill()
+
+    assert file.read_bytes() == before
+    assert len(list(tmp_path.glob("clisk-session-*"))) == 1
+    with _box(file).unpacked() as folder:
+        assert (folder / "Default" / "Cookies").read_bytes() == b"x" * 100
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.session"]
+
+
 def test_a_profile_that_was_changed_is_refused_and_kept(tmp_path: Path) -> None:
     """Nothing is unpacked from it, and it is still there to be looked at."""
     file = tmp_path / "a.session"
-    box = profile_box.ProfileBox(
-        file, _Seal(), environ={"XDG_RUNTIME_DIR": str(tmp_path)}
-    )
+    box = _box(file)
     with box.unpacked() as folder:
         assert folder.stat().st_mode & 0o777 == 0o700
         (folder / "Default").mkdir()
