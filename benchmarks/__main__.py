@@ -16,6 +16,7 @@ _PARTS = (
     "log",
     "transfer",
     "program",
+    "peers",
     "sync",
     "relay",
     "live",

@@ -37,11 +37,13 @@ class Figure:
         return {**asdict(self), "ratio": round(self.ratio, 2)}
 
 
-def seconds(work: Callable[[], object]) -> float:
+def seconds(
+    work: Callable[[], object], clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Return how long *work* takes once."""
-    started = time.perf_counter()
+    started = clock()
     work()
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def compare(
@@ -54,16 +56,20 @@ def compare(
     aim: str,
     operations: int = 1,
     before: Callable[[], object] = lambda: None,
+    cpu: bool = False,
 ) -> Figure:
     """Return the medians of *subject* and *floor_work*, run in turns.
 
     Both do *operations* operations a call; *before* makes ready, outside the
-    clock. One round of each warms up uncounted.
+    clock. One round of each warms up uncounted. *cpu*: the time of this process on a
+    core alone, for work that waits for nothing; what others do on the machine then
+    falls on nobody.
     """
     subject_times, floor_times = list[float](), list[float]()
     for number in range(rounds + 1):
         before()
-        floor_time, subject_time = seconds(floor_work), seconds(subject)
+        clock = time.process_time if cpu else time.perf_counter
+        floor_time, subject_time = seconds(floor_work, clock), seconds(subject, clock)
         if number:
             floor_times.append(floor_time / operations)
             subject_times.append(subject_time / operations)

@@ -183,6 +183,10 @@ class Storage:
         """Leave nothing of what was deleted in the write-ahead log."""
         self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def shrink(self) -> None:
+        """Let go of the pages kept in memory, after work that touched many."""
+        self.execute("PRAGMA shrink_memory")
+
     def close(self) -> None:
         """Close the file; harmless when closed already."""
         self._connection.close()

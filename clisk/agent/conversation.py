@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from clisk import wire
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
+from clisk.agent.hardening import give_back_memory
 from clisk.agent.journal import describe_fault, log
 from clisk.agent.registry import OPERATIONS, Answer, Operation, Params
 from clisk.errors import CliskError, WireError
@@ -21,6 +22,10 @@ _REQUEST_KEYS = {"v", "id", "op", "params"}
 _KONNECTOR_OPERATIONS = "konnector."
 _TOKEN_OPERATIONS = ("reveal", "totp")
 _FILL_OPERATIONS = ("fill.open", "fill.release", "fill.renew")
+
+
+# A list of some thousand items: what it took to write it is many times that.
+_LARGE_BYTES = 1 << 20
 
 
 class RequestError(CliskError):
@@ -106,6 +111,8 @@ class Conversation:
 
     async def _send(self, message: wire.Message) -> None:
         line = wire.encode_line({"v": wire.VERSION, "id": self._asked, **message})
+        if len(line) > _LARGE_BYTES:
+            self._caller.at_hang_up.callback(give_back_memory)
         with suppress(ConnectionError):
             self._writer.write(line)
             await self._writer.drain()

@@ -8,7 +8,7 @@ import click
 
 from clisk import output
 from clisk.commands.options import ask_agent, item_titles, json_option
-from clisk.errors import CliskError, UsageError
+from clisk.errors import AgentRefusal, UsageError
 from clisk.home import Home
 from clisk.times import date_and_time
 from clisk.wire import Message
@@ -188,12 +188,17 @@ def history_command(
             "--show and --restore each need --field, and not each other",
             advice="clisk history ITEM lists the fields",
         )
-    version = _find_version(home, item, field, str(restore or show))
-    params = {"item": item, "field": field, "version": version["version"]}
+    wanted = str(restore or show)
+    version = _find_version(home, item, field, wanted)
+    # What is not found goes to the agent as it was typed, which records the attempt.
+    stamp = version["version"] if version else wanted
+    params = {"item": item, "field": field, "version": stamp}
     if restore is not None:
         answer = ask_agent(home, "history.restore", params)
-        written = date_and_time(version["time_ms"])
-        said = f"restored what {version['device_name']} wrote on {written}"
+        said = "restored"
+        if version:
+            written = date_and_time(version["time_ms"])
+            said = f"restored what {version['device_name']} wrote on {written}"
         _say(answer, said, as_json=as_json)
         return
     from clisk.terminal import write_value
@@ -205,18 +210,19 @@ def history_command(
         write_value(str(answer["value"]))
 
 
-def _find_version(home: Home, item: str, field: str, wanted: str) -> dict[str, Any]:
+def _find_version(
+    home: Home, item: str, field: str, wanted: str
+) -> dict[str, Any] | None:
     """Return the version that a person means by its number, a script by its stamp."""
-    answer = ask_agent(home, "history", {"item": item, "field": field})
+    try:
+        answer = ask_agent(home, "history", {"item": item, "field": field})
+    except AgentRefusal:
+        return None
     (found,) = cast(list[dict[str, Any]], answer["fields"])
-    versions = cast(list[dict[str, Any]], found["versions"])
-    for version in versions:
+    for version in cast(list[dict[str, Any]], found["versions"]):
         if wanted in (str(version["number"]), version["version"]):
             return version
-    raise CliskError(
-        f"the field has {output.count(len(versions), 'version')}, and not that one",
-        advice="clisk history ITEM --field FIELD lists them",
-    )
+    return None
 
 
 def _show_history(answer: Message, *, as_json: bool) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,49 +18,14 @@ from clisk_vault.transfer.bitwarden_out import write_bitwarden
 from clisk_vault.transfer.file_secrets import FileSecrets
 from clisk_vault.transfer.formats import read_file
 from clisk_vault.transfer.outgoing import LossReport, Outgoing
-from tests.peers.bitwarden_server import EMAIL, PASSWORD, BitwardenServer
+from tests.peers.bitwarden_server import BitwardenServer
+from tests.peers.bw import FILE_PASSWORD, Bw
 from tests.vault.transfer.found import found, plain
 from tests.vault.transfer.samples import SAMPLES, Login, expected, logins
 
 pytestmark = pytest.mark.slow
 
-_BW = Path(__file__).parent / "node_modules" / ".bin" / "bw"
-_SECONDS = 240
 _ROOM = SAMPLES["bitwarden"].room
-_FILE_PASSWORD = "file password"
-
-
-class Bw:
-    """The program, in a folder of its own."""
-
-    def __init__(self, folder: Path, server: BitwardenServer) -> None:
-        folder.mkdir()
-        assert _BW.exists(), "no bw: run make setup (scripts/setup_peers.sh)"
-        self._env = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "BITWARDENCLI_APPDATA_DIR": str(folder),
-            "NODE_EXTRA_CA_CERTS": str(server.certificate),
-            "BW_PASSWORD": PASSWORD,
-            "FILE_PASSWORD": _FILE_PASSWORD,
-            "BW_NOINTERACTION": "true",
-        }
-        self.run("config", "server", server.url)
-        self._env["BW_SESSION"] = self.run(
-            "login", EMAIL, "--passwordenv", "BW_PASSWORD", "--raw"
-        ).strip()
-
-    def run(self, *words: str) -> str:
-        done = subprocess.run(
-            [str(_BW), *words],
-            env=self._env,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        assert done.returncode == 0, (words, done.stdout, done.stderr)
-        return done.stdout.decode()
 
 
 @pytest.fixture
@@ -119,7 +83,7 @@ def test_what_we_export_bw_imports_and_exports_unchanged(
     as_plain = bw.run("export", "--format", "json", "--raw").encode()
     sealed = tmp_path / "sealed.json"
     bw.run(
-        *("export", "--format", "encrypted_json", "--password", _FILE_PASSWORD),
+        *("export", "--format", "encrypted_json", "--password", FILE_PASSWORD),
         *("--output", str(sealed)),
     )
     restricted = tmp_path / "restricted.json"
@@ -127,7 +91,7 @@ def test_what_we_export_bw_imports_and_exports_unchanged(
 
     wanted = _wanted(people)
     assert _found(as_plain) == wanted
-    password = FileSecrets(password=SecretText(_FILE_PASSWORD))
+    password = FileSecrets(password=SecretText(FILE_PASSWORD))
     assert _found(sealed.read_bytes(), password) == wanted
     key = base64.b64encode(server.account.user_key).decode()
     assert _found(
@@ -147,7 +111,7 @@ def test_what_we_seal_bw_opens(
     data = write_bitwarden(map(_outgoing, people), [], LossReport())
     export = tmp_path / "ours.json"
     export.write_bytes(
-        seal_protected(data, SecretText(_FILE_PASSWORD), random=os.urandom, kdf=kdf)
+        seal_protected(data, SecretText(FILE_PASSWORD), random=os.urandom, kdf=kdf)
     )
     bw = Bw(tmp_path / "bw", server)
 

@@ -29,6 +29,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
             "Evil", "z", "-u", "mallory", "--uri", "https://evil.example.net"
         )
         made.ok("edit", evil, "--read", "password=0", given="p\nhost=git.example.com\n")
+        lines = made.add_login(
+            "Lines", "q", "-u", "placeholder", "--uri", "https://lines.example.io"
+        )
+        made.ok("edit", lines, "--set", "username=a\npassword=planted")
         yield made
 
 
@@ -79,6 +83,10 @@ def test_git_stores_a_new_login_and_changes_none_unasked(home: Device) -> None:
     assert "no terminal" in said.err
     assert "password=first\n" in _git(home, "fill", f"{new[:-9]}\n").out
     assert home.ask("list", "new.example.com")["items"][0]["tags"] == ["git"]
+    # A host that a server named says nothing of its neighbours, nor of other ports.
+    for near in ("other.new.example.com:8443", "new.example.com", "example.com:8443"):
+        request = f"protocol=https\nhost={near}\n"
+        assert "bob" not in home.run("git-credential", "get", given=request).out
 
 
 def test_a_server_that_says_no_empties_no_vault(home: Device) -> None:
@@ -130,6 +138,9 @@ def test_another_host_gets_nothing(home: Device, request_text: str) -> None:
         "protocol=https\nhost=git.example.com\nnonsense\n",
         "protocol=https\nhost=" + "a" * 70_000 + "\n",
         "protocol=https\nhost=two.example.org\n",
+        "protocol=https\nhost=" + "a" * 301 + "\n",
+        "protocol=https\nhost=git.example.com\n=nothing\n",
+        "protocol=https\nhost=lines.example.io\n",
     ],
 )
 def test_a_request_with_something_smuggled_in_is_refused(
@@ -209,6 +220,12 @@ def test_docker_touches_only_what_it_brought(home: Device) -> None:
         ("store", "{}"),
         ("store", '{"ServerURL":"a","Username":"b","Secret":"c","More":1}'),
         ("store", "not json"),
+        ("store", "[" * 60_000),
+        ("store", '{"ServerURL":"a.example","Username":"","Secret":"c"}'),
+        ("store", '{"ServerURL":"a.example","Username":"b","Secret":1}'),
+        ("store", '{"ServerURL":"a.example","Username":"b\\nc","Secret":"d"}'),
+        ("get", "https://git.example.com\x1b[2J"),
+        ("get", "x" * 70_000),
         ("nonsense", ""),
     ],
 )

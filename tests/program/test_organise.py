@@ -77,7 +77,7 @@ def test_earlier_values_are_listed_shown_and_brought_back(laptop: Device) -> Non
     refused = laptop.run(*words, "--restore", "9")
     assert refused.code == 1
     assert refused.err.splitlines() == [
-        "error: the field has 3 versions, and not that one",
+        "error: the field has no such version",
         "hint: clisk history ITEM --field FIELD lists them",
     ]
 

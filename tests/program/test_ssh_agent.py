@@ -10,13 +10,16 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from clisk.errors import HomeError
+from clisk.client import AgentClient
+from clisk.errors import AgentAbsentError, HomeError
 from clisk.home import Home
 from clisk.ssh_agent import MAX_FRAME, Server, SshAgent, describe
 from tests.program.world import Device, device
@@ -329,3 +332,149 @@ def test_one_agent_a_socket_and_what_died_is_cleared(tmp_path: Path) -> None:
 def test_a_question_says_what_is_signed(data: bytes, words: str) -> None:
     """In the signature's own words, without what a terminal would obey."""
     assert describe(data) == words
+
+
+def test_a_key_in_the_trash_or_the_archive_signs_nothing(home: Device) -> None:
+    """What a person put away is neither listed nor used."""
+
+    def offered() -> set[str]:
+        with AgentClient.connect(Home(str(home.home))) as agent:
+            keys: Any = agent.call("ssh.keys")["keys"]
+            return {key["title"] for key in keys}
+
+    assert offered() == set(_KINDS)
+    home.ok("rm", "ecdsa")
+    home.ok("archive", "rsa")
+    try:
+        assert offered() == {"ed25519"}
+    finally:
+        home.ok("rm", "--restore", "ecdsa")
+        home.ok("archive", "--undo", "rsa")
+
+
+def test_too_many_clients_are_hung_up_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack: idle connections take every thread; one that leaves makes room."""
+    monkeypatch.setattr("clisk.ssh_agent.MAX_CLIENTS", 1)
+    asked = struct.pack(">I", 1) + b"\x0b"
+    with _served(tmp_path, _idle_agent(tmp_path)) as path:
+        with socket.socket(socket.AF_UNIX) as sitting:
+            sitting.connect(path)
+            sitting.sendall(asked)
+            assert sitting.recv(9) == _FAILED
+            try:
+                heard = _talk(path, asked)
+            except ConnectionError:
+                heard = b""
+            assert heard == b""
+        ends = time.monotonic() + 30
+        while not heard:
+            assert time.monotonic() < ends
+            with suppress(ConnectionError):
+                heard = _talk(path, asked)
+        assert heard == _FAILED
+
+
+def test_the_socket_is_its_owners_alone(tmp_path: Path) -> None:
+    """Mode 0600, whatever the umask says."""
+    before = os.umask(0)
+    try:
+        with _served(tmp_path, _idle_agent(tmp_path)) as path:
+            assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
+    finally:
+        os.umask(before)
+
+
+class _OneKey(SshAgent):
+    """Offers one key, and has no vault behind it."""
+
+    def keys(self) -> list[dict[str, str]]:
+        return [{"item": "aa", "title": "k\x1b[2J", "public": "a2V5"}]
+
+    def _connect(self) -> AgentClient:
+        raise AgentAbsentError
+
+
+def _request(public: bytes, data: bytes, rest: bytes = bytes(4)) -> bytes:
+    strings = (struct.pack(">I", len(each)) + each for each in (public, data))
+    return b"\x0d" + b"".join(strings) + rest
+
+
+def _asked_by(frame: bytes) -> list[str]:
+    """Return what a person is asked because of *frame*."""
+    questions: list[str] = []
+
+    def ask(_item: str, question: str) -> bool:
+        questions.append(question)
+        return True
+
+    agent = _OneKey(Home("/nonexistent"), ask, only=frozenset())
+    assert agent.answer(frame) == b"\x05"
+    return questions
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        _request(b"another key", b"x"),
+        _request(b"", b"x"),
+        _request(b"key", b"x", bytes(5)),
+        _request(b"key", b"x", bytes(3)),
+        _request(b"key", b"x") + b"x" * 100,
+    ],
+)
+def test_a_person_is_not_asked_for_what_is_no_request(frame: bytes) -> None:
+    """Attack: a key that is not offered, or a message with more after its end."""
+    assert len(_asked_by(_request(b"key", b"x"))) == 1, "the control"
+    assert _asked_by(frame) == []
+
+
+def test_a_question_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """Attack: a title, or a namespace, with what a terminal obeys."""
+    hostile = b"SSHSIG" + struct.pack(">I", 6) + b"g\x1b[2Jt"
+
+    (question,) = _asked_by(_request(b"key", hostile))
+
+    assert question == "sign with k\\x1b[2J: signature for g\\x1b[2Jt?"
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_two_questions_are_asked_one_after_the_other() -> None:
+    """Attack: a question that comes up under a person's yes to another."""
+    inside, most, gate = 0, 0, threading.Event()
+
+    def ask(_item: str, _question: str) -> bool:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        gate.wait(0.2)
+        inside -= 1
+        return False
+
+    agent = _OneKey(Home("/nonexistent"), ask, only=frozenset())
+    frame = _request(b"key", b"x")
+    threads = [threading.Thread(target=agent.answer, args=(frame,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert most == 1
+
+
+def test_an_error_inside_ends_one_client_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The base class would print a traceback, with what was at hand."""
+
+    class Broken(SshAgent):
+        def answer(self, frame: bytes) -> bytes:
+            raise RuntimeError("planted-secret")
+
+    broken = Broken(Home("/nonexistent"), lambda _i, _q: True, only=frozenset())
+    with _served(tmp_path, broken) as path:
+        assert _talk(path, struct.pack(">I", 1) + b"\x0b") == b""
+
+    said = capsys.readouterr().err
+    assert said == "clisk ssh-agent: a client ended with RuntimeError\n"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from clisk.agent import conversation
 from clisk.agent.caller import Caller
+from clisk.agent.conversation import Conversation
 from clisk.agent.registry import OPERATIONS
 from clisk.agent.tokens import TokenError, Tokens, spell_token, token_digest
 from clisk.errors import CliskError
@@ -292,3 +293,81 @@ def test_a_script_reads_with_a_token(tmp_path: Path) -> None:
             ).code
             == 2
         )
+
+
+def test_a_clock_set_back_since_the_last_use_gives_nothing(tmp_path: Path) -> None:
+    """Attack: the clock is set back, so that a token holds for longer."""
+
+    async def scene(room: Room) -> None:
+        client = await _shown(room, await _token(room))
+        session = room.agent.driver.vault.session
+        now_ms = session.clock()
+        session.clock = lambda: now_ms + 100_000
+        await _read(room, client)
+
+        session.clock = lambda: now_ms + 99_999
+        with pytest.raises(ReadRefused, match="set back"):
+            await _read(room, client)
+        session.clock = lambda: now_ms + 100_000
+        assert await _read(room, client) == "ci-password"
+
+    in_a_room(tmp_path, scene)
+
+
+def test_names_of_valid_tokens_differ_and_there_are_so_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of one name could not be told apart in the log; ended ones make room."""
+    monkeypatch.setattr("clisk.agent.tokens.MAX_TOKENS", 2)
+
+    async def scene(room: Room) -> None:
+        await _token(room)
+        wanted = {"item": "CI", "fields": ["password"], "uses": 1, "seconds": 60}
+        with pytest.raises(TokenError, match="has this name"):
+            await room.ask("token.create", caller(), name="nightly", **wanted)
+        await room.ask("token.create", caller(), name="second", **wanted)
+        with pytest.raises(TokenError, match="at most 2 tokens"):
+            await room.ask("token.create", caller(), name="third", **wanted)
+        await room.ask("token.revoke", caller(), name="nightly")
+        await room.ask("token.create", caller(), name="nightly", **wanted)
+
+    in_a_room(tmp_path, scene)
+
+
+def test_a_connection_shows_one_token_that_is_known(tmp_path: Path) -> None:
+    """Attack: a made-up token, or a second one to collect what both cover."""
+
+    async def scene(room: Room) -> None:
+        token = await _token(room)
+        made_up = spell_token(bytes(32)).expose()
+        stranger = caller()
+        with pytest.raises(TokenError, match="not a token"):
+            await room.ask("token.use", stranger, token=made_up)
+        assert stranger.token is None
+
+        client = await _shown(room, token)
+        with pytest.raises(CliskError, match="has shown a token already"):
+            await room.ask("token.use", client, token=token)
+
+    in_a_room(tmp_path, scene)
+
+
+def test_reads_by_token_do_not_keep_the_vault_open(tmp_path: Path) -> None:
+    """Attack: a job that reads each minute keeps an unattended vault unlocked."""
+
+    async def scene(room: Room) -> None:
+        token = await _token(room)
+        talk = Conversation(room.agent, None, None)  # type: ignore[arg-type]  # nothing is sent
+        reveal = OPERATIONS["reveal"]
+        asked = {"item": "CI", "field": "password", "purpose": "job"}
+        room.clock.now += 500
+        await talk._run(reveal, reveal.params.model_validate(asked))
+        assert room.agent.timer.left_seconds() == 900, "the control: a person's read"
+
+        talk._caller = await _shown(room, token)
+        room.agent.timer.touch()
+        room.clock.now += 500
+        await talk._run(reveal, reveal.params.model_validate(asked))
+        assert room.agent.timer.left_seconds() == 400
+
+    in_a_room(tmp_path, scene)

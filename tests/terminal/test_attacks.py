@@ -16,10 +16,15 @@ from pathlib import Path
 
 import click
 import pytest
+from textual.app import App
+from textual.widgets import Input
 
 from clisk.commands import tui
 from clisk.errors import CliskError
 from clisk.home import Home
+from clisk.terminal_ui.app import News
+from clisk.terminal_ui.desk import State
+from clisk.terminal_ui.page import RowsPage
 from clisk.terminal_ui.rows import Row, Rows
 from tests.program.world import Device, device
 from tests.terminal.world import terminal
@@ -339,3 +344,71 @@ def test_without_the_library_it_says_how_to_get_it(
 class _Screen:
     def isatty(self) -> bool:
         return True
+
+
+def test_locking_empties_the_clipboard(tmp_path: Path) -> None:
+    """What was copied a moment ago goes with the keys."""
+
+    async def scene(laptop: Device) -> None:
+        async with terminal(laptop) as person:
+            await person.open("Bank")
+            await person.stand_on("password")
+            await person.press("c")
+            await person.until(lambda: person.copied == [_secret()])
+            await person.press("ctrl+l")
+            await person.sees("The vault is locked")
+            await person.until(lambda: person.copied == [_secret(), ""])
+
+    with device(tmp_path / "laptop") as laptop:
+        laptop.init()
+        laptop.add_login("Bank", _secret())
+        asyncio.run(scene(laptop))
+
+
+def test_what_was_shown_is_hidden_before_anybody_else_looks(
+    laptop: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At Ctrl-Z, and when the vault was locked and opened again meanwhile."""
+    monkeypatch.setattr(App, "action_suspend_process", lambda _self: None)
+
+    async def scene() -> None:
+        async with terminal(laptop) as person:
+            await person.open("Bank")
+            await person.stand_on("password")
+            page = person.app.screen
+            assert isinstance(page, RowsPage)
+
+            await page.action_reveal()
+            assert page.rows.revealed == {"password"}
+            person.app.action_suspend_process()
+            assert page.rows.revealed == frozenset()
+
+            await page.action_reveal()
+            state = person.app._state
+            assert state is not None
+            await person.app.on_news(News(state))
+            assert page.rows.revealed == {"password"}, "the control: no news"
+            opened = State(opened=state.opened + 1, unlocked=True)
+            await person.app.on_news(News(opened))
+            assert page.rows.revealed == frozenset()
+
+    asyncio.run(scene())
+
+
+def test_a_passphrase_is_neither_shown_nor_kept(tmp_path: Path) -> None:
+    """Typed, it is dots; handed over, the field is empty whatever the answer."""
+
+    async def scene(laptop: Device) -> None:
+        async with terminal(laptop) as person:
+            await person.sees("The vault is locked")
+            await person.type("planted")
+            await person.sees("•••••••")
+            assert "planted" not in person.screen
+            await person.press("enter")
+            await person.sees("wrong passphrase")
+            assert person.app.screen.query_one(Input).value == ""
+
+    with device(tmp_path / "laptop") as laptop:
+        laptop.init()
+        laptop.ok("lock")
+        asyncio.run(scene(laptop))

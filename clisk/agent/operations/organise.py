@@ -19,7 +19,6 @@ from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
 from clisk_vault.access_record import Use
 from clisk_vault.draft import FieldValue, elements
-from clisk_vault.hlc import parse_stamp
 from clisk_vault.ids import DeviceId, ItemId
 from clisk_vault.item import TRUE
 from clisk_vault.item_types import element_field
@@ -308,9 +307,8 @@ def _version(
     vault: Vault, item: ItemId, params: BringBackParams
 ) -> tuple[str, Version]:
     field = find_field(vault.view(item), params.field, removed=True)
-    wanted = parse_stamp(params.version)
     for version in field.versions:
-        if version.stamp == wanted:
+        if str(version.stamp) == params.version:
             return field.name, version
     raise CliskError(
         "the field has no such version",

@@ -11,6 +11,7 @@ import binascii
 
 from pydantic import Field
 
+from clisk.agent import hardening
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.progress import with_progress
@@ -116,6 +117,8 @@ class _Counter:
 async def begin(agent: Agent, caller: Caller, params: ImportBeginParams) -> Done:
     """Begin an import; one that was begun before by this client is forgotten."""
     _ = agent.driver  # locked: said before anything is handed over
+    if caller.staged is None:
+        caller.at_hang_up.callback(_forget, caller)
     caller.staged = StagedImport(params.source, tuple(params.folders))
     return Done()
 
@@ -162,7 +165,9 @@ async def finish(
         plan = plan_file(vault, staged.file())
         if params.dry_run:
             return plan, len(set(plan.folders) - set(vault.folders()))
-        return plan, run_plan(vault, plan, on_item=counter.one_more).folders
+        folders = run_plan(vault, plan, on_item=counter.one_more).folders
+        vault.storage.shrink()
+        return plan, folders
 
     doing = agent.vault(work) if params.dry_run else agent.change(work)
     plan, folders = await with_progress(caller, doing, counter.read)
@@ -187,6 +192,12 @@ async def report(
         raise StagingError("the import is not finished")
     page = plan.items[params.start : params.start + _PAGE]
     return ImportReportAnswer(items=[_line(each) for each in page])
+
+
+def _forget(caller: Caller) -> None:
+    """Drop the parts and the plan: tens of megabytes, in a process that stays."""
+    caller.staged = None
+    hardening.give_back_memory()
 
 
 def _staged(caller: Caller) -> StagedImport:
