@@ -19,8 +19,21 @@ from clisk_sync.testing import Author
 
 _PROGRAM = textwrap.dedent(
     """
-    import sys
-    from clisk_sync.relay import Limits, Rate, serve
+    import itertools, os, signal, sys
+    from clisk_sync.relay import Limits, Rate, serve, store_snapshots
+
+    # Few envelopes at once, and death in the middle of one of those transactions.
+    at_once, dies_at = int(sys.argv[2]), int(sys.argv[3])
+    store_snapshots.DELETED_AT_ONCE = at_once
+    delete, counts = store_snapshots.delete_covered, itertools.count(1)
+
+    def delete_and_die(*args):
+        done = delete(*args)
+        if next(counts) == dies_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return done
+
+    store_snapshots.delete_covered = delete_and_die
     free = Rate(1e9, 1e9)
     serve(
         database=sys.argv[1], port=0,
@@ -39,11 +52,21 @@ class RelayProcess:
         self._database = database
         self._log = log
 
-    def start(self) -> str:
-        """Start it and return its address."""
+    def start(self, *, deletes_at_once: int = 2000, dies_at_deletion: int = 0) -> str:
+        """Start it and return its address.
+
+        It may be made to die before the so-manieth deletion is committed.
+        """
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, str(self._database)],
+                [
+                    sys.executable,
+                    "-c",
+                    _PROGRAM,
+                    str(self._database),
+                    str(deletes_at_once),
+                    str(dies_at_deletion),
+                ],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

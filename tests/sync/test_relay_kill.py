@@ -13,6 +13,7 @@ from clisk_sync.errors import TransportError
 from clisk_sync.http_transport import HttpRelay
 from clisk_sync.testing import Family
 from clisk_vault.ids import VaultId
+from tests.sync.compaction_kills import COVERED, Compaction
 from tests.sync.relay_process import (
     ONCE,
     Device,
@@ -98,3 +99,23 @@ def test_a_vault_is_founded_whole_or_not_at_all(tmp_path: Path) -> None:
     asyncio.run(check(process.start()))
     process.kill()
     assert founded
+
+
+@pytest.mark.slow
+def test_a_relay_that_is_killed_while_it_deletes_loses_nothing(tmp_path: Path) -> None:
+    """In the middle of the first deletion, of later ones, of the last, and between."""
+    process = RelayProcess(tmp_path / "relay.db", tmp_path / "relay.log")
+    points = {1: COVERED, 2: COVERED - 2, 5: COVERED - 8, COVERED // 2: 2}
+    url = process.start()
+    made = [asyncio.run(Compaction.make(url)) for _ in points]
+    for each, dies_at in zip(made, points, strict=True):
+        process.kill()
+        url = process.start(deletes_at_once=2, dies_at_deletion=dies_at)
+        assert not asyncio.run(each.acknowledge(url))
+    process.kill()
+    url = process.start()
+    left = [asyncio.run(each.check(url)) for each in made]
+    for each in made:
+        asyncio.run(each.goes_on(url))
+    process.kill()
+    assert left == list(points.values())

@@ -14,6 +14,7 @@ from clisk_sync.http_transport import HttpRelay
 from clisk_sync.relay import start
 from clisk_sync.retry import RetryPolicy
 from clisk_sync.testing import Family
+from tests.sync.compaction_kills import COVERED, Compaction
 from tests.sync.postgres import Postgres, running_postgres
 from tests.sync.relay_process import (
     ONCE,
@@ -149,3 +150,44 @@ def test_without_its_server_a_relay_says_so_and_comes_back(postgres: Postgres) -
             assert waiting.result()
 
     asyncio.run(run())
+
+
+def test_a_relay_that_is_killed_while_it_deletes_loses_nothing(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    """In the middle of a deletion; the other relay goes on with it at once."""
+    crew = Crew(postgres, tmp_path)
+    for dies_at, left in ((1, COVERED), (4, COVERED - 6)):
+        made = asyncio.run(Compaction.make(crew.urls[1]))
+        crew.kill(0)
+        url = crew.relays[0].start(deletes_at_once=2, dies_at_deletion=dies_at)
+        assert not asyncio.run(made.acknowledge(url))
+        assert asyncio.run(made.check(crew.urls[1])) == left
+        asyncio.run(made.goes_on(crew.urls[1]))
+    for relay in crew.relays:
+        relay.kill()
+
+
+def test_a_server_that_is_killed_while_a_relay_deletes_loses_nothing(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    """PostgreSQL itself, at random instants while envelopes go one by one."""
+    crew, chance = Crew(postgres, tmp_path), random.Random(20_261_126)
+    crew.kill(0)
+    url = crew.relays[0].start(deletes_at_once=1)
+
+    async def while_it_deletes(made: Compaction) -> None:
+        async def kill_soon() -> None:
+            await asyncio.sleep(chance.uniform(0.01, 0.15))
+            await asyncio.to_thread(postgres.kill)
+
+        await asyncio.gather(kill_soon(), made.acknowledge(url))
+
+    for _ in range(2):
+        made = asyncio.run(Compaction.make(crew.urls[1]))
+        asyncio.run(while_it_deletes(made))
+        postgres.start()
+        asyncio.run(made.check(crew.urls[1]))
+        asyncio.run(made.goes_on(crew.urls[1]))
+    for relay in crew.relays:
+        relay.kill()
