@@ -21,6 +21,10 @@ from clisk_vault.primitives import Random, derive
 MAX_NAME_CHARS = 48
 _FLOOR = 256
 _MAX_SEALED = 512
+_ADVICE = (
+    f"choose one of 1 to {MAX_NAME_CHARS} characters that all print, without a space"
+    " at its ends"
+)
 
 
 def check_name(name: str) -> str:
@@ -31,12 +35,16 @@ def check_name(name: str) -> str:
             that print nothing or change how their neighbours print.
     """
     if not 1 <= len(name) <= MAX_NAME_CHARS or name != name.strip():
-        raise FormatError(f"device name: not 1 to {MAX_NAME_CHARS} characters")
+        raise FormatError(
+            f"device name: not 1 to {MAX_NAME_CHARS} characters", advice=_ADVICE
+        )
     # C: controls, direction overrides, private use; Zl and Zp: line breaks.
     if any(unicodedata.category(char)[0] == "C" for char in name) or any(
         unicodedata.category(char) in ("Zl", "Zp") for char in name
     ):
-        raise FormatError("device name: a character that does not print")
+        raise FormatError(
+            "device name: a character that does not print", advice=_ADVICE
+        )
     return name
 
 

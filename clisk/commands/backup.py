@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -12,6 +11,7 @@ import click
 from clisk import output
 from clisk.client import AgentClient
 from clisk.commands.options import (
+    host_name,
     json_option,
     passphrase_option,
     unlock_seconds_option,
@@ -227,7 +227,7 @@ def restore_command(
             "restore.finish",
             {
                 "passphrase": passphrase.expose(),
-                "name": name or socket.gethostname() or "this device",
+                "name": host_name() if name is None else name,
                 "unlock_seconds": unlock_seconds,
             },
             on_event=output_progress,

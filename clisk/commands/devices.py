@@ -24,7 +24,8 @@ def devices_command(context: click.Context, as_json: bool) -> None:
 
     Every member can read all of the vault. A device that you do not know, or no
     longer hold, is to be revoked, and what it could read to be changed. Revoked
-    devices stay in the list, with when and by whom.
+    devices stay in the list, with when and by whom. The safety code is equal on two
+    screens where both know the same members and the same news.
 
     \b
     Examples:
@@ -42,6 +43,9 @@ def devices_command(context: click.Context, as_json: bool) -> None:
         ("NAME", "ID", "MEMBER SINCE", "ADDED BY", "HEARD FROM", "REVOKED"),
         [*_member_rows(answer), *_revoked_rows(answer)],
     )
+    output.say("")
+    output.say(f"safety code: {answer['safety_code']}")
+    output.say("compare it on two screens; how: clisk sync code --help")
 
 
 def _member_rows(answer: Message) -> Iterator[tuple[object, ...]]:

@@ -75,6 +75,16 @@ def passphrase_option(
     return click.option("--passphrase-fd", type=int, metavar="N", help=says)
 
 
+def host_name() -> str:
+    """Return what a device is called where nobody says: its host's name, as it fits."""
+    import socket
+
+    from clisk_sync.device_name import MAX_NAME_CHARS
+
+    printable = "".join(each for each in socket.gethostname() if each.isprintable())
+    return printable.strip()[:MAX_NAME_CHARS].strip() or "this device"
+
+
 def ask_agent(
     home: Home,
     operation: str,

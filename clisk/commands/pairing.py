@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 
 import click
@@ -11,6 +10,7 @@ import click
 from clisk import output
 from clisk.client import AgentClient
 from clisk.commands.options import (
+    host_name,
     json_option,
     passphrase_option,
     unlock_seconds_option,
@@ -157,7 +157,7 @@ def join_command(
     else:
         passphrase = read_secret(passphrase_fd)
     with connect_or_start(home) as agent:
-        asked = {"url": url, "name": name or socket.gethostname() or "this device"}
+        asked = {"url": url, "name": host_name() if name is None else name}
         _show_digits(str(agent.call("join.begin", dict(asked))["digits"]))
         joined = agent.call(
             "join.wait",

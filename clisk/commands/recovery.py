@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +12,7 @@ import click
 from clisk import output
 from clisk.client import AgentClient
 from clisk.commands.options import (
+    host_name,
     json_option,
     passphrase_option,
     unlock_seconds_option,
@@ -232,7 +232,7 @@ def use_command(
             "recovery.use",
             {
                 **kit,
-                "name": name or socket.gethostname() or "this device",
+                "name": host_name() if name is None else name,
                 "passphrase": passphrase.expose(),
                 "unlock_seconds": unlock_seconds,
             },

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from clisk import output
 from clisk.client import AgentClient
 from clisk.commands.options import (
     ask_agent,
+    host_name,
     invite_option,
     json_option,
     passphrase_option,
@@ -77,7 +77,7 @@ def init_command(
             "init",
             {
                 "passphrase": passphrase.expose(),
-                "name": name or socket.gethostname() or "this device",
+                "name": host_name() if name is None else name,
                 "relay": relay_url,
                 "invite": invite,
                 "unlock_seconds": unlock_seconds,

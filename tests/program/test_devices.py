@@ -157,6 +157,34 @@ def test_without_a_relay_the_way_on_is_named(tmp_path: Path) -> None:
         assert "founded the vault" in alone.ok("devices")
 
 
+def test_a_name_that_is_none_is_refused_with_what_one_is(tmp_path: Path) -> None:
+    """Wherever it is given; and the host's own name, however long, is made to fit."""
+    with device(tmp_path / "alone") as alone:
+        alone.init()
+        (row,) = alone.ask("devices")["devices"]
+        assert 1 <= len(row["name"]) <= 48
+        for name in ("", " x", "x" * 49, "a\u202eb"):
+            said = alone.run("devices", "rename", name)
+            assert said.code == 1
+            assert "error: device name: " in said.err
+            assert "hint: choose one of 1 to 48 characters" in said.err
+    with device(tmp_path / "other") as other:
+        said = other.run("init", "--name", "x" * 49, "--passphrase-fd", "0", given="p")
+        assert "hint: choose one of 1 to 48 characters" in said.err
+        assert said.code == 1
+
+
+def test_the_list_of_devices_shows_the_safety_code(tmp_path: Path) -> None:
+    """The same as `clisk sync code`; the table alone is on standard output."""
+    with device(tmp_path / "alone") as alone:
+        alone.init("--name", "alone")
+        code = alone.ask("sync", "code")["code"]
+        said = alone.run("devices")
+        assert f"safety code: {code}" in said.err
+        assert len(said.out.splitlines()) == 1
+        assert alone.ask("devices")["safety_code"] == code
+
+
 @pytest.mark.parametrize(("typed", "done"), [("yes", True), ("", False), ("y", False)])
 @pytest.mark.parametrize("this", [True, False])
 def test_only_a_yes_revokes(

@@ -11,6 +11,7 @@ from clisk.agent.exposure import Exposed, exposure_of
 from clisk.agent.registry import Answer, NoParams, Params, Secret, operation
 from clisk.agent.sync_driver import SyncDriver
 from clisk.errors import CliskError
+from clisk_sync.device_name import check_name
 from clisk_sync.membership import Departed, Member
 
 _MIN_PREFIX = 6
@@ -61,6 +62,7 @@ class DevicesAnswer(Answer):
     devices: list[DeviceLine]
     revoked: list[RevokedLine]
     epoch: int
+    safety_code: str
 
 
 class DeviceParams(Params):
@@ -100,7 +102,7 @@ class RevokeAnswer(Answer):
 class RenameParams(Params):
     """The new name."""
 
-    name: str = Field(min_length=1)
+    name: str
 
 
 class RenameAnswer(Answer):
@@ -165,6 +167,7 @@ async def revoke(agent: Agent, _caller: Caller, params: DeviceParams) -> RevokeA
 @operation("devices.rename", RenameParams, RenameAnswer)
 async def rename(agent: Agent, _caller: Caller, params: RenameParams) -> RenameAnswer:
     """Give this device another name, which all devices will show."""
+    check_name(params.name)
 
     async def work(driver: SyncDriver) -> RenameAnswer:
         await driver.engine.rename(params.name)
@@ -230,6 +233,7 @@ def _devices(driver: SyncDriver) -> DevicesAnswer:
         devices=[_line(driver, member) for member in members],
         revoked=[_revoked_line(driver, each) for each in departed],
         epoch=membership.epoch,
+        safety_code=driver.safety_code(),
     )
 
 

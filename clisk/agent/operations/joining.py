@@ -6,8 +6,6 @@ one in, nothing is left behind.
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.joining import Joining
@@ -18,6 +16,7 @@ from clisk.agent.registry import Answer, Params, Secret, operation
 from clisk.agent.settings import Settings, save_settings
 from clisk.agent.sync_driver import SyncDriver
 from clisk.errors import CliskError
+from clisk_sync.device_name import check_name
 from clisk_vault.keys import SecretText
 from clisk_vault.vault import Vault
 
@@ -26,7 +25,7 @@ class JoinParams(Params):
     """The code that the other device drew, and this device's name."""
 
     url: Secret
-    name: str = Field(min_length=1)
+    name: str
 
 
 class DigitsAnswer(Answer):
@@ -39,6 +38,7 @@ class DigitsAnswer(Answer):
 async def begin(agent: Agent, caller: Caller, params: JoinParams) -> DigitsAnswer:
     """Introduce this device with a pairing code."""
     refuse_second_vault(agent)
+    check_name(params.name)
 
     async def work() -> tuple[Joining, str]:
         joining = Joining(params.url.expose(), params.name)

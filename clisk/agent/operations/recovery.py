@@ -5,8 +5,6 @@ The page is written between begin and confirm: a kit that nobody holds is no mem
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from clisk.agent import opening
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
@@ -30,7 +28,7 @@ class KitParams(Params):
     """The passphrase, asked for once more, and what the kit shall be called."""
 
     passphrase: Secret
-    name: str = Field(min_length=1)
+    name: str
 
 
 class KitAnswer(Answer):
@@ -103,7 +101,7 @@ class UseParams(Params):
     words: Secret | None = None
     vault_number: str | None = None
     relay: str | None = None
-    name: str = Field(min_length=1)
+    name: str
     passphrase: Secret
     unlock_seconds: UnlockSeconds
 
