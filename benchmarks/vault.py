@@ -97,9 +97,8 @@ def run(folder: Path, *, rounds: int) -> Iterator[Figure]:
     yield _unlock(path, rounds, items=MANY, aim="at most 1 s")
 
 
-def _many_lines(folder: Path) -> Vault:
-    """Return a vault whose overview has 100,000 lines: all that unlocking reads."""
-    vault = make_vault(folder, items=0)
+def put_lines(vault: Vault, count: int) -> None:
+    """Give *vault* the overview of *count* logins, and no documents of them."""
     lines = (
         ItemOverview(
             ItemId(os.urandom(16)),
@@ -114,11 +113,16 @@ def _many_lines(folder: Path) -> Vault:
             conflict=False,
             changed_ms=1_700_000_000_000,
         )
-        for draft in drafts(MANY)
+        for draft in drafts(count)
     )
-    overview = Overview(vault.session)
     with vault.storage.transaction():
-        overview.put(lines)
+        Overview(vault.session).put(lines)
+
+
+def _many_lines(folder: Path) -> Vault:
+    """Return a vault whose overview has 100,000 lines: all that unlocking reads."""
+    vault = make_vault(folder, items=0)
+    put_lines(vault, MANY)
     path = vault.storage.path
     vault.lock()
     return Vault.unlock(path, PASSPHRASE, limits=LIMITS)

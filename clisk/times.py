@@ -8,6 +8,7 @@ from datetime import datetime
 
 from clisk.errors import UsageError
 
+_SPANS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 _UNIT_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
 
 
@@ -19,17 +20,22 @@ def date_and_time(time_ms: object) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
+def since(time_ms: int, *, now_ms: int | None = None) -> tuple[int, str]:
+    """Return how many days, hours or minutes ago *time_ms* was; 0: just now."""
+    now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    seconds = max(0, now - time_ms) // 1000
+    for unit, size in _SPANS:
+        if seconds >= size:
+            return seconds // size, unit
+    return 0, _SPANS[-1][0]
+
+
 def ago(time_ms: object, *, now_ms: int | None = None) -> str:
     """Return how long ago *time_ms* was, in the largest fitting unit."""
     if not isinstance(time_ms, int):
         return "never"
-    now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    seconds = max(0, now - time_ms) // 1000
-    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= size:
-            count = seconds // size
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"
+    count, unit = since(time_ms, now_ms=now_ms)
+    return f"{count} {unit}{'s' if count > 1 else ''} ago" if count else "just now"
 
 
 def moment_ms(text: str, *, option: str = "", now_ms: int | None = None) -> int:

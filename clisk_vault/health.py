@@ -166,7 +166,10 @@ def _reused(
     for group in by_digest.values():
         for each in group if len(group) > 1 else ():
             others = tuple(other.item for other in group if other is not each)
-            says = f"the same as in {len(others)} other" + "s" * (len(others) > 1)
+            count = len(others)
+            says = f"the same as in {count} others"
+            if count == 1:
+                says = f"the same as in {count} other"
             yield _finding(each, Fault.REUSED, says, others)
 
 

@@ -205,40 +205,45 @@ def find_in(
         TamperedError, FormatError, UnsupportedError: an entry cannot be trusted.
     """
     found: list[int] = []
+    for page in _pages_of(log, before=before):
+        found += page.matches(wanted, before=before)
+        if limit is not None and len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def moments_in(log: LogView, wanted: LogFilter) -> list[Moment]:
+    """Return what LogIndex.moments() yields, of a log that has no index here.
+
+    Opens every entry. Raises as find_in().
+    """
+    found: list[Moment] = []
+    for page in _pages_of(log):
+        found += page.moments(page.matches(wanted, before=None))
+    return found[::-1]
+
+
+def tally_log(log: LogView) -> dict[Read, Times]:
+    """Return how often, and when last, each kind of read in *log* happened.
+
+    Opens every entry: for logs of other devices, which have no index here. Raises as
+    find_in().
+    """
+    found: dict[Read, Times] = {}
+    for page in _pages_of(log):
+        page.tally(page.matches(LogFilter(), before=None), found)
+    return found
+
+
+def _pages_of(log: LogView, *, before: int | None = None) -> Iterator[LogPage]:
+    """Yield pages of *log* that are made as they are asked for, the newest first."""
     end = log.size if before is None else min(before, log.size)
-    while end and (limit is None or len(found) < limit):
+    while end:
         builder = PageBuilder(max(0, end - PAGE_ENTRIES))
         for entry in log.entries(builder.end, end):
             content = entry.content
             record = content if isinstance(content, AccessRecord) else None
             builder.add(record, 0 if content is None else content.time_ms)
         page = builder.page()
-        found += page.matches(wanted, before=before)
+        yield page
         end = page.start
-    return found[:limit]
-
-
-def tally_log(log: LogView) -> dict[Read, Times]:
-    """Return how often, and when last, each kind of read in *log* happened.
-
-    Opens every entry: for logs of other devices, which have no index here.
-
-    Raises:
-        TamperedError, FormatError, UnsupportedError: an entry cannot be trusted.
-    """
-    found: dict[Read, Times] = {}
-    builder = PageBuilder(0)
-    for entry in log.entries():
-        content = entry.content
-        record = content if isinstance(content, AccessRecord) else None
-        builder.add(record, 0 if content is None else content.time_ms)
-        if builder.full:
-            builder = _turned(builder, found)
-    _turned(builder, found)
-    return found
-
-
-def _turned(builder: PageBuilder, into: dict[Read, Times]) -> PageBuilder:
-    page = builder.page()
-    page.tally(page.matches(LogFilter(), before=None), into)
-    return PageBuilder(page.end)

@@ -148,14 +148,16 @@ class LogPage:
 
     def moments(self, rows: Iterable[int]) -> Iterator[Moment]:
         """Yield the records with the indexes *rows* of this page."""
-        columns = [self.columns[name] for name in ("outcome", "kind", "name", "item")]
-        for index in rows:
-            at = index - self.start
-            values = (
-                one.table[one.numbers[at] - 1] if one.numbers[at] else None
-                for one in columns
+        indexes = list(rows)
+        places = [index - self.start for index in indexes]
+        # Column by column and not row by row: there may be a hundred thousand.
+        columns = (
+            map([None, *one.table].__getitem__, map(one.numbers.__getitem__, places))
+            for one in map(
+                self.columns.__getitem__, ("outcome", "kind", "name", "item")
             )
-            yield Moment(index, self.times[at], *values)  # type: ignore[arg-type]  # as _values() wrote them
+        )
+        return map(Moment, indexes, map(self.times.__getitem__, places), *columns)
 
     def _where(
         self, among: Sequence[int], name: str, value: Value | None

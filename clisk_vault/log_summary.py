@@ -23,6 +23,9 @@ _BURST_MS = 60_000
 _KEPT_UNUSUAL = 100
 _DAY_SECONDS = 86_400
 _QUARTER_MS = 15 * 60 * 1000
+_GRANTED = int(Outcome.GRANTED)
+# Code that is not ours: it reads an item for the first time only once.
+_CODE = frozenset({RequesterKind.KONNECTOR, RequesterKind.PROGRAM})
 # These read many items by their nature, and a person started them.
 _BULK = frozenset({RequesterKind.EXPORT, RequesterKind.RECOVERY, RequesterKind.VAULT})
 
@@ -76,22 +79,25 @@ def summarise(reads: Iterable[Moment], *, local: Local = time.localtime) -> Summ
     habits = _Habits()
     # Clocks are set back and forth at quarters of an hour; what is between is alike.
     quarters: dict[int, tuple[int, int, int]] = {}
-    for read in reads:
+    known = list(reads)
+    for read in known:
         quarter = read.time_ms // _QUARTER_MS
         if quarter not in quarters:
             moment = local(quarter * _QUARTER_MS / 1000)
             day = _ordinal(quarter * _QUARTER_MS, moment)
             quarters[quarter] = moment.tm_wday, moment.tm_hour, day
-        weekday, hour, day = quarters[quarter]
-        found.total += 1
-        found.hours[weekday][hour] += 1
-        found.days[day] += 1
-        found.readers[read.kind, read.name] += 1
-        found.outcomes[read.outcome] += 1
-        if read.item is not None:
-            found.items[read.item] += 1
-        for oddity in habits.oddities(read, hour):
+        for oddity in habits.oddities(read, quarters[quarter][1]):
             found.unusual.append((read.at, oddity))
+    # Counted all at once: of a hundred thousand reads that is several times quicker.
+    by_quarter = Counter(read.time_ms // _QUARTER_MS for read in known)
+    for quarter, count in by_quarter.items():
+        weekday, hour, day = quarters[quarter]
+        found.hours[weekday][hour] += count
+        found.days[day] += count
+    found.total = len(known)
+    found.readers = Counter((read.kind, read.name) for read in known)
+    found.outcomes = Counter(read.outcome for read in known)
+    found.items = Counter(read.item for read in known if read.item is not None)
     return found
 
 
@@ -112,9 +118,9 @@ class _Habits:
     def oddities(self, read: Moment, hour: int) -> list[Oddity]:
         """Return why *read* stands out, and count it from now on."""
         found = []
-        if read.outcome != Outcome.GRANTED:
+        if read.outcome != _GRANTED:
             found.append(Oddity.REFUSED)
-        if self._is_first(read):
+        if read.kind in _CODE and self._is_first(read):
             found.append(Oddity.FIRST)
         if self._is_rare(hour):
             found.append(Oddity.ODD_HOUR)
@@ -126,8 +132,6 @@ class _Habits:
 
     def _is_first(self, read: Moment) -> bool:
         """Say whether other code than ours reads the item for the first time."""
-        if read.kind not in {RequesterKind.KONNECTOR, RequesterKind.PROGRAM}:
-            return False
         key = (read.kind, read.name, read.item)
         known = key in self._seen
         self._seen.add(key)
@@ -144,7 +148,10 @@ class _Habits:
         """Say whether one reader has now read many items within a minute."""
         if read.kind in _BULK:
             return False
-        recent = self._recent.setdefault((read.kind, read.name), deque())
+        reader = read.kind, read.name
+        recent = self._recent.get(reader)
+        if recent is None:
+            recent = self._recent[reader] = deque()
         recent.append((read.time_ms, read.item))
         while recent[0][0] < read.time_ms - _BURST_MS:
             recent.popleft()

@@ -7,7 +7,8 @@ searching load no document and an edit rewrites one page. Holds no secret field.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias, cast
 
@@ -43,6 +44,17 @@ class ItemOverview(NamedTuple):
     """How each address is matched; nothing: all as the person's default says."""
 
 
+class Tally(NamedTuple):
+    """Counts of items: those not in the trash, those in conflict, and by folder."""
+
+    items: int
+    conflicts: int
+    folders: Mapping[str, int]
+    """Of items not in the trash; under no name those in no folder."""
+    folder_names: frozenset[str]
+    """Those of items in the trash too."""
+
+
 _Entry: TypeAlias = (
     "tuple[str, str, str, list[str], list[str], str, int, int, list[str]]"
 )
@@ -58,6 +70,7 @@ class Overview:
         self._pages: dict[int, _Page] = {}
         self._index: SearchIndex[bytes] | None = None
         self._generation: tuple[Column, int] | None = None
+        self._tally: Tally | None = None
 
     def all(self) -> list[ItemOverview]:
         """Return every item's overview, in no particular order."""
@@ -71,6 +84,30 @@ class Overview:
     def by_title(self) -> list[ItemOverview]:
         """Return every item's overview, by title; needs no search index."""
         return sorted(self.all(), key=lambda each: normalise(each.title))
+
+    def title(self, item: ItemId) -> str | None:
+        """Return the title of an item, or None where there is no such item."""
+        value = self._current().get(item[0], {}).get(item)
+        return None if value is None else cast("_Entry", value)[1]
+
+    def tally(self) -> Tally:
+        """Return how many items there are, in use, in conflict and in each folder."""
+        pages = self._current()
+        if self._tally is not None:
+            return self._tally
+        items = conflicts = 0
+        folders: Counter[str] = Counter()
+        names: set[str] = set()
+        for page in pages.values():
+            for value in page.values():
+                *_, folder, flags, _changed_ms, _matches = cast("_Entry", value)
+                conflicts += flags & _CONFLICT != 0
+                names.add(folder)
+                if not flags & _TRASHED:
+                    items += 1
+                    folders[folder] += 1
+        self._tally = Tally(items, conflicts, folders, frozenset(names - {""}))
+        return self._tally
 
     def ids(self) -> set[ItemId]:
         """Return the id of every item."""
@@ -123,6 +160,7 @@ class Overview:
         self._write(touched)
 
     def _write(self, touched: Iterable[int]) -> None:
+        self._tally = None
         table = self._session.table("overview")
         for number in touched:
             sealed = table.seal(bytes([number]), cbor.encode(self._pages[number]))
@@ -134,7 +172,7 @@ class Overview:
 
     def forget_opened(self) -> None:
         """Drop what is held in memory; it is read from disk when needed."""
-        self._pages, self._index = {}, None
+        self._pages, self._index, self._tally = {}, None, None
         self._generation = None
 
     def _current(self) -> dict[int, _Page]:

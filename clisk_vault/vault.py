@@ -37,7 +37,7 @@ from clisk_vault.opening import (
     reseal,
     take_identity,
 )
-from clisk_vault.overview import ItemOverview, Overview
+from clisk_vault.overview import ItemOverview, Overview, Tally
 from clisk_vault.passphrase import FLOOR, LIMITS, Argon2Profile, CostLimits
 from clisk_vault.primitives import Random, SigningKey
 from clisk_vault.purging import Purging
@@ -341,6 +341,14 @@ class Vault:
         """Return a line for every item, trashed ones too, by title."""
         return self._overview.by_title()
 
+    def title(self, item: ItemId) -> str | None:
+        """Return the title of an item, or None where there is no such item."""
+        return self._overview.title(item)
+
+    def tally(self) -> Tally:
+        """Return how many items there are, in use, in conflict and in each folder."""
+        return self._overview.tally()
+
     def find(
         self, query: str, *, near: bool = False, limit: int | None = None
     ) -> list[ItemOverview]:
@@ -383,8 +391,7 @@ class Vault:
 
     def folders(self) -> list[str]:
         """Return the names of all folders, empty ones too, sorted."""
-        used = {each.folder for each in self._overview.all() if each.folder}
-        return sorted(used | set(self._folders.kept()))
+        return sorted(self.tally().folder_names.union(self._folders.kept()))
 
     def add_folders(self, names: Iterable[str]) -> None:
         """Keep folders that may be empty; one that is there stays as it is."""

@@ -5,6 +5,8 @@ Other devices' logs are held here sealed, as far as they have come with the sync
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from clisk.agent.log_check import members, own_logs
@@ -12,8 +14,9 @@ from clisk.agent.sync_driver import SyncDriver
 from clisk.errors import CliskError
 from clisk_sync.membership import Member
 from clisk_vault.errors import FormatError, TamperedError, UnsupportedError
-from clisk_vault.log_index import find_in
+from clisk_vault.log_index import find_in, moments_in
 from clisk_vault.log_page import LogFilter
+from clisk_vault.log_summary import Moment
 from clisk_vault.log_view import LogView, split_origin
 
 _SHORTEST_ID = 6
@@ -41,10 +44,27 @@ class ChosenLog:
             CliskError: an entry is not what it was when it was written.
         """
         vault = self.driver.vault
-        try:
+        with self._named():
             if self.log is vault.log:
                 return vault.log_index.find(wanted, before=before, limit=limit)
             return find_in(self.log, wanted, before=before, limit=limit)
+
+    def moments(self, wanted: LogFilter) -> list[Moment]:
+        """Return the records that match, oldest first, for a summary.
+
+        Raises as find().
+        """
+        vault = self.driver.vault
+        with self._named():
+            if self.log is vault.log:
+                return list(vault.log_index.moments(wanted))
+            return moments_in(self.log, wanted)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Say of which log it is that an entry is not what it was."""
+        try:
+            yield
         except (TamperedError, FormatError, UnsupportedError) as err:
             raise CliskError(
                 f"log {self.incarnation} of {self.driver.name_of(self.member)}: {err}",

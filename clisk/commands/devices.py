@@ -129,8 +129,12 @@ def _tell(answer: Message) -> None:
     if answer["this"]:
         output.say("this device has left the vault")
         return
-    items = cast(list[dict[str, Any]], answer["could_read"])
     output.say(f"revoked: {answer['name']} (epoch {answer['epoch']} has begun)")
+    _tell_exposed(answer)
+
+
+def _tell_exposed(answer: Message) -> None:
+    items = cast(list[dict[str, Any]], answer["could_read"])
     output.say("")
     output.say(f"It could read everything until now: {count(len(items), 'item')}.")
     output.say("Change these, worst first: what it read, by its own access log,")
@@ -141,7 +145,7 @@ def _tell(answer: Message) -> None:
         output.say(f"which is here up to {date_and_time(known_ms)}. What it read")
         output.say("later, or without asking this program, no log here tells.")
     output.write_table(
-        ("TYPE", "TITLE", "USERNAME", "IT READ", "LAST", "ID"),
+        ("TYPE", "TITLE", "USERNAME", "IT READ", "LAST", "CHANGED SINCE", "ID"),
         (
             (
                 row["type"],
@@ -149,11 +153,34 @@ def _tell(answer: Message) -> None:
                 row["username"],
                 row["reads"],
                 ago(row["last_read_ms"]),
+                "yes" if row["changed"] else "",
                 row["item"],
             )
             for row in items
         ),
     )
+
+
+@devices_command.command("exposed")
+@click.argument("device", metavar="NAME")
+@json_option
+@click.pass_obj
+def exposed_command(home: Home, device: str, as_json: bool) -> None:
+    """List again what a revoked device could read: what to change, worst first.
+
+    NAME is its name or id. What was changed after it was revoked says so.
+
+    \b
+    Example:
+      clisk devices exposed phone
+    """
+    answer = ask_agent(home, "devices.exposed", {"device": device})
+    if as_json:
+        output.write_json(answer)
+        return
+    when = date_and_time(answer["revoked_ms"])
+    output.say(f"{answer['name']} was revoked on {when}")
+    _tell_exposed(answer)
 
 
 @devices_command.command("rename")

@@ -127,9 +127,14 @@ def list_command(
     help="Not before: 7d, 12h, or a date.",
 )
 @click.option("--until", metavar="TIME", help="Before: 7d, 12h, or a date.")
+@click.option("--item", metavar="ITEM", help="Only reads of this item.")
+@click.option("--konnector", metavar="NAME", help="Only by this konnector.")
+@click.option("--device", metavar="NAME|ID", help="Of this device's newest log.")
 @json_option
 @click.pass_obj
-def summary_command(home: Home, since: str, until: str | None, as_json: bool) -> None:
+def summary_command(
+    home: Home, /, since: str, until: str | None, as_json: bool, **filters: object
+) -> None:
     """Count reads by reader and item, and show those that stand out.
 
     A read stands out when it was refused, when a konnector or program reads an
@@ -137,13 +142,14 @@ def summary_command(home: Home, since: str, until: str | None, as_json: bool) ->
     reader reads many items within a minute. That is a hint, not a verdict.
 
     \b
-    Example:
+    Examples:
       clisk log summary --since 30d
+      clisk log summary --konnector edf --device phone
     """
     moments = {"since_ms": moment_ms(since, option="--since")}
     if until is not None:
         moments["until_ms"] = moment_ms(until, option="--until")
-    answer = ask_agent(home, "log.summary", {**moments})
+    answer = ask_agent(home, "log.summary", {**filters, **moments})
     if as_json:
         output.write_json(answer)
         return

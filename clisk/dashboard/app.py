@@ -6,12 +6,12 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from importlib.resources import files
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -19,12 +19,13 @@ from starlette.routing import Route
 
 from clisk.agent.journal import describe_fault
 from clisk.dashboard.desk import Desk
-from clisk.dashboard.gate import COOKIE, Gate
+from clisk.dashboard.gate import COOKIE, MAX_BODY, Gate, body_length
 from clisk.dashboard.live import Watcher, stream
-from clisk.dashboard.page import Page
+from clisk.dashboard.page import MAX_FORM, Page
 from clisk.dashboard.sessions import LinkError, Session, Sessions, form_token_fits
+from clisk.dashboard.shipped import KEEPING, SHIPPED, VERSION, kind_of
 from clisk.dashboard.table import ROUTES
-from clisk.dashboard.visit import Visit
+from clisk.dashboard.visit import GivenFile, Visit
 from clisk.dashboard.words import LANGUAGES, choose_language, words_in
 from clisk.errors import AgentAbsentError, AgentRefusal, CliskError
 from konnector_runner.errors import RunnerError
@@ -32,16 +33,15 @@ from konnector_runner.errors import RunnerError
 log = logging.getLogger("clisk.dashboard")
 
 MAX_FIELDS = 200
+# A file that is to be attached is a secret: it stays in memory, whole, and is never
+# written to a temporary file.
+MultiPartParser.spool_max_size = 2 * MAX_BODY
 Handler = Callable[[Request], Awaitable[Response]]
-_STATIC = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
 _NO_SESSION = (
     "refused: no session\nopen the link that `clisk dashboard` shows, once, in this"
     " browser\n"
 )
+_TOO_LONG = "refused: this form is longer than any that this page sends\n"
 _OTHER_FORM = "refused: this form is not from this session\nload the page again\n"
 
 
@@ -66,7 +66,7 @@ def create_app(dashboard: Dashboard) -> Starlette:
     return Starlette(
         routes=[
             Route("/open/{token}", _opening(dashboard), methods=["GET"]),
-            Route("/static/{name}", _static(dashboard), methods=["GET"]),
+            Route("/static/{version}/{name}", _static(dashboard), methods=["GET"]),
             Route("/live", _live(dashboard), methods=["GET"]),
             *(_route(dashboard, page) for page in ROUTES),
         ],
@@ -105,20 +105,14 @@ _ENTER = (
 
 
 def _static(dashboard: Dashboard) -> Handler:
-    # Read once, by a list made here: no name in a request becomes a path.
-    known = {
-        each.name: each.read_bytes()
-        for each in (files("clisk.dashboard") / "static").iterdir()
-        if each.name[each.name.rfind(".") :] in _STATIC
-    }
-
     async def static(request: Request) -> Response:
-        name = request.path_params["name"]
+        version, name = request.path_params["version"], request.path_params["name"]
         if _session(dashboard, request, touch=False) is None:
             return PlainTextResponse(_NO_SESSION, status_code=403)
-        if name not in known:
+        if version != VERSION or name not in SHIPPED:
             return PlainTextResponse("there is no such file\n", status_code=404)
-        return Response(known[name], media_type=_STATIC[name[name.rfind(".") :]])
+        keeping = {"Cache-Control": KEEPING}
+        return Response(SHIPPED[name], media_type=kind_of(name), headers=keeping)
 
     return static
 
@@ -142,7 +136,9 @@ def _route(dashboard: Dashboard, page: Page) -> Route:
             return PlainTextResponse(_NO_SESSION, status_code=403)
         visit = _visit(dashboard, request, session)
         if page.method == "POST":
-            visit = await _with_form(visit, request)
+            if body_length(request.headers) > page.max_bytes:
+                return PlainTextResponse(_TOO_LONG, status_code=413)
+            visit = await _with_form(visit, request, page)
             if not form_token_fits(session, visit.form.get("token", "")):
                 return PlainTextResponse(_OTHER_FORM, status_code=403)
         if session.locked and not page.when_locked:
@@ -194,11 +190,25 @@ def _visit(dashboard: Dashboard, request: Request, session: Session) -> Visit:
     )
 
 
-async def _with_form(visit: Visit, request: Request) -> Visit:
-    form = await request.form(max_files=0, max_fields=MAX_FIELDS)
-    lists = _lists(form)
-    last = {name: values[-1] for name, values in lists.items()}
-    return replace(visit, form=last, form_lists=lists)
+async def _with_form(visit: Visit, request: Request, page: Page) -> Visit:
+    files = 1 if page.max_bytes > MAX_FORM else 0
+    async with request.form(max_files=files, max_fields=MAX_FIELDS) as form:
+        lists = _lists(form)
+        last = {name: values[-1] for name, values in lists.items()}
+        file = await _file(form)
+    return replace(visit, form=last, form_lists=lists, file=file)
+
+
+async def _file(form: FormData) -> GivenFile | None:
+    for _name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            return GivenFile(
+                # The last part: some programs send the whole path.
+                (value.filename or "").replace("\\", "/").rpartition("/")[2],
+                value.content_type or "",
+                await value.read(),
+            )
+    return None
 
 
 def _lists(form: FormData) -> Mapping[str, list[str]]:
@@ -216,9 +226,13 @@ def _refused(
     if isinstance(err, AgentRefusal) and err.name == "LockedError":
         dashboard.sessions.heard(opened=-1, unlocked=False)
         return visit.go("/locked")
-    advice = err.advice
     status = 503 if isinstance(err, AgentAbsentError) else 422
-    values = {"text": str(err), "advice": advice, "kind": "refusal"}
+    words = visit.words
+    values = {
+        "text": words.told(err),
+        "advice": words.next_step(err),
+        "kind": "refusal",
+    }
     if visit.fragment:
         answer = visit.show("notice.html", http_status=status, **values)
         answer.headers["HX-Retarget"] = "#notice"

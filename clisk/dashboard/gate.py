@@ -8,9 +8,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from clisk.dashboard.shipped import KEEPING
+
 COOKIE = "clisk_session"
 OPENING = "/open/"
-MAX_BODY = 1 << 20
+# The longest of any form, one with a file; each page has a limit of its own.
+MAX_BODY = 11 << 20
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
@@ -50,8 +53,11 @@ class Gate:
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                keeping = headers.get("cache-control")
                 for name, value in HEADERS.items():
                     headers[name] = value
+                if keeping == KEEPING:
+                    headers["Cache-Control"] = KEEPING
             await send(message)
 
         refusal = self._refusal(scope)
@@ -77,12 +83,13 @@ class Gate:
                 return _refuse(
                     403, "this form was not sent by a page of this dashboard"
                 )
-            if _length(headers) > MAX_BODY:
+            if body_length(headers) > MAX_BODY:
                 return _refuse(413, f"a form is longer than {MAX_BODY} bytes")
         return None
 
 
-def _length(headers: Headers) -> int:
+def body_length(headers: Headers) -> int:
+    """Return how long the body of a request says it is; more than fits: not said."""
     # Without a length the body would have to be read to know: no browser sends that.
     given = headers.get("content-length", "")
     return int(given) if given.isascii() and given.isdigit() else MAX_BODY + 1

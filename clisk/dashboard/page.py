@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from clisk.dashboard.visit import Visit
 
+MAX_FORM = 1 << 20
 Run = Callable[[Visit], Response]
 
 
@@ -21,6 +22,8 @@ class Page:
     run: Run
     when_locked: bool = False
     """A locked session may ask for it as well."""
+    max_bytes: int = MAX_FORM
+    """The longest body that a form sends; above MAX_FORM it may hold a file."""
 
 
 def show(path: str, run: Run, *, when_locked: bool = False) -> Page:
@@ -28,6 +31,8 @@ def show(path: str, run: Run, *, when_locked: bool = False) -> Page:
     return Page("GET", path, run, when_locked)
 
 
-def act(path: str, run: Run, *, when_locked: bool = False) -> Page:
+def act(
+    path: str, run: Run, *, when_locked: bool = False, max_bytes: int = MAX_FORM
+) -> Page:
     """Return what a form does."""
-    return Page("POST", path, run, when_locked)
+    return Page("POST", path, run, when_locked, max_bytes)

@@ -129,3 +129,7 @@ def _log_to_stderr() -> None:
     log = logging.getLogger("clisk.dashboard")
     log.addHandler(handler)
     log.propagate = False
+    # The server would write the whole traceback of a fault, with the error's own words.
+    server = logging.getLogger("uvicorn")
+    server.addHandler(logging.NullHandler())
+    server.propagate = False

@@ -5,10 +5,12 @@ from __future__ import annotations
 from clisk.dashboard.page import Page
 from clisk.dashboard.pages import (
     access,
+    attachments,
     collected,
     conflicts,
     devices,
     door,
+    duplicates,
     editing,
     generator,
     grants,
@@ -25,11 +27,13 @@ from clisk.dashboard.pages import (
 ROUTES: tuple[Page, ...] = (
     *door.ROUTES,
     *items.ROUTES,
+    *attachments.ROUTES,
     *history.ROUTES,
     *editing.ROUTES,
     *generator.ROUTES,
     *secrets.ROUTES,
     *conflicts.ROUTES,
+    *duplicates.ROUTES,
     *devices.ROUTES,
     *pairing.ROUTES,
     *grants.ROUTES,

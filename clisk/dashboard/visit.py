@@ -25,6 +25,15 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenFile:
+    """A file that came with a form."""
+
+    name: str
+    media_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
     """What a page may use. A page reads `params`, `query` and `form`, and answers."""
 
@@ -37,6 +46,7 @@ class Visit:
     # Its values may be secrets.
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
     form_lists: Mapping[str, list[str]] = field(default_factory=dict, repr=False)
+    file: GivenFile | None = None
     door: Door = field(default_factory=Door)
     fragment: bool = False
     """Whether a script of ours asks for a part of a page."""

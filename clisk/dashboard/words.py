@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
+from clisk.dashboard.told import code_of, told_in
+from clisk.times import since
+
 LANGUAGES = ("en", "fr")
-_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+_SIZES = ("B", "kB", "MB", "GB")
+_THOUSAND = 1000
 
 
 class Words:
@@ -40,16 +43,44 @@ class Words:
         key = f"{family}.{word}"
         return self._texts.get(key, str(word))
 
+    def field(self, shown: Mapping[str, object]) -> str:
+        """Return what a field is called: ours by their texts, others by name."""
+        name, label = str(shown["field"]), str(shown["name"])
+        # Of an address, its id stands in the middle: uri.1f00c0de.value.
+        kind, part = name.partition(".")[0], name.rpartition(".")[2]
+        whole = self._texts.get(f"field.{name}")
+        return whole or self._texts.get(f"element.{kind}.{part}", label)
+
     def ago(self, time_ms: object, *, now_ms: int | None = None) -> str:
         """Return how long ago *time_ms* was, in the largest fitting unit."""
         if not isinstance(time_ms, int):
             return self("ago.never")
-        now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-        seconds = max(0, now - time_ms) // 1000
-        for unit, size in _UNITS:
-            if seconds >= size:
-                return self(f"ago.{unit}", n=seconds // size)
-        return self("ago.now")
+        count, unit = since(time_ms, now_ms=now_ms)
+        return self(f"ago.{unit}", n=count) if count else self("ago.now")
+
+    def size(self, count: int) -> str:
+        """Return a number of bytes, in the largest fitting unit."""
+        value, at = float(count), 0
+        while value >= _THOUSAND and at + 1 < len(_SIZES):
+            value, at = value / _THOUSAND, at + 1
+        number = f"{value:.1f}" if at else str(count)
+        return f"{number} {self(f'size.{_SIZES[at]}')}"
+
+    def told(self, said: BaseException | str, *, code: str = "") -> str:
+        """Return what the agent told, or a refusal, in this language if it is known.
+
+        *code*: what kind of thing is told, where the text alone does not say it.
+        """
+        told = told_in(self.language)
+        if isinstance(said, BaseException):
+            code = code_of(said)
+        return told.sentence(str(said)) or told.meaning(code) or str(said)
+
+    def next_step(self, err: BaseException) -> str:
+        """Return the advice of a refusal, in this language if it is known."""
+        told = told_in(self.language)
+        advice = str(getattr(err, "advice", ""))
+        return told.sentence(advice) or told.next_step(code_of(err)) or advice
 
 
 @cache

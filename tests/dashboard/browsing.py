@@ -17,7 +17,25 @@ _ROOT = Path(__file__).parents[2]
 PICTURES = _ROOT / "build" / "screenshots"
 _AXE = _ROOT / "tests/dashboard/axe/node_modules/axe-core/axe.min.js"
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+_TABS = 80
 _SERIOUS = {"serious", "critical"}
+# Every page that is there without an item, a device or a konnector being named.
+PAGES = {
+    "items": "items",
+    "new": "new",
+    "duplicates": "duplicates",
+    "conflicts": "conflicts",
+    "devices": "devices",
+    "pair": "pair",
+    "grants": "grants",
+    "access": "access",
+    "sync": "sync",
+    "health": "health",
+    "settings": "settings",
+    "generator": "generator",
+    "konnectors": "konnectors",
+    "data": "data",
+}
 DESK = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=390, height=844)
 
@@ -45,21 +63,28 @@ def opened(
     scheme: Literal["light", "dark"] = "light",
     size: ViewportSize = DESK,
     locale: str = "en-GB",
+    still: bool = False,
 ) -> Iterator[Page]:
-    """Open the link; a fault of a script, or a request to elsewhere, fails the test."""
+    """Open the link; a fault of a script, or a request to elsewhere, fails the test.
+
+    A link opens once: whoever comes to the same dashboard later has the first's cookie.
+    """
     context = browser.new_context(
         color_scheme=scheme,
         viewport=size,
         locale=locale,
         # What a click on "copy" may do; reading it back needs leave in a real browser.
         permissions=["clipboard-read", "clipboard-write"],
+        reduced_motion="reduce" if still else "no-preference",
+        storage_state=shown.state,
     )
     page = context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda err: faults.append(str(err)))
     page.on("request", lambda asked: faults.extend(_elsewhere(shown, asked.url)))
-    page.goto(shown.link)
+    page.goto(f"{shown.url}items" if shown.state else shown.link)
     page.wait_for_url(f"{shown.url}items")
+    shown.state = context.storage_state()
     try:
         yield page
     finally:
@@ -90,3 +115,16 @@ def barriers(page: Page) -> list[str]:
         if each["impact"] in _SERIOUS
         for node in each["nodes"]
     ]
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until what is called *name* has the focus."""
+    for _ in range(_TABS):
+        page.keyboard.press("Tab")
+        said = page.evaluate(
+            "(e => e.ariaLabel || e.labels?.[0]?.textContent || e.textContent)"
+            "(document.activeElement)"
+        )
+        if name.casefold() in str(said).casefold():
+            return
+    raise AssertionError(f"no Tab leads to {name}")

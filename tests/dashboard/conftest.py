@@ -1,4 +1,4 @@
-"""One dashboard for tests that leave it as it was, and new ones for the others."""
+"""One browser for all, one dashboard for tests that leave it as it was."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.dashboard.browsing import chromium
 from tests.dashboard.world import Shown, Visitor, dashboard, visitor
 from tests.program.world import device
 
@@ -19,6 +21,13 @@ def _open_vault(folder: Path) -> Iterator[Shown]:
         laptop.add_login("GitHub", "planted-secret-1", "--username", "alice")
         with dashboard(laptop) as running:
             yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Give a Chromium; each test opens a context of its own in it."""
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

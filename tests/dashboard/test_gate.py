@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from clisk.dashboard.gate import HEADERS, MAX_BODY
+from clisk.dashboard.shipped import KEEPING, PLACE
 from clisk.dashboard.table import ROUTES
 from tests.dashboard.world import Shown, Visitor, visitor
 from tests.program.world import PASSPHRASE
@@ -40,7 +41,7 @@ def test_nothing_answers_without_a_session(shown: Shown) -> None:
 
     for cookie in ("", "A" * 43):
         stranger.cookie = cookie
-        for path in [*GETS, "/static/style.css", "/static/live.js", "/live"]:
+        for path in [*GETS, f"{PLACE}style.css", f"{PLACE}live.js", "/live"]:
             assert stranger.get(path).status_code == 403, path
         for path in POSTS:
             assert stranger.post(path).status_code == 403, path
@@ -118,7 +119,7 @@ def test_every_answer_forbids_framing_scripts_and_keeping(
     """Refusals too: a page in a frame can be clicked without being seen."""
     answers = [
         somebody.get("/items"),
-        somebody.get("/static/style.css"),
+        somebody.get(f"{PLACE}no-such.css"),
         somebody.get("/no-such-page"),
         somebody.get("/items", Host="evil.example"),
         Visitor(shown).get("/items"),
@@ -131,6 +132,17 @@ def test_every_answer_forbids_framing_scripts_and_keeping(
     policy = HEADERS["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
+
+
+def test_a_browser_keeps_what_was_shipped_and_nothing_else(somebody: Visitor) -> None:
+    """Styles and scripts, by what they are; never a page, whatever it says."""
+    shipped = somebody.get(f"{PLACE}style.css")
+    other = somebody.get("/static/0123456789abcdef/style.css")
+
+    assert shipped.headers["cache-control"] == KEEPING
+    assert shipped.headers["content-security-policy"]
+    assert other.status_code == 404
+    assert other.headers["cache-control"] == "no-store"
 
 
 def test_the_cookie_is_kept_from_scripts_and_other_sites(alone: Shown) -> None:
@@ -164,7 +176,7 @@ def test_path_traversal_in_static_files_finds_nothing(
 ) -> None:
     """No name in a request becomes a path."""
     with socket.create_connection(("127.0.0.1", shown.port)) as raw:
-        lines = [f"GET /static/{name} HTTP/1.1"]
+        lines = [f"GET {PLACE}{name} HTTP/1.1"]
         lines += [f"{key}: {value}" for key, value in somebody.headers().items()]
         raw.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode())
         answer = b"".join(iter(lambda: raw.recv(65536), b""))

@@ -17,7 +17,7 @@ from demo.site.konnector import place_konnector
 from demo.site.server import DemoSite, serve_demo_site
 from konnector_runner.bills import Bill, BillBook
 from konnector_runner.file_index import FileIndex, SavedFile
-from tests.dashboard.browsing import barriers, chromium, opened, picture
+from tests.dashboard.browsing import barriers, opened, picture
 from tests.dashboard.world import Shown, Visitor, dashboard, visitor
 from tests.program.world import device
 
@@ -41,12 +41,6 @@ def _installed(folder: Path, url: str) -> Iterator[Shown]:
 @pytest.fixture
 def site() -> Iterator[DemoSite]:
     with serve_demo_site(_EMAIL, _PASSWORD) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
         yield running
 
 

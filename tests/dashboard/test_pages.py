@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, expect
 
-from clisk.client import AgentClient
-from clisk.home import Home
 from tests.dashboard.browsing import (
-    DESK,
-    PHONE,
     barriers,
-    chromium,
     opened,
     picture,
+    tab_to,
 )
 from tests.dashboard.world import Shown, dashboard
 from tests.program.world import (
@@ -36,29 +30,6 @@ from tests.program.world import (
 pytestmark = pytest.mark.browser
 
 _DIGITS = re.compile(r"into the other device: (\d{3} \d{3})")
-# What runs if any of it reaches a page as markup; each also ends what it may stand in.
-_SCRIPT = "\"'></script></title></textarea><img src=x onerror=hacked()><script>hacked()"
-PAGES = {
-    "items": "items",
-    "new": "new",
-    "conflicts": "conflicts",
-    "devices": "devices",
-    "pair": "pair",
-    "grants": "grants",
-    "access": "access",
-    "sync": "sync",
-    "health": "health",
-    "settings": "settings",
-    "generator": "generator",
-    "konnectors": "konnectors",
-    "data": "data",
-}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @contextmanager
@@ -66,15 +37,8 @@ def a_vault(folder: Path, *words: str) -> Iterator[Shown]:
     with device(folder / "laptop") as laptop:
         laptop.init(*words)
         laptop.add_login("GitHub", "planted-secret-1", "--username", "alice")
-        with dashboard(laptop) as shown:
-            yield shown
-
-
-@pytest.fixture
-def shown(tmp_path: Path) -> Iterator[Shown]:
-    """Give a dashboard over an open vault with one login."""
-    with a_vault(tmp_path) as running:
-        yield running
+        with dashboard(laptop) as running:
+            yield running
 
 
 def _reads(laptop: Device) -> list[dict[str, str]]:
@@ -95,14 +59,16 @@ def test_a_secret_is_shown_by_a_click_and_recorded(
         page.get_by_role("button", name="Show password").click()
         expect(page.get_by_text("planted-secret-1")).to_be_visible()
 
-        (read,) = _reads(shown.device)
+        read = _reads(shown.device)[-1]
         assert (read["field"], read["outcome"]) == ("password", "granted")
         page.get_by_role("link", name="Who read this item").click()
-        expect(page.get_by_role("cell", name="GitHub password")).to_be_visible()
+        cell = page.get_by_role("cell", name="GitHub Password")
+        expect(cell.first).to_be_visible()
 
 
 def test_a_secret_is_copied_and_recorded(browser: Browser, shown: Shown) -> None:
     """It goes to the clipboard and is not shown on the page."""
+    before = len(_reads(shown.device))
     with opened(browser, shown) as page:
         page.get_by_role("link", name="GitHub").click()
         page.get_by_role("button", name="Copy password").click()
@@ -110,7 +76,7 @@ def test_a_secret_is_copied_and_recorded(browser: Browser, shown: Shown) -> None
 
         assert page.evaluate("navigator.clipboard.readText()") == "planted-secret-1"
         assert "planted-secret-1" not in page.content()
-    assert len(_reads(shown.device)) == 1
+    assert len(_reads(shown.device)) == before + 1
 
 
 def test_the_clipboard_is_cleared_only_while_it_is_ours(
@@ -180,11 +146,11 @@ def test_a_change_from_elsewhere_appears_without_reloading(
 
 
 def test_locking_elsewhere_shows_the_lock_screen(
-    browser: Browser, shown: Shown
+    browser: Browser, alone: Shown
 ) -> None:
     """At once, and the passphrase there opens the vault again."""
-    with opened(browser, shown) as page:
-        shown.device.ok("lock")
+    with opened(browser, alone) as page:
+        alone.device.ok("lock")
         expect(page.get_by_label("Passphrase of this device")).to_be_visible()
         picture(page, "locked")
         assert barriers(page) == []
@@ -205,9 +171,11 @@ def test_a_phone_is_paired_and_revoked_in_the_page(
         device(tmp_path / "phone") as phone,
         opened(browser, shown) as page,
     ):
-        page.get_by_role("link", name="Devices").click()
-        page.get_by_role("link", name="Pair a device").click()
-        page.get_by_role("button", name="Show the code").click()
+        # By keyboard alone, up to the end of the pairing.
+        for name in ("Devices", "Pair a device", "Show the code"):
+            tab_to(page, name)
+            page.keyboard.press("Enter")
+            page.wait_for_load_state()
         code = page.get_by_role("img", name="pairing code")
         expect(code).to_be_visible()
         picture(page, "pairing-code")
@@ -234,12 +202,14 @@ def test_a_phone_is_paired_and_revoked_in_the_page(
         picture(page, "pairing-knock")
         assert barriers(page) == []
         wrong = "000000" if digits != "000 000" else "111111"
-        page.get_by_label("Six digits").fill(wrong)
-        page.get_by_role("button", name="Let it in").click()
+        expect(page.get_by_label("Six digits")).to_be_focused()
+        page.keyboard.type(wrong)
+        page.keyboard.press("Enter")
         expect(page.get_by_role("alert")).to_be_visible()
         page.goto(f"{shown.url}pair")
-        page.get_by_label("Six digits").fill(digits)
-        page.get_by_role("button", name="Let it in").click()
+        tab_to(page, "Six digits")
+        page.keyboard.type(digits)
+        page.keyboard.press("Enter")
         expect(page.get_by_text("phone is a member of this vault now")).to_be_visible()
         scanning.communicate(timeout=60)
         assert scanning.returncode == 0
@@ -289,12 +259,12 @@ def test_a_conflict_is_compared_and_settled(browser: Browser, tmp_path: Path) ->
 
 
 def test_a_whole_log_is_verified_and_a_tampered_one_is_found(
-    browser: Browser, shown: Shown, tmp_path: Path
+    browser: Browser, alone: Shown
 ) -> None:
     """The page says which entry, and nothing like a bare yes."""
-    laptop = shown.device
+    laptop = alone.device
     laptop.ok("get", "GitHub", "--field", "password")
-    with opened(browser, shown) as page:
+    with opened(browser, alone) as page:
         page.get_by_role("link", name="Access history").click()
         page.get_by_role("button", name="Verify now").click()
         expect(page.get_by_text("Nothing is wrong with the log")).to_be_visible()
@@ -324,38 +294,6 @@ def _flip_one_bit(vault: Path) -> int:
     data[data.index(content[:64]) + 32] ^= 1
     vault.write_bytes(data)
     return int(entry)
-
-
-def test_a_stored_script_is_shown_as_text(browser: Browser, tmp_path: Path) -> None:
-    """In each field that an import, a konnector or another device can write."""
-    with device(tmp_path / "laptop") as laptop:
-        laptop.init("--name", "laptop <script>hacked()</script>")
-        words = ["--username", _SCRIPT, "--uri", f"https://example.org/{_SCRIPT}"]
-        words += ["--uri", "javascript:hacked()", "--tag", _SCRIPT]
-        item = laptop.add_login(_SCRIPT, _SCRIPT, *words)
-        with AgentClient.connect(Home(str(laptop.home))) as agent:
-            agent.call(
-                "grants.add",
-                {
-                    "konnector": "shop",
-                    "digest": "ab" * 32,
-                    "item": item,
-                    "fields": ["password"],
-                    "origins": ["https://example.org"],
-                },
-            )
-        with dashboard(laptop) as shown, opened(browser, shown) as page:
-            page.add_init_script("window.hacked = () => { window.wasHacked = true }")
-            for path in (*PAGES.values(), f"items/{item}", f"items/{item}/edit"):
-                page.goto(f"{shown.url}{path}")
-                assert page.locator("img[src=x]").count() == 0, path
-                assert page.locator("main script").count() == 0, path
-                assert page.locator("a[href^='javascript']").count() == 0, path
-                assert page.evaluate("window.wasHacked") is None, path
-            page.goto(f"{shown.url}items/{item}")
-            page.get_by_role("button", name="Show password").click()
-            expect(page.locator("[data-secret]")).to_have_text(_SCRIPT)
-            assert page.evaluate("window.wasHacked") is None
 
 
 def test_the_page_policy_stops_a_script_that_got_in(
@@ -389,54 +327,3 @@ def test_another_site_cannot_frame_the_page(browser: Browser, shown: Shown) -> N
         framed.goto("http://evil.example/")
 
         assert all("GitHub" not in frame.content() for frame in framed.frames)
-
-
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_use_each_page(
-    browser: Browser,
-    tmp_path: Path,
-    scheme: Literal["light", "dark"],
-    size: ViewportSize,
-) -> None:
-    """Axe finds nothing serious, in both themes and on a phone; pictures are kept."""
-    with device(tmp_path / "laptop") as laptop:
-        laptop.init()
-        laptop.ok("import", "tests/data/bitwarden/export.json")
-        item = laptop.ask("list", "GitHub")["items"][0]["item"]
-        laptop.ok("get", "GitHub", "--field", "password")
-        locale = "fr-FR" if scheme == "dark" else "en-GB"
-        with (
-            dashboard(laptop) as shown,
-            opened(browser, shown, scheme=scheme, size=size, locale=locale) as page,
-        ):
-            pages = {**PAGES, "item": f"items/{item}", "edit": f"items/{item}/edit"}
-            found = {}
-            for name, path in pages.items():
-                page.goto(f"{shown.url}{path}")
-                found[name] = [*barriers(page), *_wider_than_the_screen(page)]
-                kind = "phone" if size == PHONE else "desk"
-                picture(page, f"{name}-{kind}-{scheme}")
-            assert json.dumps(found, indent=1) == json.dumps(
-                {name: [] for name in pages}, indent=1
-            )
-
-
-def _wider_than_the_screen(page: Page) -> list[str]:
-    wide = page.evaluate(
-        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-    )
-    return ["wider than the screen"] if wide else []
-
-
-def test_the_keyboard_is_enough(browser: Browser, shown: Shown) -> None:
-    """From the first Tab to a shown secret, without a mouse."""
-    with opened(browser, shown) as page:
-        page.keyboard.press("Tab")
-        expect(page.get_by_text("Skip to the content")).to_be_focused()
-        page.get_by_role("link", name="GitHub").focus()
-        page.keyboard.press("Enter")
-        page.get_by_role("button", name="Show password").focus()
-        page.keyboard.press("Enter")
-
-        expect(page.get_by_text("planted-secret-1")).to_be_visible()

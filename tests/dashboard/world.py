@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+from playwright.sync_api import StorageState
 
 from tests.program.world import Device
 
@@ -28,6 +29,8 @@ class Shown:
     link: str
     log: Path
     clients: list[httpx.Client] = field(default_factory=list)
+    state: StorageState | None = None
+    """Of the browser that opened the link."""
 
     @property
     def host(self) -> str:

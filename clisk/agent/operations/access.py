@@ -107,19 +107,18 @@ def _answer(
     everything: bool = False,
     known: bool = True,
 ) -> AccessAnswer:
-    titles = {line.item: line.title for line in vault.overviews()}
     reads = vault.log_index.tally(wanted) if isinstance(wanted, LogFilter) else wanted
     return AccessAnswer(
         kind=kind,
         name=name,
         everything=everything,
-        grants=[grant_line(vault, each, titles) for each in grants],
+        grants=[grant_line(vault, each) for each in grants],
         reads=[
             ReadLine(
                 outcome=Outcome(read.outcome).name.lower(),
                 use=Use(read.use).word,
                 item=None if read.item is None else read.item.hex(),
-                title=None if read.item is None else titles.get(read.item),
+                title=None if read.item is None else vault.title(read.item),
                 field=read.field,
                 name=read.name,
                 origin=read.origin,

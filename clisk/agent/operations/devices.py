@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import Field
 
 from clisk.agent import renewal
@@ -72,7 +74,10 @@ class DeviceParams(Params):
 
 
 class ExposedLine(Answer):
-    """An item that a revoked device could read; its reads, by its own log."""
+    """An item that a revoked device could read; its reads, by its own log.
+
+    *changed*: something of it was written after the device was revoked.
+    """
 
     item: str
     title: str
@@ -81,6 +86,7 @@ class ExposedLine(Answer):
     trashed: bool
     reads: int
     last_read_ms: int | None
+    changed: bool
 
 
 class RevokeAnswer(Answer):
@@ -164,6 +170,21 @@ async def revoke(agent: Agent, _caller: Caller, params: DeviceParams) -> RevokeA
     return await agent.sync(work)
 
 
+@operation("devices.exposed", DeviceParams, RevokeAnswer)
+async def exposed(agent: Agent, _caller: Caller, params: DeviceParams) -> RevokeAnswer:
+    """List once more what a revoked device could read, and what was changed since."""
+    driver = agent.driver
+
+    def work() -> RevokeAnswer:
+        departed = {
+            each.member.id: each for each in driver.membership.departed.values()
+        }
+        gone = (each.member for each in departed.values())
+        return _revoked(driver, departed[_meant(driver, gone, params.device).id])
+
+    return await agent.thread.run(work)
+
+
 @operation("devices.rename", RenameParams, RenameAnswer)
 async def rename(agent: Agent, _caller: Caller, params: RenameParams) -> RenameAnswer:
     """Give this device another name, which all devices will show."""
@@ -209,12 +230,17 @@ async def rotate(agent: Agent, _caller: Caller, _params: NoParams) -> RotateAnsw
 
 
 def _resolve(driver: SyncDriver, meant: str) -> Member:
-    """Return the one member that *meant* names; a name as it is comes first.
+    """Return the one member that *meant* names; raises as _meant()."""
+    return _meant(driver, driver.membership.devices.values(), meant)
+
+
+def _meant(driver: SyncDriver, among: Iterable[Member], meant: str) -> Member:
+    """Return the one of *among* that *meant* names; a name as it is comes first.
 
     Raises:
         NoSuchDeviceError, AmbiguousDeviceError: none, or several.
     """
-    members = driver.membership.devices.values()
+    members = list(among)
     named = [each for each in members if driver.name_of(each) == meant]
     prefix = meant.lower() if len(meant) >= _MIN_PREFIX else "-"
     found = named or [each for each in members if each.id.hex().startswith(prefix)]
@@ -280,12 +306,14 @@ def _revoked(driver: SyncDriver, departed: Departed) -> RevokeAnswer:
         revoked_by=departed.by.hex(),
         this=member.id == this,
         epoch=driver.membership.epoch,
-        could_read=[_exposed_line(each) for each in exposure.items],
+        could_read=[
+            _exposed_line(each, departed.revoked_ms) for each in exposure.items
+        ],
         reads_known_ms=exposure.known_ms,
     )
 
 
-def _exposed_line(exposed: Exposed) -> ExposedLine:
+def _exposed_line(exposed: Exposed, revoked_ms: int) -> ExposedLine:
     overview = exposed.overview
     return ExposedLine(
         item=overview.item.hex(),
@@ -295,4 +323,5 @@ def _exposed_line(exposed: Exposed) -> ExposedLine:
         trashed=overview.trashed,
         reads=exposed.reads,
         last_read_ms=exposed.last_read_ms,
+        changed=overview.changed_ms > revoked_ms,
     )

@@ -10,7 +10,7 @@ from clisk.agent.registry import Answer, Done, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
 from clisk_vault.grant_record import DIGEST_BYTES, MAX_READS, MAX_TEXT
 from clisk_vault.grants import GrantState
-from clisk_vault.ids import GRANT_ID_LENGTH, GrantId, ItemId, parse_hex
+from clisk_vault.ids import GRANT_ID_LENGTH, GrantId, parse_hex
 from clisk_vault.vault import Vault
 
 _DAY_MS = 86_400_000
@@ -57,9 +57,8 @@ async def list_grants(agent: Agent, _caller: Caller, _params: NoParams) -> Grant
     """List the grants, revoked and expired ones too."""
 
     def work(vault: Vault) -> GrantsAnswer:
-        titles = {line.item: line.title for line in vault.overviews()}
         return GrantsAnswer(
-            grants=[grant_line(vault, each, titles) for each in vault.grants()],
+            grants=[grant_line(vault, each) for each in vault.grants()],
             spoilt=[
                 SpoiltLine(place=each.field, reason=str(each.error))
                 for each in vault.spoilt_grants()
@@ -69,7 +68,7 @@ async def list_grants(agent: Agent, _caller: Caller, _params: NoParams) -> Grant
     return await agent.vault(work)
 
 
-def grant_line(vault: Vault, state: GrantState, titles: dict[ItemId, str]) -> GrantLine:
+def grant_line(vault: Vault, state: GrantState) -> GrantLine:
     """Return one grant as it is shown. *reads* are those on this device."""
     grant = state.grant
     return GrantLine(
@@ -77,7 +76,7 @@ def grant_line(vault: Vault, state: GrantState, titles: dict[ItemId, str]) -> Gr
         konnector=grant.konnector,
         digest=grant.digest.hex(),
         item=grant.item.hex(),
-        title=titles.get(grant.item, ""),
+        title=vault.title(grant.item) or "",
         fields=list(grant.fields),
         origins=list(grant.origins),
         purpose=grant.purpose,

@@ -64,10 +64,10 @@ async def _open_facts(agent: Agent) -> dict[str, object]:
     driver = agent.driver
 
     def facts(vault: Vault) -> dict[str, object]:
-        lines = vault.overviews()
+        counts = vault.tally()
         return {
-            "items": sum(not line.trashed for line in lines),
-            "conflicts": sum(line.conflict for line in lines),
+            "items": counts.items,
+            "conflicts": counts.conflicts,
             "unsent": vault.replica.unsent(),
             "device_name": driver.device_names().get(vault.device_id),
             "relay": driver.relay_url,

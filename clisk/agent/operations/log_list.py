@@ -157,7 +157,7 @@ def _filter(vault: Vault, params: LogParams) -> LogFilter:
         outcome=_named(Outcome, params.outcome, "outcome"),
         kind=kind,
         use=None if params.use is None else Use.of(params.use),
-        item=None if params.item is None else _item(vault, params.item),
+        item=None if params.item is None else item_meant(vault, params.item),
         name=params.konnector,
         origin=params.origin,
         grant=None
@@ -169,7 +169,7 @@ def _filter(vault: Vault, params: LogParams) -> LogFilter:
     )
 
 
-def _item(vault: Vault, meant: str) -> ItemId:
+def item_meant(vault: Vault, meant: str) -> ItemId:
     """Return the item; one that is gone can still be asked about by its whole id."""
     try:
         return resolve_item(vault, meant)
@@ -197,18 +197,15 @@ def log_lines(
     *log*: the one that they are of, the one that this device writes by default.
     """
     log = log or vault.log
-    titles = {line.item: line.title for line in vault.overviews()}
     return [
-        _line(log, index, record, titles)
+        _line(vault, log, index, record)
         for at in indexes
         for index, record in log.records(at, at + 1)
     ]
 
 
-def _line(
-    log: LogView, index: int, record: AccessRecord, titles: dict[ItemId, str]
-) -> LogLine:
-    title = titles.get(record.item) if record.item is not None else None
+def _line(vault: Vault, log: LogView, index: int, record: AccessRecord) -> LogLine:
+    title = None if record.item is None else vault.title(record.item)
     where = {"incarnation": split_origin(log.origin)[1], "index": index}
     return LogLine.model_validate({**where, "title": title, **record.to_json()})
 
@@ -276,14 +273,13 @@ def _show(chosen: ChosenLog, at: int) -> EntryAnswer:
     if entry is None or row is None:
         raise CallerError(f"there is no entry {at}", advice="clisk log list")
     leaf, content = Leaf.parse(row.leaf), entry.content
-    titles = {line.item: line.title for line in vault.overviews()}
     return EntryAnswer(
         index=at,
         type=entry.type.name.lower().replace("_", "-"),
         erased=content is None,
         time_ms=None if content is None else content.time_ms,
         device=None if content is None else content.device.hex(),
-        record=_line(log, at, content, titles)
+        record=_line(vault, log, at, content)
         if isinstance(content, AccessRecord)
         else None,
         leaf=row.leaf.hex(),

@@ -97,8 +97,13 @@ class NamesAnswer(Answer):
 async def tags(agent: Agent, _caller: Caller, _params: NoParams) -> NamesAnswer:
     """List the tags in use."""
     return await agent.vault(
-        lambda vault: _count(
-            tag for each in vault.overviews() if not each.trashed for tag in each.tags
+        lambda vault: _named(
+            Counter(
+                tag
+                for each in vault.overviews()
+                if not each.trashed
+                for tag in each.tags
+            )
         )
     )
 
@@ -108,14 +113,14 @@ async def folders(agent: Agent, _caller: Caller, _params: NoParams) -> NamesAnsw
     """List the folders, empty ones too."""
 
     def work(vault: Vault) -> NamesAnswer:
-        used = [each.folder for each in vault.overviews() if not each.trashed]
-        return _count(filter(None, used), also=vault.folders())
+        counts = Counter(vault.tally().folders)
+        del counts[""]
+        return _named(counts, also=vault.folders())
 
     return await agent.vault(work)
 
 
-def _count(names: Iterable[str], also: Iterable[str] = ()) -> NamesAnswer:
-    counts = Counter(names)
+def _named(counts: Counter[str], also: Iterable[str] = ()) -> NamesAnswer:
     known = sorted({*counts, *also})
     return NamesAnswer(names=[NameCount(name=n, items=counts[n]) for n in known])
 

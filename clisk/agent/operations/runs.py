@@ -24,6 +24,7 @@ from clisk.agent.registry import Answer, Done, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
 from clisk_vault.errors import VaultError
+from clisk_vault.ids import ItemId
 from clisk_vault.vault import Vault
 
 _MIN_EVERY = 15 * 60
@@ -230,12 +231,11 @@ async def list_runs(agent: Agent, _caller: Caller, _params: NoParams) -> RunsAns
     """List the runs of konnectors on this device."""
 
     def work(vault: Vault) -> RunsAnswer:
-        titles = {each.item.hex(): each.title for each in vault.overviews()}
         return RunsAnswer(
             runs=[
                 RunLine(
                     run=row.number,
-                    title=titles.get(row.item, ""),
+                    title=_title(vault, row.item),
                     outcome=row.outcome or _unended(agent, row),
                     **row.model_dump(exclude={"number", "outcome"}),
                 )
@@ -244,6 +244,10 @@ async def list_runs(agent: Agent, _caller: Caller, _params: NoParams) -> RunsAns
         )
 
     return await agent.vault(work)
+
+
+def _title(vault: Vault, item: str) -> str:
+    return vault.title(ItemId(bytes.fromhex(item))) or ""
 
 
 def _unended(agent: Agent, row: RunRow) -> str:
@@ -377,12 +381,11 @@ async def list_schedules(
     """List which konnectors are run when."""
 
     def work(vault: Vault) -> SchedulesAnswer:
-        titles = {each.item.hex(): each.title for each in vault.overviews()}
         return SchedulesAnswer(
             schedules=[
                 ScheduleLine(
                     schedule=row.number,
-                    title=titles.get(row.item, ""),
+                    title=_title(vault, row.item),
                     **row.model_dump(exclude={"number"}),
                 )
                 for row in Ledger(agent.folder, vault).read().schedules

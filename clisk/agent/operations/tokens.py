@@ -116,12 +116,11 @@ async def list_tokens(agent: Agent, _caller: Caller, _params: NoParams) -> Token
 
     def work(vault: Vault) -> TokensAnswer:
         now = vault.session.clock()
-        titles = {each.item: each.title for each in vault.overviews()}
         lines = [
             TokenLine(
                 name=row.name,
                 item=row.item,
-                title=titles.get(ItemId(bytes.fromhex(row.item)), ""),
+                title=vault.title(ItemId(bytes.fromhex(row.item))) or "",
                 fields=list(row.fields),
                 state=row.state(now),
                 uses_left=row.uses_left,

@@ -6,6 +6,7 @@ import io
 import tempfile
 import time
 import zipfile
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,24 +14,28 @@ from typing import Any
 from starlette.responses import Response
 
 from clisk.dashboard import charts
-from clisk.dashboard.checking import Check
+from clisk.dashboard.asked import Asked
+from clisk.dashboard.handing_out import handed_out
 from clisk.dashboard.page import act, show
 from clisk.dashboard.visit import Visit
 from clisk.errors import AgentRefusal
 from clisk.times import moment_ms
 
-ROWS = 100
+ROWS = 50
 _SPAN_DAYS = 90
 _CHECK = "check"
 _DAY_MS = 86_400_000
-_FILTERS = ("item", "konnector", "origin", "outcome", "kind", "use")
+_FILTERS = ("item", "konnector", "device", "origin", "outcome", "kind", "use")
+# What a summary can be narrowed to as well.
+_SUMMED = ("item", "konnector", "device")
 OUTCOMES = ("granted", "refused", "failed")
+KINDS = ("person", "dashboard", "program", "konnector", "export", "recovery", "vault")
 
 
 def listed(visit: Visit) -> Response:
     """Show the reads that match, newest first, a page of them at a time."""
     query = visit.query
-    wanted: dict[str, Any] = {name: query[name] for name in _FILTERS if query.get(name)}
+    wanted = _named(visit, _FILTERS)
     for name in ("since", "until"):
         if query.get(name):
             wanted[f"{name}_ms"] = moment_ms(query[name], option=name)
@@ -44,26 +49,38 @@ def listed(visit: Visit) -> Response:
     )
     values = {
         "records": answer["records"][::-1] if answer else [],
-        "before": answer["before"] if answer else None,
+        "answer": answer,
         "damage": damage,
         "filters": {
             name: query.get(name, "") for name in (*_FILTERS, "since", "until")
         },
-        "outcomes": OUTCOMES,
     }
     if visit.fragment:
         return visit.show("access_rows.html", **values)
-    return visit.show("access.html", **values)
+    devices = visit.desk.ask("devices")
+    return visit.show(
+        "access.html",
+        outcomes=OUTCOMES,
+        kinds=KINDS,
+        devices=[*devices["devices"], *devices["revoked"]],
+        **values,
+    )
+
+
+def _named(visit: Visit, names: Sequence[str]) -> dict[str, Any]:
+    return {name: visit.query[name] for name in names if visit.query.get(name)}
 
 
 def summary(visit: Visit) -> Response:
     """Show the last 90 days at a glance: a part that comes after the list."""
-    return visit.show("access_summary.html", summary=_summary(visit))
+    template = "access_summary.html" if visit.fragment else "access_glance.html"
+    return visit.show(template, summary=_summary(visit))
 
 
 def _summary(visit: Visit) -> dict[str, Any] | None:
     since = time.time_ns() // 1_000_000 - _SPAN_DAYS * _DAY_MS
-    answer, _damage = _ask(visit, "log.summary", since_ms=since)
+    wanted = _named(visit, _SUMMED)
+    answer, _damage = _ask(visit, "log.summary", since_ms=since, **wanted)
     if answer is None:
         return None
     reads = {row["day"]: row["reads"] for row in answer["days"]}
@@ -74,6 +91,7 @@ def _summary(visit: Visit) -> dict[str, Any] | None:
         **answer,
         "heat": charts.heat(answer["hours"]),
         "bars": charts.bars(days, width=900, height=100),
+        "most_reads": max((count for _day, count in days), default=0),
     }
 
 
@@ -90,23 +108,35 @@ def _ask(
 
 
 def one(visit: Visit) -> Response:
-    """Show one entry with what its leaf commits to."""
-    index = visit.params["index"]
+    """Show one entry, what its leaf commits to, and how far it is vouched for."""
+    index, query = visit.params["index"], visit.query
+    number = query.get("incarnation", "")
+    entry = visit.desk.ask(
+        "log.show",
+        index=index,
+        device=query.get("device") or None,
+        incarnation=int(number) if number.isascii() and number.isdigit() else None,
+    )
+    proof = entry["proof"]
+    level = "sealed" if proof["head"] is not None else "unanchored"
     return visit.show(
-        "access_entry.html", entry=visit.desk.ask("log.show", index=index)
+        "access_entry.html",
+        entry=entry,
+        level="witnessed" if proof["witnesses"] else level,
+        place={name: query.get(name, "") for name in ("device", "incarnation")},
     )
 
 
 def verify(visit: Visit) -> Response:
     """Begin to check every log; the page asks how far it is."""
-    visit.session.kept[_CHECK] = Check(visit.desk)
+    visit.session.kept[_CHECK] = Asked(visit.desk, "log.verify", all_devices=True)
     return progress(visit)
 
 
 def progress(visit: Visit) -> Response:
     """Say how far the check is, or what came of it."""
     check = visit.session.kept.get(_CHECK)
-    if not isinstance(check, Check):
+    if not isinstance(check, Asked):
         return visit.go("/access")
     return visit.show("verdict.html", check=check)
 
@@ -124,11 +154,7 @@ def export(visit: Visit) -> Response:
             for path in sorted(bundle.rglob("*")):
                 if path.is_file():
                     archive.write(path, path.relative_to(folder))
-    return Response(
-        packed.getvalue(),
-        media_type="application/zip",
-        headers={"Content-Disposition": 'attachment; filename="log-bundle.zip"'},
-    )
+    return handed_out(packed.getvalue(), "log-bundle.zip", media_type="application/zip")
 
 
 ROUTES = (

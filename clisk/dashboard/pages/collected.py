@@ -13,6 +13,7 @@ from typing import Any
 from starlette.responses import Response
 
 from clisk.dashboard import charts
+from clisk.dashboard.handing_out import handed_out
 from clisk.dashboard.page import act, show
 from clisk.dashboard.visit import Visit
 from clisk.errors import CliskError
@@ -80,7 +81,7 @@ def download(visit: Visit) -> Response:
     table, _spoilt = _table(visit)
     for row in table:
         if _name(row) == visit.params["name"]:
-            return _handed_out(_read(visit, Path(row.file)), Path(row.file).name)
+            return handed_out(_read(visit, Path(row.file)), Path(row.file).name)
     raise CliskError("there is no such file", advice="look at the list again")
 
 
@@ -108,23 +109,12 @@ def _read(visit: Visit, path: Path) -> bytes:
         return file.read(_MAX_BYTES)
 
 
-def _handed_out(content: bytes, name: str) -> Response:
-    # Never in a kind that a browser shows: a fetched page would run as one of ours.
-    safe = "".join(sign if sign.isalnum() or sign in "._-" else "_" for sign in name)
-    plain = safe.encode("ascii", "replace").decode().replace("?", "_")
-    return Response(
-        content,
-        media_type="application/octet-stream",
-        headers={"Content-Disposition": f'attachment; filename="{plain}"'},
-    )
-
-
 def export(visit: Visit) -> Response:
     """Hand out the list as CSV or JSON."""
     table, _spoilt = _table(visit)
     if visit.form.get("format") == "json":
-        return _handed_out(as_json(table).encode(), "collected.json")
-    return _handed_out(as_csv(table).encode(), "collected.csv")
+        return handed_out(as_json(table).encode(), "collected.json")
+    return handed_out(as_csv(table).encode(), "collected.csv")
 
 
 ROUTES = (

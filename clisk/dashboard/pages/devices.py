@@ -27,6 +27,12 @@ def revoke(visit: Visit) -> Response:
     return visit.show("revoked.html", **answer)
 
 
+def exposed(visit: Visit) -> Response:
+    """Show again what a revoked device could read, and what was changed since."""
+    answer = visit.desk.ask("devices.exposed", device=visit.params["device"])
+    return visit.show("revoked.html", **answer)
+
+
 def rename(visit: Visit) -> Response:
     """Give this device another name."""
     visit.desk.ask("devices.rename", name=visit.form.get("name", "").strip())
@@ -45,4 +51,5 @@ ROUTES = (
     act("/devices/rotate", rotate),
     show("/devices/{device:str}/revoke", consequences),
     act("/devices/{device:str}/revoke", revoke),
+    show("/devices/{device:str}/exposed", exposed),
 )

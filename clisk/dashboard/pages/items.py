@@ -10,7 +10,9 @@ from clisk.dashboard.page import act, show
 from clisk.dashboard.visit import Visit
 from clisk_vault.item_types import ITEM_TYPES
 
-PAGE_ROWS = 100
+PAGE_ROWS = 50
+# Fields that the page shows as marks beside the title.
+_MARKS = ("favourite", "archived")
 _PLACES: dict[str, dict[str, Any]] = {
     "": {},
     "trash": {"trash": True},
@@ -63,13 +65,19 @@ def _offset(given: str) -> int:
 def one(visit: Visit) -> Response:
     """Show an item; its secrets are there and masked."""
     item = visit.desk.ask("view", item=visit.params["item"])
-    template = "item_fields.html" if visit.fragment else "item.html"
-    return visit.show(template, item=item, codes=has_codes(item))
+    values = {field["field"]: field["value"] for field in item["fields"]}
+    return visit.show(
+        "item_fields.html" if visit.fragment else "item.html",
+        item=item,
+        fields=[field for field in item["fields"] if not _has_own_place(field)],
+        marks=[name for name in _MARKS if values.get(name) == "true"],
+        codes="totp" in values,
+        files=visit.desk.ask("attach.list", item=item["item"])["attachments"],
+    )
 
 
-def has_codes(item: dict[str, Any]) -> bool:
-    """Say whether the item can make one-time codes."""
-    return any(field["field"] == "totp" for field in item["fields"])
+def _has_own_place(field: dict[str, Any]) -> bool:
+    return field["field"] in _MARKS or field["field"].startswith("attachment.")
 
 
 def trash(visit: Visit) -> Response:

@@ -6,6 +6,7 @@ import base64
 
 from starlette.responses import Response
 
+from clisk.dashboard.handing_out import handed_out
 from clisk.dashboard.page import act, show
 from clisk.dashboard.visit import Visit
 
@@ -33,11 +34,7 @@ def acknowledge(visit: Visit) -> Response:
 def evidence(visit: Visit) -> Response:
     """Hand out everything that was found, with the signed bytes that show it."""
     file = base64.b64decode(visit.desk.ask("sync.evidence")["file"])
-    return Response(
-        file,
-        media_type="application/octet-stream",
-        headers={"Content-Disposition": 'attachment; filename="clisk-evidence.cbor"'},
-    )
+    return handed_out(file, "clisk-evidence.cbor")
 
 
 def relay(visit: Visit) -> Response:

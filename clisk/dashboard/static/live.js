@@ -45,6 +45,21 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (event.target.matches("[data-quiet]")) event.detail.headers["X-Clisk-Quiet"] = "1";
 });
 
+// Reads that stand out are marked in the list as well; the glance names them.
+function markOdd() {
+  for (const odd of document.querySelectorAll("[data-odd]")) {
+    const row = document.getElementById(odd.dataset.odd);
+    if (!row || row.querySelector("[data-mark]")) continue;
+    const tag = document.createElement("span");
+    tag.className = "tag warn";
+    tag.dataset.mark = "";
+    tag.textContent = odd.dataset.why;
+    row.cells[0].append(" ", tag);
+    row.classList.add("stands-out");
+  }
+}
+document.addEventListener("htmx:afterSwap", markOdd);
+
 // A shown secret goes away again: a one-time code when it ends, which is counted down.
 document.addEventListener("htmx:afterSwap", (event) => {
   const shown = event.target.querySelector("[data-secret]");
