@@ -118,7 +118,7 @@ def test_an_item_is_made_changed_found_and_trashed(
         page.get_by_role("button", name="Store").click()
         expect(page.get_by_text("carol")).to_be_visible()
 
-        page.get_by_role("link", name="Items", exact=True).click()
+        page.get_by_role("link", name="Items", exact=True).first.click()
         page.get_by_role("searchbox").press_sequentially("bak")
         expect(page.get_by_role("link", name="GitHub")).to_have_count(0)
         page.get_by_role("link", name="Bakery").click()
@@ -172,10 +172,12 @@ def test_a_phone_is_paired_and_revoked_in_the_page(
         opened(browser, shown) as page,
     ):
         # By keyboard alone, up to the end of the pairing.
-        for name in ("Devices", "Pair a device", "Show the code"):
+        for name, path in (("Devices", "devices"), ("Pair a device", "pair")):
             tab_to(page, name)
             page.keyboard.press("Enter")
-            page.wait_for_load_state()
+            page.wait_for_url(f"{shown.url}{path}")
+        tab_to(page, "Show the code")
+        page.keyboard.press("Enter")
         code = page.get_by_role("img", name="pairing code")
         expect(code).to_be_visible()
         picture(page, "pairing-code")
