@@ -60,6 +60,11 @@ function markOdd() {
 }
 document.addEventListener("htmx:afterSwap", markOdd);
 
+// Who waits for something to be typed, such as the digits of a pairing, goes there.
+document.addEventListener("htmx:afterSwap", (event) => {
+  event.target.querySelector("[autofocus]")?.focus();
+});
+
 // A shown secret goes away again: a one-time code when it ends, which is counted down.
 document.addEventListener("htmx:afterSwap", (event) => {
   const shown = event.target.querySelector("[data-secret]");
