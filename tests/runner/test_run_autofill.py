@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,30 +28,40 @@ _JOIN = (
 )
 _ASK = """
     async ensureAuthenticated() {
-        await this.goto(TARGET)
-        let outcome
-        try { outcome = await this.bridge.call('autofill', OPTIONS) }
-        catch (err) { outcome = err.message }
-        const seen = await this.evaluateInWorker(() =>
-            [...document.querySelectorAll('input')].map(e => e.value))
-        await this.saveIdentity({ outcome, seen, url: await this.evaluateInWorker(
-            () => location.pathname) })
+        const told = []
+        for (const [target, options] of ASKED) {
+            await this.goto(target)
+            let outcome
+            try { outcome = await this.bridge.call('autofill', options) }
+            catch (err) { outcome = err.message }
+            const seen = await this.evaluateInWorker(() =>
+                [...document.querySelectorAll('input')].map(e => e.value))
+            told.push({ outcome, seen })
+        }
+        await this.saveIdentity({ told })
     }
 """
 
 
-def _ask(
-    site: Site,
-    tmp_path: Path,
-    source: MemorySource,
-    target: str = "BANK + '/'",
-    options: str = "{}",
-) -> tuple[dict[str, Json], RunReport]:
-    methods = _ASK.replace("TARGET", target).replace("OPTIONS", options)
+def _ask_each(
+    site: Site, tmp_path: Path, source: MemorySource, *asked: tuple[str, str]
+) -> tuple[list[Any], RunReport]:
+    """Ask on each of several pages, in one run: address and options, as JavaScript."""
+    pairs = ", ".join(f"[{target}, {options}]" for target, options in asked)
+    methods = _ASK.replace("ASKED", f"[{pairs}]")
     report = run(konnector(site, methods), source, tmp_path)
     assert report.error is None, report.error
     assert isinstance(report.identity, dict)
-    return report.identity, report
+    told = report.identity["told"]
+    assert isinstance(told, list)
+    return told, report
+
+
+def _ask(
+    site: Site, tmp_path: Path, source: MemorySource, options: str = "{}"
+) -> tuple[dict[str, Json], RunReport]:
+    (told,), report = _ask_each(site, tmp_path, source, ("BANK + '/'", options))
+    return told, report
 
 
 def test_the_login_of_a_granted_page_is_filled(tmp_path: Path) -> None:
@@ -91,56 +102,52 @@ def test_a_form_can_be_sent(tmp_path: Path) -> None:
 def test_it_sends_a_form_while_the_persons_keys_are_kept_off(tmp_path: Path) -> None:
     """What is kept off the page is people; our own click gets through."""
     with serve({"/": page("", _FORM), "/in": page("", "<p id=in>")}) as site:
-        methods = _ASK.replace("TARGET", "BANK + '/'").replace(
+        methods = _ASK.replace("ASKED", "[[BANK + '/', {submit: true}]]").replace(
             "try {", "await this.blockWorkerInteractions(); try {"
         )
-        tested = konnector(site, methods.replace("OPTIONS", "{submit: true}"))
+        tested = konnector(site, methods)
         report = run(tested, MemorySource(site.bank), tmp_path)
 
         assert "/in" in site.hits, report.identity
 
 
-@pytest.mark.parametrize("target", ["EVIL", "BANK"])
-def test_a_page_that_is_not_granted_gets_nothing_of_autofill(
-    tmp_path: Path, target: str
-) -> None:
+def test_a_page_that_is_not_granted_gets_nothing_of_autofill(tmp_path: Path) -> None:
     """The refusal is fillText's; the control is the same page where it is granted."""
     with serve({"/": page(SPY, _FORM)}) as site:
-        source = MemorySource(site.bank)
-        told, report = _ask(site, tmp_path, source, f"{target} + '/'")
+        (evil, bank), report = _ask_each(
+            *(site, tmp_path, MemorySource(site.bank)),
+            *(("EVIL + '/'", "{}"), ("BANK + '/'", "{}")),
+        )
 
     granted = [r.granted for r in report.releases if r.field == "password"]
-    assert granted == [target == "BANK"]
-    assert (told["outcome"] == NOT_GRANTED) is (target == "EVIL")
-    seen = told["seen"]
-    assert isinstance(seen, list)
-    assert bool(seen[1]) is (target == "BANK")
+    assert granted == [False, True]
+    assert evil["outcome"] == NOT_GRANTED
+    assert evil["seen"][1] == ""
+    assert bank["outcome"]["filled"] == ["username", "current-password"]
+    assert bank["seen"][1]
 
 
-@pytest.mark.parametrize(
-    ("body", "refusal"),
-    [
-        (_JOIN, "sign-up"),
-        ("<p id=here>", "no-field"),
-        (_FORM.replace("/in", "https://thief.example/in"), "sent-elsewhere"),
-        (
-            _FORM + "<div style='position:fixed;inset:0;background:#fff'></div>",
-            "covered",
-        ),
-        (_FORM.replace("type=password", "type=password style=display:none"), None),
-    ],
-)
-def test_what_clisk_fill_refuses_is_refused_here_too(
-    tmp_path: Path, body: str, refusal: str | None
-) -> None:
+# page, refusal; None: the name alone is filled
+_REFUSED: dict[str, str | None] = {
+    _JOIN: "sign-up",
+    "<p id=here>": "no-field",
+    _FORM.replace("/in", "https://thief.example/in"): "sent-elsewhere",
+    _FORM + "<div style='position:fixed;inset:0;background:#fff'></div>": "covered",
+    _FORM.replace("type=password", "type=password style=display:none"): None,
+}
+
+
+def test_what_clisk_fill_refuses_is_refused_here_too(tmp_path: Path) -> None:
     """The engine is the same: no password is asked for, and none is in the page."""
-    with serve({"/": page("", body)}) as site:
+    pages = {f"/{n}": page("", body) for n, body in enumerate(_REFUSED)}
+    with serve(pages) as site:
         source = MemorySource(site.bank)
-        told, _ = _ask(site, tmp_path, source, options="{timeout: 1}")
+        asked = [(f"BANK + '{path}'", "{timeout: 1}") for path in pages]
+        told, _ = _ask_each(site, tmp_path, source, *asked)
 
-    assert isinstance(told["outcome"], dict)
-    if refusal is not None:
-        assert told["outcome"]["refusal"] == refusal
+    for each, (body, refusal) in zip(told, _REFUSED.items(), strict=True):
+        if refusal is not None:
+            assert each["outcome"]["refusal"] == refusal, body
     assert ("password", site.bank) not in source.asked
 
 
@@ -181,16 +188,16 @@ def test_a_page_that_goes_while_it_is_filled_gets_no_password(
         assert ("password", site.evil) not in source.asked[:2]
 
 
-@pytest.mark.parametrize(
-    "options", ["3", "{submit: 1}", "{timeout: 'x'}", "{sbumit: true}"]
-)
-def test_a_wrong_option_is_named(tmp_path: Path, options: str) -> None:
+def test_a_wrong_option_is_named(tmp_path: Path) -> None:
     """No misspelt option is taken in silence, and nothing is released."""
+    options = ("3", "{submit: 1}", "{timeout: 'x'}", "{sbumit: true}")
     with serve({"/": page("", _FORM)}) as site:
         source = MemorySource(site.bank)
-        told, _ = _ask(site, tmp_path, source, options=options)
+        asked = [("BANK + '/'", each) for each in options]
+        told, _ = _ask_each(site, tmp_path, source, *asked)
 
-    assert str(told["outcome"]).startswith("autofill: ")
+    for each in told:
+        assert str(each["outcome"]).startswith("autofill: "), each
     assert source.asked == []
 
 
