@@ -33,12 +33,13 @@ from konnector_runner.handles import Handles
 from konnector_runner.journal import Journal
 from konnector_runner.konnector import Konnector
 from konnector_runner.limits import RunLimits
-from konnector_runner.link import RELOADED, CallFailed, Link, LinkOwner
+from konnector_runner.link import CallFailed, Link, LinkOwner
 from konnector_runner.method_error import MethodError
 from konnector_runner.page_script import page_script
 from konnector_runner.saving import Saving
 from konnector_runner.session import Asked, Told
 from konnector_runner.strict_json import Json
+from konnector_runner.waiting import RELOADED
 from konnector_runner.worker_calls import WorkerCalls
 from konnector_runner.worker_page import WorkerPage
 from konnector_runner.worker_state import WorkerState

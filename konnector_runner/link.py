@@ -10,8 +10,7 @@ Spec: protocol/konnector-bridge.md §4.
 from __future__ import annotations
 
 import asyncio
-from enum import Enum, auto
-from typing import Any, Final, TypeAlias
+from typing import Any
 
 from konnector_runner.bridge import (
     NOTHING,
@@ -42,14 +41,9 @@ from konnector_runner.session import (
     Told,
 )
 from konnector_runner.strict_json import Json
+from konnector_runner.waiting import RELOADED, Outcome, Waiting
 
-
-class _Reloaded(Enum):
-    RELOADED = auto()
-
-
-RELOADED: Final = _Reloaded.RELOADED
-Outcome: TypeAlias = "Json | _Reloaded"
+_NO_HANDSHAKE = "UNKNOWN_ERROR.HANDSHAKE_FAILED"
 
 
 class CallFailed(RunnerError):
@@ -99,8 +93,7 @@ class Link(PageListener):
         self._session: Session | None = None
         self._typed = False
         self._ready = asyncio.Event()
-        self._waiting: dict[int, asyncio.Future[Outcome]] = {}
-        self._stale: list[asyncio.Future[Outcome]] = []
+        self._waiting = Waiting()
         self._sending: set[asyncio.Task[None]] = set()
 
     @property
@@ -118,7 +111,7 @@ class Link(PageListener):
             await asyncio.wait_for(self._ready.wait(), self._limits.handshake_seconds)
         except TimeoutError:
             raise RunFailed(
-                "UNKNOWN_ERROR.HANDSHAKE_FAILED",
+                _NO_HANDSHAKE,
                 f"the konnector did not answer in the {self.role} page",
                 advice="is main.js built with cozy-clisk, and does it call init()?",
             ) from None
@@ -159,17 +152,9 @@ class Link(PageListener):
             await self.ready()
             return RELOADED
         message = session.call(method, args)
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting[message.request] = future
-        try:
+        with self._waiting.call(message.request) as end:
             await self._post(message)
-            return await future
-        finally:
-            # The next document's session counts from 1 again: only our own entry.
-            if self._waiting.get(message.request) is future:
-                del self._waiting[message.request]
-            if future in self._stale:
-                self._stale.remove(future)
+            return await end
 
     async def evaluate(
         self, function: str, args: list[Json], *, document: Document | None = None
@@ -188,31 +173,27 @@ class Link(PageListener):
             await self.ready()
             return RELOADED
         work = asyncio.ensure_future(self.page.evaluate(document, function, args))
-        end: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        # Under a number that no message has: a new document ends it as any call.
-        key = -1 - len(self._waiting)
-        self._waiting[key] = end
-        try:
-            either: set[asyncio.Future[Any]] = {work, end}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                return await end
+        with self._waiting.call() as end:
             try:
-                value: Json = work.result()
-            except Thrown as thrown:
-                raise CallFailed(str(thrown)) from None
-            except (DocumentGone, BrowserError):
-                # The next document is on its way, or the page is closed.
+                either: set[asyncio.Future[Any]] = {work, end}
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+                return await (self._evaluated(work, end) if work.done() else end)
+            finally:
+                work.cancel()
+
+    async def _evaluated(
+        self, work: asyncio.Future[Json], end: asyncio.Future[Outcome]
+    ) -> Outcome:
+        try:
+            return work.result()
+        except Thrown as thrown:
+            raise CallFailed(str(thrown)) from None
+        except (DocumentGone, BrowserError):
+            # The next document is on its way, or the page is closed.
+            try:
                 return await asyncio.wait_for(end, self._limits.handshake_seconds)
-            return value
-        except TimeoutError:
-            raise CallFailed("UNKNOWN_ERROR.HANDSHAKE_FAILED") from None
-        finally:
-            work.cancel()
-            if self._waiting.get(key) is end:
-                del self._waiting[key]
-            if end in self._stale:
-                self._stale.remove(end)
+            except TimeoutError:
+                raise CallFailed(_NO_HANDSHAKE) from None
 
     def answer(self, asked: Asked, result: Json | Nothing = NOTHING) -> None:
         """Answer a call of the konnector's; no matter if its page has gone."""
@@ -231,10 +212,7 @@ class Link(PageListener):
 
     def close(self) -> None:
         """Let everybody who waits go, with an error."""
-        for future in [*self._waiting.values(), *self._stale]:
-            if not future.done():
-                future.set_exception(BrowserError("the page was closed"))
-                future.exception()  # some may have nobody left to await them
+        self._waiting.end(BrowserError("the page was closed"))
         for task in self._sending:
             task.cancel()
 
@@ -245,8 +223,7 @@ class Link(PageListener):
         self._document = document
         self._session = None
         self._typed = False
-        self._stale += self._waiting.values()
-        self._waiting = {}
+        self._waiting.document_gone()
         asyncio.get_running_loop().call_later(
             self._limits.handshake_seconds, self._give_up, document
         )
@@ -283,44 +260,29 @@ class Link(PageListener):
                 self._owner.on_asked(self, effect)
             case Told():
                 self._owner.on_told(self, effect)
+            case Answered(request) if request == SET_TYPE_REQUEST:
+                self._become_ready()
             case Answered(request, value):
-                self._settle(request, value, None)
+                self._waiting.answered(request, value)
+            case Failed(request, error) if request == SET_TYPE_REQUEST:
+                # A konnector whose onWorkerReady threw can still be called.
+                self._owner.on_fault(self, CallFailed(error))
+                self._become_ready()
             case Failed(request, error):
-                self._settle(request, None, CallFailed(error))
+                self._waiting.failed(request, CallFailed(error))
 
-    def _settle(self, request: int, value: Json, error: CallFailed | None) -> None:
-        if request == SET_TYPE_REQUEST:
-            self._become_ready(error)
-            return
-        future = self._waiting.get(request)
-        if future is None or future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(value)
-
-    def _become_ready(self, error: CallFailed | None) -> None:
-        # A konnector whose onWorkerReady threw can still be called.
-        if error is not None:
-            self._owner.on_fault(self, error)
+    def _become_ready(self) -> None:
         self._typed = True
         if self._document is not self._lost:
             self._ready.set()
-        stale, self._stale = self._stale, []
-        for future in stale:
-            if not future.done():
-                future.set_result(RELOADED)
+        self._waiting.document_ready()
 
     def _give_up(self, document: Document) -> None:
         # The new document has no code of ours (a picture, a broken bundle), so
         # nobody will ever end the calls that waited for the old one.
         if document is not self._document or self._typed:
             return
-        stale, self._stale = self._stale, []
-        for future in stale:
-            if not future.done():
-                future.set_exception(CallFailed("UNKNOWN_ERROR.HANDSHAKE_FAILED"))
+        self._waiting.document_dumb(CallFailed(_NO_HANDSHAKE))
 
     def _send(self, message: Message) -> None:
         task = asyncio.ensure_future(self._post(message))

@@ -10,9 +10,10 @@ from konnector_runner.bridge import NOTHING, Nothing
 from konnector_runner.credential_desk import CredentialDesk
 from konnector_runner.errors import FormatError
 from konnector_runner.handles import Handles
-from konnector_runner.link import RELOADED, CallFailed, Link, Outcome
+from konnector_runner.link import CallFailed, Link
 from konnector_runner.page import Document
 from konnector_runner.strict_json import Json
+from konnector_runner.waiting import RELOADED, Outcome
 
 _EVALUATE = "evaluate"
 

@@ -12,9 +12,10 @@ import pytest
 from konnector_runner.browser import Document, Page
 from konnector_runner.errors import DocumentGone, FormatError, RunFailed, RunnerError
 from konnector_runner.limits import RunLimits
-from konnector_runner.link import RELOADED, CallFailed, Link, LinkOwner
+from konnector_runner.link import CallFailed, Link, LinkOwner
 from konnector_runner.session import Asked, Told
 from konnector_runner.strict_json import Json
+from konnector_runner.waiting import RELOADED
 
 _BANK, _EVIL = "https://bank.example", "https://evil.example"
 
