@@ -63,7 +63,7 @@ class AutofillCall:
         values = _Values(self._desk, fields)
         try:
             # The person's keys may be kept off the page, and ours are like theirs.
-            async with self._worker.page.input_allowed():
+            async with self._worker.page.front.input_allowed():
                 report = await self._fill(
                     request, values, until=self._clock() + seconds
                 )

@@ -104,7 +104,7 @@ class Browser:
         if self._choice.site is not None:
             await OfflineSite(self._pipe, session, self._choice.site).start()
         await asyncio.gather(
-            page.appear(
+            page.front.appear(
                 user_agent=user_agent or self._user_agent,
                 locale=self._choice.locale,
                 width=self._choice.width,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 from konnector_runner.devtools_pipe import DevToolsPipe
 from konnector_runner.errors import BrowserError, DocumentGone, FormatError
 from konnector_runner.origin import parse_origin
+from konnector_runner.page_front import PageFront
 
 # A world of our own in each document: its postMessage is the browser's, whatever
 # the page made of the one that its scripts see.
@@ -82,14 +83,13 @@ class Page:
         self._frame = target
         self._world: str | None = None
         self._closing = False
-        self._input_blocked = False
         self._loader = ""
-        self._languages = ""
         self._read = asyncio.Event()
         self._news = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.url = "about:blank"
         self.opened: asyncio.Queue[str] = asyncio.Queue()
+        self.front = PageFront(pipe, session, target)
         self.document: Document | None = None
 
     async def start(self, scripts: list[str]) -> None:
@@ -180,66 +180,6 @@ class Page:
         )
         details = answer.get("exceptionDetails")
         return None if details is None else f"line {details['lineNumber'] + 1}"
-
-    async def block_input(self, *, blocked: bool) -> None:
-        """Let clicks and keys reach the page, or not: a person's, and our own."""
-        await self.command("Input.setIgnoreInputEvents", ignore=blocked)
-        self._input_blocked = blocked
-
-    @contextlib.asynccontextmanager
-    async def input_allowed(self) -> AsyncIterator[None]:
-        """Let clicks and keys reach the page until the block ends."""
-        if not self._input_blocked:
-            yield
-            return
-        await self.block_input(blocked=False)
-        try:
-            yield
-        finally:
-            await self.block_input(blocked=True)
-
-    async def set_user_agent(self, user_agent: str) -> None:
-        """Appear to sites as *user_agent* from the next request on."""
-        await self.command(
-            "Emulation.setUserAgentOverride",
-            userAgent=user_agent,
-            acceptLanguage=self._languages,
-        )
-
-    async def appear(
-        self, *, user_agent: str, locale: str, width: int, height: int
-    ) -> None:
-        """Appear to sites like this from the next request on."""
-        self._languages = f"{locale},{locale.partition('-')[0]}"
-        await asyncio.gather(
-            self.set_user_agent(user_agent),
-            self.command(
-                "Emulation.setDeviceMetricsOverride",
-                width=width,
-                height=height,
-                deviceScaleFactor=1,
-                mobile=False,
-            ),
-        )
-        # For a whole process: refused where a page that shares it has said so already.
-        with contextlib.suppress(BrowserError):
-            await self.command("Emulation.setLocaleOverride", locale=locale)
-
-    async def show(self, *, visible: bool = True) -> None:
-        """Bring the page's window before the person, or take it out of the way."""
-        with contextlib.suppress(BrowserError):  # no window: headless
-            window = await self._pipe.send(
-                "Browser.getWindowForTarget", {"targetId": self.target}
-            )
-            await self._pipe.send(
-                "Browser.setWindowBounds",
-                {
-                    "windowId": window["windowId"],
-                    "bounds": {"windowState": "normal" if visible else "minimized"},
-                },
-            )
-        if visible:
-            await self.command("Page.bringToFront")
 
     async def close(self) -> None:
         """Close the tab; its listener is not told."""

@@ -73,9 +73,9 @@ class WorkerCalls:
         return await self._worker.evaluate(function, args[1:], document=document)
 
     async def _block(self, _args: list[Json]) -> Nothing:
-        await self._worker.page.block_input(blocked=True)
+        await self._worker.page.front.block_input(blocked=True)
         return NOTHING
 
     async def _unblock(self, _args: list[Json]) -> Nothing:
-        await self._worker.page.block_input(blocked=False)
+        await self._worker.page.front.block_input(blocked=False)
         return NOTHING

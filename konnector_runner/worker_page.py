@@ -57,7 +57,7 @@ class WorkerPage:
     async def _set_user_agent(self, args: list[Json]) -> Nothing:
         agent = text_argument(args, 0, "setUserAgent", longest=_MAX_AGENT)
         self._user_agent = agent
-        await self._worker.page.set_user_agent(agent)
+        await self._worker.page.front.set_user_agent(agent)
         return NOTHING
 
     async def set_incognito(self, args: list[Json]) -> Nothing:

@@ -61,7 +61,7 @@ class WorkerState:
             if visible:
                 self._on_visible()
             self.visible = visible
-            await self._link.page.show(visible=visible)
+            await self._link.page.front.show(visible=visible)
         url = state.get("url")
         if url is None:
             return

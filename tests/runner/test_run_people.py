@@ -16,7 +16,7 @@ from konnector_runner.browser_choice import BrowserChoice, Screen, find_screen
 from konnector_runner.events import EventKind, RunEvent, RunReport
 from konnector_runner.konnector import Konnector
 from konnector_runner.limits import RunLimits
-from konnector_runner.page import Page
+from konnector_runner.page_front import PageFront
 from konnector_runner.run import run_konnector
 from tests.runner.harness import SECRET, MemorySource, konnector, run
 from tests.runner.site import page, serve
@@ -108,14 +108,14 @@ def test_whoever_closes_the_window_stops_the_run(
         await new Promise(() => {})
     }
     """
-    show = Page.show
+    show = PageFront.show
 
-    async def show_and_close(tab: Page, *, visible: bool = True) -> None:
+    async def show_and_close(tab: PageFront, *, visible: bool = True) -> None:
         await show(tab, visible=visible)
         # As the person's click on the window's corner does it: unasked by us.
-        await tab._pipe.send("Target.closeTarget", {"targetId": tab.target})
+        await tab._pipe.send("Target.closeTarget", {"targetId": tab._target})
 
-    monkeypatch.setattr(Page, "show", show_and_close)
+    monkeypatch.setattr(PageFront, "show", show_and_close)
     with serve({"/": page()}) as site:
         choice = BrowserChoice(headless=False, screen=find_screen())
         report = _run(konnector(site, methods), tmp_path, choice, [])
