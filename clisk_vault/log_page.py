@@ -11,8 +11,10 @@ from __future__ import annotations
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from clisk_vault import cbor
@@ -71,13 +73,36 @@ class _Column:
     table: list[Value]
     numbers: array[int]
 
-    def where(self, numbers: set[int], among: Iterable[int]) -> list[int]:
+    def where(self, numbers: set[int], among: Sequence[int]) -> Sequence[int]:
         """Return those of *among* whose value has one of *numbers*."""
         column = self.numbers
-        if len(numbers) == 1:
-            (one,) = numbers
-            return [at for at in among if column[at] == one]
+        if len(numbers) == 1 and isinstance(among, range):
+            return self._all_of(*numbers, among)
         return [at for at in among if column[at] in numbers]
+
+    def _all_of(self, number: int, among: range) -> list[int]:
+        """Return where *number* stands in *among*, which ends with the first entry."""
+        found: list[int] = []
+        at, end = 0, len(among)
+        # The library's own search is ten times as fast as a loop here.
+        with suppress(ValueError):
+            while True:
+                at = self.numbers.index(number, at, end) + 1
+                found.append(at - 1)
+        return found[::-1]
+
+
+class _Columns(dict[str, _Column]):
+    """The columns of a page, each taken apart when it is first asked for."""
+
+    def __init__(self, packed: Mapping[str, object], count: int) -> None:
+        super().__init__()
+        self._packed = packed
+        self._count = count
+
+    def __missing__(self, name: str) -> _Column:
+        column = self[name] = _column(self._packed[name], self._count)
+        return column
 
 
 class Read(NamedTuple):
@@ -104,8 +129,15 @@ class LogPage:
         self.start = start
         self.times = times
         self.columns = columns
-        self.latest_ms = max(times, default=0)
-        self._earliest_ms = min(times, default=0)
+
+    @cached_property
+    def latest_ms(self) -> int:
+        """The latest time of an entry, 0 if there is none."""
+        return max(self.times, default=0)
+
+    @cached_property
+    def _earliest_ms(self) -> int:
+        return min(self.times, default=0)
 
     @property
     def end(self) -> int:
@@ -115,15 +147,15 @@ class LogPage:
     def matches(self, wanted: LogFilter, *, before: int | None) -> list[int]:
         """Return the indexes of the records that match, newest first."""
         top = len(self.times) if before is None else before - self.start
-        among: Sequence[int] = range(min(top, len(self.times)) - 1, -1, -1)
-        if not among:
-            return []
-        # A mark of the log itself has no outcome: it is no record.
-        rows = self._where(among, "outcome", wanted.outcome)
-        for name in ("kind", "use", "item", "name", "origin", "grant"):
+        rows: Sequence[int] = range(min(top, len(self.times)) - 1, -1, -1)
+        # The columns that leave the fewest entries come first.
+        for name in ("grant", "item", "origin", "name", "use", "kind"):
             value = getattr(wanted, name)
             if value is not None and rows:
                 rows = self._where(rows, name, value)
+        if rows:
+            # A mark of the log itself has no outcome: it is no record.
+            rows = self._where(rows, "outcome", wanted.outcome)
         if wanted.purpose is not None and rows:
             rows = self._with_words(rows, wanted.purpose)
         since, until = wanted.since_ms, wanted.until_ms
@@ -164,6 +196,8 @@ class LogPage:
     ) -> Sequence[int]:
         column = self.columns[name]
         if value is None:
+            if 0 not in column.numbers:
+                return among
             return [at for at in among if column.numbers[at]]
         if value not in column.table:
             return []
@@ -207,13 +241,9 @@ class LogPage:
                 version == _VERSION and len(columns) == len(_COLUMNS)
             ):
                 count = end - start
+                by_name = dict(zip(_COLUMNS, columns, strict=True))
                 return cls(
-                    start,
-                    _unpacked(_TIMES, times, count),
-                    {
-                        name: _column(column, count)
-                        for name, column in zip(_COLUMNS, columns, strict=True)
-                    },
+                    start, _unpacked(_TIMES, times, count), _Columns(by_name, count)
                 )
         raise FormatError("log index: not a page of this version")
 
@@ -260,7 +290,8 @@ class PageBuilder:
         """Return one that goes on where *page*, which was not full, ends."""
         builder = cls(page.start)
         builder._times = page.times
-        for name, column in page.columns.items():
+        for name in _COLUMNS:
+            column = page.columns[name]
             builder._tables[name] = {
                 value: number for number, value in enumerate(column.table, 1)
             }
