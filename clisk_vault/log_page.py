@@ -77,7 +77,8 @@ class _Column:
         """Return those of *among* whose value has one of *numbers*."""
         column = self.numbers
         if len(numbers) == 1 and isinstance(among, range):
-            return self._all_of(*numbers, among)
+            (number,) = numbers
+            return self._all_of(number, among)
         return [at for at in among if column[at] in numbers]
 
     def _all_of(self, number: int, among: range) -> list[int]:

@@ -20,23 +20,29 @@ from clisk_vault.vault import Vault
 
 @dataclass(slots=True)
 class Asked:
-    """As much as was found of what was asked for."""
+    """As much as was found of what was asked for, and what is wrong if not all is."""
 
     item: ItemId | None = None
+    why: str = "no such value of the item"
 
 
 @contextmanager
-def asking(vault: Vault, caller: Caller, use: Use) -> Iterator[Asked]:
+def asking(
+    vault: Vault, caller: Caller, use: Use, *, who: Requester | None = None
+) -> Iterator[Asked]:
     """Record it if the block finds no item, or no such value of it, to read.
 
-    The block only looks: what reveal() refuses, it has recorded.
+    The block only looks: what reveal() refuses, it has recorded. *who* asks is
+    *caller*, unless that asks for somebody else.
     """
     asked = Asked()
     try:
         yield asked
     except (CliskError, ReadRefused):
-        why = "no one such item" if asked.item is None else "no such value of the item"
-        who = caller.requester if caller.token is None else caller.token.who(vault)
+        why = "no one such item" if asked.item is None else asked.why
+        if who is None:
+            token = caller.token
+            who = caller.requester if token is None else token.who(vault)
         vault.record_refusal(who, why, use=use, item=asked.item)
         raise
 

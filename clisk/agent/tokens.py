@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from clisk.errors import CliskError, HomeError
-from clisk_vault.access_record import Requester, RequesterKind
+from clisk_vault.access_record import Requester, RequesterKind, Use
 from clisk_vault.errors import ReadRefused, VaultError
 from clisk_vault.ids import ItemId
 from clisk_vault.keys import SecretText
@@ -128,6 +128,19 @@ class Tokens:
                 return row
         raise TokenError("not a token that is valid here")
 
+    def admitted(self, vault: Vault, digest: str) -> TokenRow:
+        """Return what find() does; a refusal is recorded."""
+        try:
+            return self.find(digest)
+        except TokenError:
+            ended = next((one for one in self.rows() if one.digest == digest), None)
+            if ended is None:
+                record_unknown(vault)
+            else:
+                why = "the token was revoked"
+                vault.record_refusal(ended.requester, why, use=Use.SHOW)
+            raise
+
     def bar(self, row: TokenRow, item: ItemId, field: str) -> str:
         """Return why *row* does not cover a read now; empty: it does."""
         now = self._clock()
@@ -164,6 +177,12 @@ class Tokens:
         atomic.replace(self._path, self._seal.seal(b"book", text.encode()))
 
 
+def record_unknown(vault: Vault) -> None:
+    """Record that something was shown that is not a token here."""
+    who = Requester(RequesterKind.PROGRAM, "a token")
+    vault.record_refusal(who, "not a token that is valid here", use=Use.SHOW)
+
+
 def spell_token(raw: bytes) -> SecretText:
     """Return the text of a token."""
     spelled = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
@@ -196,7 +215,8 @@ class TokenReads:
 
     def who(self, vault: Vault) -> Requester:
         """Return who asks; raises TokenError if it was revoked meanwhile."""
-        return Tokens(self._folder, vault).find(self._digest).requester
+        tokens = Tokens(self._folder, vault)
+        return tokens.admitted(vault, self._digest).requester
 
     def admit(
         self, vault: Vault, item: ItemId, field: str, *, seed: bool = False
@@ -209,7 +229,7 @@ class TokenReads:
             TokenError: it was revoked meanwhile.
         """
         tokens = Tokens(self._folder, vault)
-        row = tokens.find(self._digest)
+        row = tokens.admitted(vault, self._digest)
         barred = tokens.bar(row, item, field)
         if seed and not barred:
             barred = "a token gives one-time codes, and never their seed"

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from clisk.agent.caller import Caller
 from clisk.agent.conversation import RequestError, _check_confinement
 from clisk.agent.fill_sites import NotForThisPageError
 from clisk.agent.operations.fill import PassphraseNeededError
+from clisk.agent.operations.konnector import NO_GRANT
 from clisk.agent.registry import OPERATIONS
 from clisk.errors import CliskError
 from clisk.fill_source import NEW_PASSWORD, FillSource
-from clisk_vault.access_record import AccessRecord, Use
+from clisk_vault.access_record import AccessRecord, Outcome, Use
 from clisk_vault.draft import FieldValue, ItemDraft
 from clisk_vault.errors import PassphraseError, ReadRefused
 from clisk_vault.ids import ItemId
@@ -293,3 +295,61 @@ def test_what_is_typed_twice_is_made_once() -> None:
         "fill.release password",
         "fill.release password",
     ]
+
+
+async def _refused(room: Room, operation: str, by: Caller, **params: str) -> None:
+    with pytest.raises((CliskError, ReadRefused)):
+        await room.ask(operation, by, **params)
+
+
+def test_what_fill_refuses_before_a_value_is_asked_for_is_recorded(
+    tmp_path: Path,
+) -> None:
+    """No such item, a page of another site, another origin, a field nobody fills."""
+
+    async def story(room: Room) -> None:
+        item, client = (await _add(room)).hex(), caller()
+        await _refused(room, "fill.open", caller(), item="no such", url=_SITE)
+        await _refused(room, "fill.open", caller(), item=item, url="https://a.example")
+        await _refused(
+            room, "fill.release", caller(), field="password", origin=_SITE, purpose="x"
+        )
+        await room.ask("fill.open", client, item=item, url=_SITE)
+        for field, origin in (("password", "https://a.example"), ("notes", _SITE)):
+            await _refused(
+                room, "fill.release", client, field=field, origin=origin, purpose="x"
+            )
+
+        refused = [one for one in await _records(room) if one.use is Use.FILL]
+        assert {one.outcome for one in refused} == {Outcome.REFUSED}
+        assert [(one.item is not None, one.purpose) for one in refused] == [
+            (False, "no one such item"),
+            (True, "the page is not one of the item's"),
+            (False, "no one such item"),
+            (True, "another page, or a field that is not filled"),
+            (True, "another page, or a field that is not filled"),
+        ]
+
+    in_a_room(tmp_path, story)
+
+
+def test_what_a_konnector_is_refused_before_a_grant_is_asked_for_is_recorded(
+    tmp_path: Path,
+) -> None:
+    """No such item to open; what it kept itself, without any grant."""
+
+    async def story(room: Room) -> None:
+        item, client = (await _add(room)).hex(), caller()
+        whose = {"konnector": "bills", "digest": "ab" * 32}
+        await _refused(room, "konnector.open", caller(), item="no such", **whose)
+        await room.ask("konnector.open", client, item=item, **whose)
+        await _refused(room, "konnector.kept", client, name="session", purpose="x")
+
+        refused = (await _records(room))[-2:]
+        assert {one.outcome for one in refused} == {Outcome.REFUSED}
+        assert {(one.who.name, one.who.digest) for one in refused} == {
+            ("bills", bytes.fromhex("ab" * 32))
+        }
+        assert [one.purpose for one in refused] == ["no one such item", NO_GRANT]
+
+    in_a_room(tmp_path, story)

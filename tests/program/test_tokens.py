@@ -14,8 +14,15 @@ from clisk.agent import conversation
 from clisk.agent.caller import Caller
 from clisk.agent.conversation import Conversation
 from clisk.agent.registry import OPERATIONS
-from clisk.agent.tokens import TokenError, Tokens, spell_token, token_digest
+from clisk.agent.tokens import (
+    OUTSIDE,
+    TokenError,
+    Tokens,
+    spell_token,
+    token_digest,
+)
 from clisk.errors import CliskError
+from clisk_vault.access_record import Outcome
 from clisk_vault.errors import ReadRefused
 from clisk_vault.keys import SecretText
 from clisk_vault.vault import Vault
@@ -55,6 +62,12 @@ async def _read(
         "reveal", client, item=item, field=field, purpose="job", exact=True
     )
     return str(answer.value)
+
+
+async def _newest(room: Room, count: int) -> list[tuple[str, str, Outcome]]:
+    """Return who, why and what came of it, of the newest records."""
+    records = await room.agent.vault(lambda vault: list(vault.log.records()))
+    return [(one.who.name, one.purpose, one.outcome) for _, one in records[-count:]]
 
 
 def test_a_token_reads_what_it_is_for(tmp_path: Path) -> None:
@@ -164,6 +177,44 @@ def test_a_revoked_token_ends_at_once(tmp_path: Path) -> None:
             await _read(room, client)
         with pytest.raises(TokenError):
             await _shown(room, token)
+        assert (
+            await _newest(room, 2)
+            == [("token nightly", "the token was revoked", Outcome.REFUSED)] * 2
+        )
+
+    in_a_room(tmp_path, scene)
+
+
+def test_what_was_never_a_token_is_recorded_and_not_what_was_shown(
+    tmp_path: Path,
+) -> None:
+    """A made-up token, and a text that is none: refused, both on record."""
+
+    async def scene(room: Room) -> None:
+        await _token(room)
+        for shown in (spell_token(bytes(32)).expose(), "planted-secret"):
+            with pytest.raises(TokenError):
+                await _shown(room, shown)
+
+        assert (
+            await _newest(room, 2)
+            == [("a token", "not a token that is valid here", Outcome.REFUSED)] * 2
+        )
+
+    in_a_room(tmp_path, scene)
+
+
+def test_a_token_that_is_refused_a_value_that_is_no_secret_is_recorded(
+    tmp_path: Path,
+) -> None:
+    """A user name stands open in the vault; who asked for it stands in the log."""
+
+    async def scene(room: Room) -> None:
+        client = await _shown(room, await _token(room))
+
+        with pytest.raises(ReadRefused):
+            await _read(room, client, field="username")
+        assert await _newest(room, 1) == [("token nightly", OUTSIDE, Outcome.REFUSED)]
 
     in_a_room(tmp_path, scene)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from clisk.agent import drafting, opening
+from clisk.agent.asking import asking
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.fill_session import AUTOFILL, FillSession
@@ -124,7 +125,8 @@ async def open_fill(
     asked = params.passphrase is not None or caller.fill is not None
 
     def work(vault: Vault) -> tuple[FillSession, OpenFillAnswer]:
-        item = _item(vault, caller, params.item)
+        with asking(vault, caller, Use.FILL):
+            item = _item(vault, caller, params.item)
         view = vault.view(item)
         if view.text("reprompt") == TRUE and not asked:
             raise PassphraseNeededError("this login asks for the passphrase again")
@@ -134,7 +136,10 @@ async def open_fill(
             sites=[FillSite(uri=s.uri, mode=s.mode.value) for s in sites_of(view)],
             fields=[name for name in _FIELDS if view.has(name)],
         )
-        return session_for(item, view, params.url), answer
+        with asking(vault, caller, Use.FILL) as found:
+            found.item, found.why = item, "the page is not one of the item's"
+            session = session_for(item, view, params.url)
+        return session, answer
 
     caller.fill, answer = await agent.vault(work)
     return answer
@@ -207,14 +212,17 @@ async def release(
     agent: Agent, caller: Caller, params: FillReleaseParams
 ) -> FillReleaseAnswer:
     """Give one field for the page that was opened; recorded before."""
-    session = _session(caller, params.origin)
-    if params.field not in _FIELDS:
-        raise ReadRefused(
-            "this field is not one that is filled",
-            advice="read it yourself: clisk get ITEM -f FIELD",
-        )
 
     def work(vault: Vault) -> str:
+        with asking(vault, caller, Use.FILL, who=AUTOFILL) as asked:
+            asked.item = None if caller.fill is None else caller.fill.item
+            asked.why = "another page, or a field that is not filled"
+            session = _session(caller, params.origin)
+            if params.field not in _FIELDS:
+                raise ReadRefused(
+                    "this field is not one that is filled",
+                    advice="read it yourself: clisk get ITEM -f FIELD",
+                )
         is_code = params.field == "totp"
         request = ReadRequest(
             session.item,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from clisk.agent.asking import asking
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.konnector_session import (
@@ -24,11 +25,12 @@ from clisk_vault.access_record import Requester, RequesterKind, Use
 from clisk_vault.errors import ReadRefused
 from clisk_vault.grant_record import DIGEST_BYTES, Grant
 from clisk_vault.grants import Standing
-from clisk_vault.ids import parse_hex
+from clisk_vault.ids import ItemId, parse_hex
 from clisk_vault.keys import SecretText
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.vault import Vault
 
+NO_GRANT = "there is no grant for this konnector and item"
 _MAX_KEPT = 64 * 1024
 _MAX_KEPT_FIELDS = 64
 
@@ -50,7 +52,13 @@ async def open_session(agent: Agent, caller: Caller, params: OpenParams) -> Item
             advice="the program that asked is at fault: update it, or report it",
         )
     digest = parse_hex(params.digest, length=DIGEST_BYTES, what="konnector digest")
-    item = await agent.vault(lambda vault: resolve_item(vault, params.item))
+    who = Requester(RequesterKind.KONNECTOR, params.konnector, digest)
+
+    def work(vault: Vault) -> ItemId:
+        with asking(vault, caller, Use.HAND_OVER, who=who):
+            return resolve_item(vault, params.item)
+
+    item = await agent.vault(work)
     caller.konnector = KonnectorSession(params.konnector, digest, item)
     return ItemAnswer(item=item.hex())
 
@@ -195,7 +203,9 @@ async def kept(agent: Agent, caller: Caller, params: KeptParams) -> KeptAnswer:
     )
 
     def work(vault: Vault) -> str | None:
-        _need_grant(vault, session)
+        with asking(vault, caller, Use.HAND_OVER, who=session.requester) as asked:
+            asked.item, asked.why = session.item, NO_GRANT
+            _need_grant(vault, session)
         if not vault.view(session.item).has(field):
             return None
         return vault.reveal(request).expose()
@@ -205,7 +215,7 @@ async def kept(agent: Agent, caller: Caller, params: KeptParams) -> KeptAnswer:
 
 def _need_grant(vault: Vault, session: KonnectorSession) -> None:
     if not _granted(vault, session):
-        raise ReadRefused("there is no grant for this konnector and item")
+        raise ReadRefused(NO_GRANT)
 
 
 def _session(caller: Caller) -> KonnectorSession:

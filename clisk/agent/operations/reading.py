@@ -70,6 +70,7 @@ async def reveal(agent: Agent, caller: Caller, params: RevealParams) -> RevealAn
             )
             value = vault.reveal(request).expose()
         elif barred:
+            vault.record_refusal(who, barred, use=use, item=item)
             raise ReadRefused(barred)
         assert value is not None, "a field is clear, secret or not found"
         return RevealAnswer(

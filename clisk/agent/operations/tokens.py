@@ -12,9 +12,11 @@ from clisk.agent.labels import find_field
 from clisk.agent.registry import Answer, Done, NoParams, Params, Secret, operation
 from clisk.agent.resolve import resolve_item
 from clisk.agent.tokens import (
+    TokenError,
     TokenReads,
     TokenRow,
     Tokens,
+    record_unknown,
     spell_token,
     token_digest,
 )
@@ -150,7 +152,11 @@ async def use_token(agent: Agent, caller: Caller, params: UseTokenParams) -> Don
             "this connection has shown a token already",
             advice="open another connection for another token",
         )
-    digest = token_digest(params.token)
-    await agent.vault(lambda vault: Tokens(agent.folder, vault).find(digest))
+    try:
+        digest = token_digest(params.token)
+    except TokenError:
+        await agent.vault(record_unknown)
+        raise
+    await agent.vault(lambda vault: Tokens(agent.folder, vault).admitted(vault, digest))
     caller.token = TokenReads(agent.folder, digest)
     return Done()
