@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import base64
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -37,15 +38,20 @@ _PLANTED = {
     "file": "planted-attachment",
 }
 
-# What ends, moves or empties the vault, or waits for another device: none of it
-# answers with a value of an item. Everything else is asked.
-_NOT_ASKED = {
-    "init", "unlock", "lock", "stop", "watch", "passphrase.change", "sync", "relay.set",
-    "devices.revoke", "devices.rotate", "pair.begin", "pair.wait", "pair.confirm",
-    "join.begin", "join.wait", "trash", "trash.empty", "merge", "settle",
-    "history.restore", "attach.remove", "grants.revoke", "add", "edit", "import",
-    "fill.renew",
-}  # fmt: skip
+# What changes, ends or empties the vault would spoil the questions after it: each is
+# asked by itself, for an item of its own, and in this order.
+_ASKED_LAST = (
+    "watch", "add", "edit", "fill.renew", "history.restore", "settle", "attach.remove",
+    "grants.revoke", "merge", "trash", "trash.empty",
+    "passphrase.change", "lock", "unlock", "stop",
+)  # fmt: skip
+# What has nothing to say without a relay, another device, or where a vault is
+# already. None can ask for a value: test_no_way_to_a_value_begins_there.
+_NEED_OTHERS = (
+    "init", "sync", "relay.set", "devices.revoke", "devices.rotate", "pair.begin",
+    "pair.wait", "pair.confirm", "join.begin", "join.wait",
+)  # fmt: skip
+_NOT_ASKED = {*_ASKED_LAST, *_NEED_OTHERS}
 
 # These are known to give a secret out. A new one needs no entry: it is asked as well.
 _GIVE_OUT = {
@@ -226,6 +232,78 @@ def test_with_a_log_that_cannot_be_written_no_operation_gives_a_secret_out(
     in_a_room(tmp_path / "home", story)
 
 
+async def _params_last(room: Room, item: ItemId) -> dict[str, dict[str, Any]]:
+    """Return what each operation of _ASKED_LAST takes to do its work once."""
+    whole = await room.ask("view", caller(), item=item.hex())
+    assert whole.item == item.hex()
+    other = await room.ask(
+        "add", caller(), type="login", title="Shop", changes={"fields": {"notes": "n"}}
+    )
+
+    def stamp(vault: Vault) -> str:
+        return str(vault.view(item).fields["password"].versions[-1].stamp)
+
+    version = await room.agent.vault(stamp)
+    grants = await room.ask("grants.list", caller())
+    of_item = {"item": item.hex()}
+    at = {**of_item, "field": "password", "version": version}
+    return {
+        "watch": {"seen": 0, "seconds": 0.1},
+        "add": {"type": "login", "title": "New", "changes": {"fields": {"notes": "n"}}},
+        "edit": {**of_item, "changes": {"fields": {"username": "bob"}}},
+        "fill.renew": {"origin": _SITE},
+        "history.restore": at,
+        "settle": at,
+        "attach.remove": {**of_item, "name": "file"},
+        "grants.revoke": {"grant": grants.grants[-1].grant},
+        "merge": {"keep": item.hex(), "items": [other.item]},
+        "trash": of_item,
+        "trash.empty": {"items": [item.hex()]},
+        "passphrase.change": {"old": "horse", "new": "horse"},
+        "unlock": {"passphrase": "horse"},
+    }
+
+
+def test_what_changes_or_ends_the_vault_gives_nothing_out(tmp_path: Path) -> None:
+    """Each is asked so that it does its work, and by the confined; nothing comes."""
+
+    async def story(room: Room) -> None:
+        item, did, gave = await _furnish(room), set[str](), list[str]()
+        params = await _params_last(room, item)
+        askers = await _callers(room, item)
+        for name in _ASKED_LAST:
+            for asker in reversed(askers):
+                given = params.get(name, {})
+                answer = await _answer(room, OPERATIONS[name], asker, given)
+                if answer is not None:
+                    did.add(name)
+                    gave += [name] * _has_secret(answer)
+        assert gave == []
+        assert did == set(_ASKED_LAST)
+
+    in_a_room(tmp_path, story)
+
+
+def test_no_way_to_a_value_begins_there() -> None:
+    """Control: the module that reveals is found to. Syncing never asks for a value."""
+    assert OPERATIONS.keys() >= _NOT_ASKED
+    asking = {
+        path
+        for package in (clisk, clisk_sync)
+        for path in Path(str(package.__file__)).parent.rglob("*.py")
+        if _names(path) & {"reveal", "reveal_many", "open_field", "read_attachment"}
+    }
+    others = {_file_of(OPERATIONS[name]) for name in _NEED_OTHERS}
+
+    assert _file_of(OPERATIONS["reveal"]) in asking
+    assert not asking & others
+    assert not [path for path in asking if "clisk_sync" in path.parts]
+
+
+def _file_of(row: Operation) -> Path:
+    return Path(str(sys.modules[row.run.__module__].__file__))
+
+
 class _Stolen(Answer):
     value: str
 
@@ -284,18 +362,22 @@ _OPENERS = {
 }
 
 
+def _names(path: Path) -> set[str]:
+    """Return what a module imports, and every attribute that it names."""
+    return {
+        node.name if isinstance(node, ast.alias) else node.attr
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.alias | ast.Attribute)
+    }
+
+
 def test_nobody_opens_a_seal_unjudged() -> None:
     """`decrypt0` and `open_sealed` are named where this list says, and nowhere else."""
     found = set()
     for package in (clisk, clisk_sync, clisk_vault):
         folder = Path(str(package.__file__)).parent
         for path in folder.rglob("*.py"):
-            names = {
-                node.name if isinstance(node, ast.alias) else node.attr
-                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-                if isinstance(node, ast.alias | ast.Attribute)
-            }
-            if names & {"decrypt0", "open_sealed"}:
+            if _names(path) & {"decrypt0", "open_sealed"}:
                 found.add(f"{folder.name}/{path.relative_to(folder).as_posix()}")
     found -= {"clisk_vault/cose.py"}  # where decrypt0 is made of open_sealed
 
