@@ -213,9 +213,7 @@ class HistoryAnswer(Answer):
 
 
 @operation("history", HistoryParams, HistoryAnswer)
-async def history(
-    agent: Agent, caller: Caller, params: HistoryParams
-) -> HistoryAnswer:
+async def history(agent: Agent, caller: Caller, params: HistoryParams) -> HistoryAnswer:
     """List every version of the fields of an item; opens none.
 
     Whoever shows a version asks here first: what is not found is recorded.
