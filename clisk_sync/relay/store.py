@@ -31,6 +31,7 @@ from clisk_sync.relay.limits import Limits
 from clisk_sync.relay.store_append import MembershipMovedError, append_batch
 from clisk_sync.relay.store_bell import Bell
 from clisk_sync.relay.store_database import Database, SqliteDatabase
+from clisk_sync.relay.store_prepared import Prepared
 from clisk_sync.relay.store_schema import prepare
 from clisk_sync.relay.store_tables import (
     HEAD,
@@ -50,17 +51,17 @@ from clisk_vault.ids import DeviceId, EnvelopeHash, PartHash, RecordHash, VaultI
 _CHUNK_BYTES: Final = 1 << 20
 
 
-_READ_VAULT = select(
+_VAULT = select(
     VAULT.c.head, VAULT.c.bytes, VAULT.c.records, VAULT.c.record_head
 ).where(VAULT.c.id == bindparam("vault"))
-_LOCK_VAULT = _READ_VAULT.with_for_update()
-_SIZES = (
+_READ_VAULT, _LOCK_VAULT = Prepared(_VAULT), Prepared(_VAULT.with_for_update())
+_SIZES = Prepared(
     select(LOG.c.pos, LOG.c.size)
     .where(LOG.c.vault == bindparam("vault"), LOG.c.pos > bindparam("after"))
     .order_by(LOG.c.pos)
     .limit(bindparam("most"))
 )
-_BODIES = (
+_BODIES = Prepared(
     select(LOG.c.pos, LOG.c.body)
     .where(
         LOG.c.vault == bindparam("vault"),
@@ -174,10 +175,10 @@ class Store:
         Raises:
             UnknownVaultError: there is none.
         """
-        row = await self._db.read(lambda db: _vault_row(db, vault, lock=False))
+        row = await self._db.peek(_READ_VAULT, {"vault": vault})
         if row is None:
             raise refuse(Code.UNKNOWN_VAULT)
-        return row
+        return VaultRow(*row)
 
     async def records(self, vault: VaultId) -> list[bytes]:
         """Return the membership records of *vault* in order."""
@@ -263,7 +264,7 @@ class Store:
                 raise refuse(Code.UNKNOWN_VAULT)
             if row.head <= after:
                 return Page(row)
-            sizes = [(pos, size) for pos, size in db.execute(_SIZES, bounds)]
+            sizes = [(pos, size) for pos, size in _SIZES.rows(db, bounds)]
             chunks = _chunks(sizes, most_bytes)
             first = _bodies(db, vault, chunks[0]) if chunks else ()
             return Page(row, first, tuple(chunks[1:]))
@@ -443,8 +444,8 @@ def _used_up(db: Connection, invite: bytes, *, now: int) -> bool:
 def _vault_row(db: Connection, vault: VaultId, *, lock: bool) -> VaultRow | None:
     # SQLite has its one writer; elsewhere the row is held until the commit.
     query = _LOCK_VAULT if lock else _READ_VAULT
-    row = db.execute(query, {"vault": vault}).first()
-    return None if row is None else VaultRow(*row)
+    rows = query.rows(db, {"vault": vault})
+    return VaultRow(*rows[0]) if rows else None
 
 
 def _mailboxes(db: Connection) -> int:
@@ -459,7 +460,7 @@ def _record_row(
 
 def _bodies(db: Connection, vault: VaultId, chunk: _Chunk) -> Sequence[_Entry]:
     first, last = chunk
-    found = db.execute(_BODIES, {"vault": vault, "first": first, "last": last})
+    found = _BODIES.rows(db, {"vault": vault, "first": first, "last": last})
     return [(pos, body) for pos, body in found]
 
 

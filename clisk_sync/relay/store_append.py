@@ -15,36 +15,47 @@ from clisk_sync.admission import Admitted, Head, place
 from clisk_sync.errors import RelayRefused
 from clisk_sync.refusals import Code, refuse
 from clisk_sync.relay.limits import ENVELOPE_OVERHEAD_BYTES
+from clisk_sync.relay.store_prepared import Prepared
 from clisk_sync.relay.store_tables import HEAD, LOG, VAULT
 from clisk_vault.ids import DeviceId, EnvelopeHash, RecordHash, VaultId
 
 _AuthorKey: TypeAlias = tuple[VaultId, DeviceId]
 
-# Built once: each append would spend a tenth of its time on building them anew.
 _OF_THESE: BindParameter[Any] = bindparam("vaults", expanding=True)
-_LOCK_ROOMS = (
+_LOCK_ROOMS = Prepared(
     select(VAULT.c.id, VAULT.c.head, VAULT.c.bytes, VAULT.c.record_head)
     .where(VAULT.c.id.in_(_OF_THESE))
     # In one order, so that two processes cannot wait for each other.
     .order_by(VAULT.c.id)
     .with_for_update()
 )
-_READ_HEADS = select(HEAD.c.vault, HEAD.c.device, HEAD.c.number, HEAD.c.hash).where(
-    HEAD.c.vault.in_(_OF_THESE)
+_READ_HEADS = Prepared(
+    select(HEAD.c.vault, HEAD.c.device, HEAD.c.number, HEAD.c.hash).where(
+        HEAD.c.vault.in_(_OF_THESE)
+    )
 )
-_INSERT_LOG = insert(LOG)
-_UPDATE_VAULT = (
+_FIND = Prepared(
+    select(LOG.c.pos, LOG.c.hash).where(
+        LOG.c.vault == bindparam("of"),
+        LOG.c.device == bindparam("by"),
+        LOG.c.number == bindparam("at"),
+    )
+)
+_INSERT_LOG = Prepared(insert(LOG), names=LOG.columns.keys())
+_UPDATE_VAULT = Prepared(
     update(VAULT)
     .where(VAULT.c.id == bindparam("of"))
     .values(head=bindparam("new_head"), bytes=bindparam("new_bytes"))
 )
-_INSERT_HEAD = insert(HEAD).values(
-    vault=bindparam("of"),
-    device=bindparam("by"),
-    number=bindparam("new_number"),
-    hash=bindparam("new_hash"),
+_INSERT_HEAD = Prepared(
+    insert(HEAD).values(
+        vault=bindparam("of"),
+        device=bindparam("by"),
+        number=bindparam("new_number"),
+        hash=bindparam("new_hash"),
+    )
 )
-_UPDATE_HEAD = (
+_UPDATE_HEAD = Prepared(
     update(HEAD)
     .where(HEAD.c.vault == bindparam("of"), HEAD.c.device == bindparam("by"))
     .values(number=bindparam("new_number"), hash=bindparam("new_hash"))
@@ -135,22 +146,19 @@ class _Batch:
         return room.head
 
     def _find(self, envelope: Admitted) -> tuple[int, EnvelopeHash] | None:
-        query = select(LOG.c.pos, LOG.c.hash).where(
-            LOG.c.vault == envelope.vault,
-            LOG.c.device == envelope.author,
-            LOG.c.number == envelope.number,
-        )
-        row = self._db.execute(query).first()
-        return None if row is None else (row[0], EnvelopeHash(row[1]))
+        which = {"of": envelope.vault, "by": envelope.author, "at": envelope.number}
+        for position, digest in _FIND.rows(self._db, which):
+            return position, EnvelopeHash(digest)
+        return None
 
     def write(self) -> None:
         """Write the rows, the counts and the heads."""
         if not self._rows:
             return
         authors = {(row["vault"], row["device"]) for row in self._rows}
-        self._db.execute(_INSERT_LOG, self._rows)
-        self._db.execute(
-            _UPDATE_VAULT,
+        _INSERT_LOG.many(self._db, self._rows)
+        _UPDATE_VAULT.many(
+            self._db,
             [
                 {"of": vault, "new_head": room.head, "new_bytes": room.bytes}
                 for vault, room in self._rooms.items()
@@ -161,7 +169,7 @@ class _Batch:
             (_UPDATE_HEAD, authors & self._known),
         ):
             if which:
-                self._db.execute(statement, [self._head_row(each) for each in which])
+                statement.many(self._db, [self._head_row(each) for each in which])
 
     def _head_row(self, author: _AuthorKey) -> dict[str, Any]:
         head = self._heads[author]
@@ -174,12 +182,12 @@ class _Batch:
 
 
 def _lock_rooms(db: Connection, vaults: list[VaultId]) -> dict[VaultId, _Room]:
-    rows = db.execute(_LOCK_ROOMS, {"vaults": vaults})
+    rows = _LOCK_ROOMS.rows(db, {"vaults": vaults})
     return {vault: _Room(*rest) for vault, *rest in rows}
 
 
 def _read_heads(db: Connection, vaults: list[VaultId]) -> dict[_AuthorKey, Head]:
-    rows = db.execute(_READ_HEADS, {"vaults": vaults})
+    rows = _READ_HEADS.rows(db, {"vaults": vaults})
     return {
         (vault, device): Head(number, digest) for vault, device, number, digest in rows
     }

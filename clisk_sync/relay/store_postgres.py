@@ -7,7 +7,7 @@ needs: a statement after the lock sees what its former holder committed.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -19,6 +19,7 @@ from clisk_sync.errors import CallerError
 from clisk_sync.refusals import Code, refuse
 from clisk_sync.relay.store_bell import Bell
 from clisk_sync.relay.store_listen import PostgresBell
+from clisk_sync.relay.store_prepared import Prepared, Values
 
 T = TypeVar("T")
 SCHEME: Final = "postgresql+asyncpg://"
@@ -84,6 +85,11 @@ class PostgresDatabase:
                 return await db.run_sync(work)
 
         return await self._tried(run, again=_lost_its_connection)
+
+    async def peek(self, query: Prepared, values: Values) -> Sequence[Any] | None:
+        """Return the row that *query* finds."""
+        rows = await self.read(lambda db: query.rows(db, values))
+        return rows[0] if rows else None
 
     async def close(self) -> None:
         """Close every connection."""
