@@ -45,8 +45,9 @@ class Client:
         after = self.position
         waiting = asyncio.create_task(self.transport.wait(after, 20))
         await self.send()
-        assert await waiting
-        assert [entry async for entry in self.transport.read(after)]
+        news = await waiting
+        assert news is not None
+        assert news.entries
 
 
 class Crowd:
