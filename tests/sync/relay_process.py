@@ -4,31 +4,54 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import multiprocessing
+import multiprocessing.util
 import os
 import signal
-import subprocess
 import sys
-import textwrap
+import tempfile
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from clisk_sync.errors import TransportError
 from clisk_sync.http_transport import HttpRelay
+from clisk_sync.relay import Limits, Rate, serve, store_snapshots
 from clisk_sync.relay_client import HttpVaultTransport
 from clisk_sync.retry import RetryPolicy
 from clisk_sync.testing import Author
 
-_PROGRAM = textwrap.dedent(
-    """
-    import itertools, os, signal, sys
-    from clisk_sync.relay import Limits, Rate, serve, store_snapshots
+# A process that has imported the relay already: each start forks it, for a start by
+# itself takes a second of CPU before the first line of the relay runs.
+# Its socket's folder is to outlive the tests' own, which goes first.
+_tests_folder, tempfile.tempdir = tempfile.tempdir, "/tmp"  # a fresh one in it
+multiprocessing.util.get_temp_dir()
+tempfile.tempdir = _tests_folder
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    [
+        "clisk_sync.relay",
+        "clisk_sync.relay.store_migrations",
+        "clisk_sync.relay.store_postgres",
+        "uvicorn.lifespan.on",
+        "uvicorn.loops.auto",
+        __name__,
+    ]
+)
 
-    # Few envelopes at once, and death in the middle of one of those transactions.
-    at_once, dies_at = int(sys.argv[2]), int(sys.argv[3])
-    store_snapshots.DELETED_AT_ONCE = at_once
+
+def _serve(
+    database: str | Path, log: Path, told: Connection, deletes: tuple[int, int]
+) -> None:
+    """Run a relay: few deletions at once, and death in the middle of one of them."""
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    store_snapshots.DELETED_AT_ONCE, dies_at = deletes
     delete, counts = store_snapshots.delete_covered, itertools.count(1)
 
-    def delete_and_die(*args):
-        done = delete(*args)
+    def delete_and_die(db: Any, vault: Any) -> bool:
+        done = delete(db, vault)
         if next(counts) == dies_at:
             os.kill(os.getpid(), signal.SIGKILL)
         return done
@@ -36,12 +59,13 @@ _PROGRAM = textwrap.dedent(
     store_snapshots.delete_covered = delete_and_die
     free = Rate(1e9, 1e9)
     serve(
-        database=sys.argv[1], port=0,
+        database=database,
+        port=0,
         limits=Limits(appends=free, creations=free, logins=free),
-        on_started=lambda relay: print(relay.url, flush=True),
+        on_started=lambda relay: told.send(relay.url),
     )
-    """
-)
+
+
 ONCE = RetryPolicy(attempts=1)
 
 
@@ -57,38 +81,34 @@ class RelayProcess:
 
         It may be made to die before the so-manieth deletion is committed.
         """
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-c",
-                    _PROGRAM,
-                    str(self._database),
-                    str(deletes_at_once),
-                    str(dies_at_deletion),
-                ],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
+        reading, telling = _FORKS.Pipe(duplex=False)
+        deletes = deletes_at_once, dies_at_deletion
+        arguments = self._database, self._log, telling, deletes
+        self._process = _FORKS.Process(target=_serve, args=arguments)
+        self._process.start()
+        telling.close()
+        url = reading.recv()
+        reading.close()
+        assert isinstance(url, str)
+        return url
 
     @property
     def pid(self) -> int:
         """The process that runs now."""
+        assert self._process.pid is not None
         return self._process.pid
 
     def kill(self) -> None:
         """End it without a word."""
-        os.kill(self._process.pid, signal.SIGKILL)
-        self._process.communicate()
+        self._process.kill()
+        self._process.join()
 
     def stop(self) -> int:
         """Tell it to end; return its exit code."""
-        self._process.send_signal(signal.SIGTERM)
-        self._process.communicate()
-        return self._process.returncode
+        self._process.terminate()
+        self._process.join()
+        assert self._process.exitcode is not None
+        return self._process.exitcode
 
 
 def transport_of(relay: HttpRelay, author: Author) -> HttpVaultTransport:
