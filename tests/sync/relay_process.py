@@ -47,10 +47,11 @@ def _serve(
     """Run a relay: few deletions at once, and death in the middle of one of them."""
     with log.open("ab") as file:
         os.dup2(file.fileno(), sys.stderr.fileno())
-    store_snapshots.DELETED_AT_ONCE, dies_at = deletes
+    at_once, dies_at = deletes
+    store_snapshots.DELETED_AT_ONCE = at_once  # type: ignore[misc]  # a test may
     delete, counts = store_snapshots.delete_covered, itertools.count(1)
 
-    def delete_and_die(db: Any, vault: Any) -> bool:
+    def delete_and_die(db: Any, vault: Any) -> int:
         done = delete(db, vault)
         if next(counts) == dies_at:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -73,20 +73,24 @@ def test_a_vault_is_founded_whole_or_not_at_all(tmp_path: Path) -> None:
     chance = random.Random(7)
     founded: dict[VaultId, Family] = {}
 
-    async def found_until_cut(url: str) -> None:
+    async def found_until_cut(url: str, some: asyncio.Event) -> None:
         async with HttpRelay(url, retry=ONCE) as relay:
             with contextlib.suppress(TransportError):
                 while True:
                     family = Family.found()
                     await transport_of(relay, family.founder).create(family.genesis)
                     founded[family.vault] = family
+                    some.set()
 
-    async def kill_soon() -> None:
-        await asyncio.sleep(chance.uniform(0.02, 0.2))
+    async def kill_soon(some: asyncio.Event) -> None:
+        # However slow the machine: something is there to be lost.
+        await some.wait()
+        await asyncio.sleep(chance.uniform(0, 0.1))
         process.kill()
 
     async def one_round(url: str) -> None:
-        await asyncio.gather(kill_soon(), found_until_cut(url))
+        some = asyncio.Event()
+        await asyncio.gather(kill_soon(some), found_until_cut(url, some))
 
     async def check(url: str) -> None:
         async with HttpRelay(url) as relay:
