@@ -18,6 +18,7 @@ from konnector_runner.autofill.facts import FrameFacts, parse_facts
 from konnector_runner.errors import BrowserError, DocumentGone, FormatError
 
 WORLD = "clisk-autofill"
+_SIGHT = "sight.js"
 _MOST_FRAMES = 50
 _MOST_ROOTS = 500
 
@@ -37,7 +38,7 @@ def script(name: str) -> str:
     lines = text.splitlines()
     while lines[0].startswith("//"):
         lines.pop(0)
-    return "\n".join(lines)
+    return "\n".join(script(_SIGHT) if line == "  SIGHT" else line for line in lines)
 
 
 async def look(tab: DevTools, *, closed_roots: bool = True) -> list[SeenFrame]:
