@@ -57,10 +57,11 @@ bench: setup
 	$(BIN)/python -m benchmarks
 
 # Attacks on the access log and what two verifiers make of them; attacks by the relay,
-# on a weak model and on devices of ours.
+# on a weak model and on devices of ours. FULL=1 also takes each guard out.
 scoreboard: setup .venv/.go-ready
 	$(BIN)/python -m attacks $(if $(FULL),--full)
 	$(BIN)/python -m tests.attacks
+	$(if $(FULL),$(BIN)/python -m tests.attacks.mutations)
 
 # Rebuild every test vector and JSON schema; git must be clean afterwards.
 vectors: setup

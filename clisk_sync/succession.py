@@ -6,11 +6,13 @@ stands on the relay becomes the chain of a peer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from clisk_sync.envelope import parse_unverified_envelope
 from clisk_sync.envelope_content import parse_content
 from clisk_sync.errors import CloneDetected, ForkDetected
+from clisk_sync.founding import clock_ms
 from clisk_sync.frontier_store import load_frontier
 from clisk_sync.journal import Journal, State
 from clisk_sync.membership import Membership
@@ -21,7 +23,12 @@ from clisk_vault.ids import DeviceId
 _CONFLICTS: Final = frozenset({CloneDetected.__name__, ForkDetected.__name__})
 
 
-def hand_over(vault: VaultPort, membership: Membership) -> None:
+def hand_over(
+    vault: VaultPort,
+    membership: Membership,
+    *,
+    clock: Callable[[], int] = clock_ms,
+) -> None:
     """Make sync's rows those of the successor; call it in the file's transaction.
 
     *vault* is still open as the old device; *membership* has the successor.
@@ -31,6 +38,10 @@ def hand_over(vault: VaultPort, membership: Membership) -> None:
     _queue_again(journal, vault, membership, own, last)
     _cut_back(journal, own, last)
     journal.keep_membership(membership)
+    for each in journal.evidence():
+        if each.kind == CloneDetected.__name__ and each.device == own:
+            # What there was to do about it is being done; the evidence stays.
+            journal.acknowledge(each.id, clock())
     journal.set_state(State.CLONED, 0)
     journal.set_state(State.LOG_CLOSED, 0)
     journal.forget_positions()

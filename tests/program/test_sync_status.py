@@ -97,7 +97,9 @@ def test_a_restored_laptop_goes_on_as_another(two: Two) -> None:
         listed = each.ask("devices")
         assert {row["name"] for row in listed["devices"]} == {"laptop", "phone"}
         assert [row["device"] for row in listed["revoked"]] == [before]
-    assert laptop.ask("sync", "status")["state"] == "ok"
+    status = laptop.ask("sync", "status")
+    assert (status["state"], status["alerts"]) == ("ok", [])
+    assert status["acknowledged"] > 0, "what was found stays as evidence"
     again = laptop.run("devices", "renew", "--passphrase-fd", "0", given=PASSPHRASE)
     assert (again.code, again.out) == (1, "")
     assert "not restored from a backup" in again.err

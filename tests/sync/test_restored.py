@@ -114,6 +114,9 @@ def test_a_renewed_device_loses_nothing(world: World) -> None:
         assert report.alerts == ()
         assert laptop.id != old
         assert not laptop.engine.cloned
+        found = laptop.engine.evidence()
+        assert {each.kind for each in found} == {"CloneDetected"}
+        assert all(each.acknowledged_ms for each in found), "it is dealt with"
         everything = ["after the backup", "first", "only in the copy"]
         assert laptop.titles() == phone.titles() == everything
         departed = phone.engine.membership.departed[old]
