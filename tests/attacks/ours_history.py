@@ -10,9 +10,11 @@ import pytest
 
 from clisk_sync.errors import RevokedError, TransportError, Withheld
 from clisk_sync.founding import open_epochs
+from clisk_vault.draft import ItemDraft
+from clisk_vault.keys import SecretText
 from tests.attacks.ours import alone, over_http
 from tests.attacks.stage import Stage, beliefs, story
-from tests.sync.world import Forger, names
+from tests.sync.world import Forger, World, names
 
 
 @story
@@ -162,3 +164,33 @@ async def a_cut_connection_neither_loses_nor_doubles(on: Stage) -> None:
     titles = phone.titles()
     assert len(titles) == len(set(titles))
     assert sum("was lost" in each for each in titles) == 2
+
+
+async def _sizes(on: Stage, folder: str, title: str, secret: str) -> list[int]:
+    """Return the size of all that is sent for a vault with that login in it."""
+    (on.folder / folder).mkdir()
+    world = World(on.folder / folder, relay=on.relay)
+    laptop, phone = await world.pair()
+    start = len(on.relay.transcript)
+    draft = ItemDraft("login", title, {"password": SecretText(secret)})
+    item = laptop.vault.add(draft)
+    await laptop.sync()
+    await phone.sync()
+    phone.vault.edit(item, {"password": SecretText(secret[::-1])})
+    await phone.sync()
+    await laptop.sync()
+    await laptop.engine.rotate()
+    await world.settle()
+    world.close()
+    return [len(each) for each in on.relay.transcript[start:]]
+
+
+@story
+async def sizes_tell_nothing_of_a_secret(on: Stage) -> None:
+    """Two vaults that differ in a password and a title: the same sizes, in order."""
+    on.planted |= {"a bank of some kind", "a much longer password than that one"}
+    short = await _sizes(on, "short", "x", "short")
+    long = await _sizes(
+        on, "long", "a bank of some kind", "a much longer password than that one"
+    )
+    assert short == long != []

@@ -21,9 +21,10 @@ SYNC = (
     Row("3.1-delay", "news that comes late", "keeps the newest back for a while", ("delay",), weak.delays, _D, "Withheld", ours_history.late_news_shows_its_age),
     Row("3.1-spliced", "a history made of two", "gives an envelope that a stolen key signed onto another past", ("fork",), weak.splices, _D, "PreviousMismatch", ours_history.a_spliced_history_is_told),
     Row("3.1-clone", "a backup that is put back", "shows a device what it wrote after the backup", (), weak.takes_a_copy_for_the_original, _D, "CloneDetected", ours_history.a_copy_that_is_put_back_stops),
-    Row("3.1-revoked", "a revoked device that goes on", "gives a revoked device all there is, and others what it writes", (), weak.goes_on_after_it_was_removed, _R, "AfterTheCut", ours_history.a_revoked_device_gets_nothing),
+    Row("3.5-revoked", "a revoked device that goes on", "gives a revoked device all there is, and others what it writes", (), weak.goes_on_after_it_was_removed, _R, "AfterTheCut", ours_history.a_revoked_device_gets_nothing),
     Row("3.1-time", "the wrong time", "says that it is another year", ("lie-about-time",), weak.lies_about_the_time, _A, "no time of a relay is used", ours_history.no_time_of_a_relay_is_used),
     Row("3.1-cut", "a connection cut while writing", "loses a request, or its answer", ("disconnect-mid-write",), weak.loses_or_doubles, _R, "TransportError", ours_history.a_cut_connection_neither_loses_nor_doubles),
+    Row("3.5-sizes", "what sizes tell", "compares the sizes of what is sent", (), weak.tells_by_sizes, _R, "all sizes are the same", ours_history.sizes_tell_nothing_of_a_secret),
 )  # fmt: skip
 
 PAIRING = (

@@ -23,9 +23,10 @@ ends otherwise. The same evil relay plays each one twice: on a small, deliberate
 weak vault (`tests/attacks/weak_model.py`), where it succeeds, and on devices of ours.
 
 Each is judged three times here: no planted title, name, address, password, pairing
-secret or digits are in anything the relay has seen, raw, in hex or in base64; there is a
-named error or alert; and the device's state is as it was, or as an honest relay would have left it. *Surface
-absent* says that what is attacked does not exist here; that too is tested, in
+secret or digits are in anything the relay has seen, raw, in hex or in base64; there is
+a named error or alert; and the device's state is as it was, or as an honest relay would
+have left it. *Surface absent* says that what is attacked does not exist here; that too
+is tested, in
 `tests/attacks/test_absent.py`. What cannot be prevented is said to be so.
 
 That the rows notice is tested too: [scoreboard-mutations.md](scoreboard-mutations.md)

@@ -414,6 +414,16 @@ def equivocates(server: WeakServer) -> str:
     return "two truths, in silence"
 
 
+def tells_by_sizes(server: WeakServer) -> str:
+    """A ciphertext is as long as what is in it, to sixteen bytes."""
+    lengths = []
+    for password in ("short", "a much longer password than that one"):
+        WeakVault(server).write({"password": password})
+        lengths.append(len(fields_of(server.rows[-1])["password"]))
+    assert lengths[1] - lengths[0] == 32
+    return "how long each password is"
+
+
 # attacks.md 3.3, by what the server says; the rest is in weak_pairing.py
 
 
