@@ -37,7 +37,7 @@ from tests.attacks.stage import Row
 _ROOT = Path(__file__).parents[2]
 PAGE = _ROOT / "docs" / "scoreboard-mutations.md"
 # A mutant may wait for ever; so long is it let.
-_PATIENCE_SECONDS = 180.0
+_PATIENCE_SECONDS = 90.0
 
 
 def function_of(guard: Guard) -> FunctionType:
