@@ -132,10 +132,15 @@ def _fails(test: str) -> bool:
         "-c",
         str(_ROOT / "pyproject.toml"),
     ]
+    kept = os.environ.copy(), tempfile.tempdir
     with contextlib.redirect_stdout(io.StringIO()):
         code = pytest.main(
             [*options, str(_ROOT / "tests" / "sync" / test)], plugins=[watch]
         )
+    # It chose a folder for temporary files, and has taken that away again.
+    os.environ.clear()
+    os.environ.update(kept[0])
+    tempfile.tempdir = kept[1]
     assert code in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}, (test, code)
     return bool(watch.failed)
 
