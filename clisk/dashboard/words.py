@@ -43,13 +43,17 @@ class Words:
         key = f"{family}.{word}"
         return self._texts.get(key, str(word))
 
-    def field(self, shown: Mapping[str, object]) -> str:
-        """Return what a field is called: ours by their texts, others by name."""
-        name, label = str(shown["field"]), str(shown["name"])
-        # Of an address, its id stands in the middle: uri.1f00c0de.value.
-        kind, part = name.partition(".")[0], name.rpartition(".")[2]
-        whole = self._texts.get(f"field.{name}")
-        return whole or self._texts.get(f"element.{kind}.{part}", label)
+    def field(self, name: object, label: str = "") -> str:
+        """Return what a field of a document is called; else *label*, or its name.
+
+        Of an address, its id stands in the middle: uri.1f00c0de.value.
+        """
+        field = str(name or "")
+        kind, part = field.partition(".")[0], field.rpartition(".")[2]
+        for key in (f"field.{field}", f"element.{kind}.{part}"):
+            if key in self._texts:
+                return self._texts[key]
+        return label or field
 
     def ago(self, time_ms: object, *, now_ms: int | None = None) -> str:
         """Return how long ago *time_ms* was, in the largest fitting unit."""

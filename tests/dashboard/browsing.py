@@ -121,8 +121,10 @@ def tab_to(page: Page, name: str) -> None:
     """Press Tab until what is called *name* has the focus."""
     for _ in range(_TABS):
         page.keyboard.press("Tab")
+        # Not the page itself, whose text has everything in it.
         said = page.evaluate(
-            "(e => e.ariaLabel || e.labels?.[0]?.textContent || e.textContent)"
+            "(e => e.matches('a, button, input, select, summary')"
+            " && (e.ariaLabel || e.labels?.[0]?.textContent || e.textContent))"
             "(document.activeElement)"
         )
         if name.casefold() in str(said).casefold():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Literal
 
@@ -100,6 +101,7 @@ def test_a_secret_is_found_and_shown_by_keyboard_alone(
         expect(page.get_by_role("link", name="My note")).to_have_count(0)
         tab_to(page, "GitHub again")
         page.keyboard.press("Enter")
+        page.wait_for_url(re.compile(r"/items/[0-9a-f]{32}$"))
         tab_to(page, "Show password")
         page.keyboard.press("Enter")
 

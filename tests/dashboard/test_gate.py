@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 import socket
+import sqlite3
+from contextlib import closing
+from typing import Any, cast
 
 import pytest
+from starlette.routing import Route
 
+from clisk.dashboard.app import Dashboard, create_app
 from clisk.dashboard.gate import HEADERS, MAX_BODY
 from clisk.dashboard.shipped import KEEPING, PLACE
 from clisk.dashboard.table import ROUTES
@@ -61,6 +66,53 @@ def test_dns_rebinding_host_is_refused(
 
     assert answer.status_code == 421
     assert "GitHub" not in answer.text
+
+
+def test_no_route_of_the_application_is_left_out_of_these_attacks() -> None:
+    """Counted in the application itself: a form that was added elsewhere is found."""
+    nothing = cast("Any", None)
+    app = create_app(Dashboard(nothing, nothing, nothing, ("host",)))
+
+    routes = [each for each in app.routes if isinstance(each, Route)]
+
+    assert len(routes) == len(app.routes), "a mount or a socket has its own rules"
+    forms = {each.path for each in routes if "POST" in (each.methods or ())}
+    looks = {each.path for each in routes if "GET" in (each.methods or ())}
+    assert forms == {page.path for page in ROUTES if page.method == "POST"}
+    own = {"/open/{token}", "/static/{version}/{name}", "/live"}
+    assert looks == own | {page.path for page in ROUTES if page.method == "GET"}
+    assert {m for each in routes for m in each.methods or ()} == {"GET", "HEAD", "POST"}
+    assert len(POSTS) > 35
+
+
+def test_looking_at_every_page_changes_nothing(shown: Shown, somebody: Visitor) -> None:
+    """No GET writes to the vault or its log: a picture in a mail could send one."""
+    item = shown.device.ask("list")["items"][0]["item"]
+    laptop = shown.device.ask("devices")["devices"][0]["device"]
+    names = {"item": item, "device": laptop, "index": "0"}
+    paths = [page.path for page in ROUTES if page.method == "GET"]
+    before = _contents(shown)
+
+    answers = {
+        path: somebody.get(re.sub(r"{(\w+):\w+}", lambda m: names.get(m[1], "0"), path))
+        for path in paths
+    }
+
+    assert _contents(shown) == before
+    shows = [path for path, answer in answers.items() if answer.status_code == 200]
+    assert len(shows) > 15, "the positive control: they are there"
+    assert all(answer.status_code < 500 for answer in answers.values()), answers
+
+
+def _contents(shown: Shown) -> dict[str, list[tuple[object, ...]]]:
+    """Return all rows of the vault's file, but for what only makes lists quicker."""
+    with closing(sqlite3.connect(shown.device.home / "vault.sqlite")) as database:
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {
+            name: database.execute(f'SELECT * FROM "{name}"').fetchall()  # noqa: S608 - its own names
+            for (name,) in tables.fetchall()
+            if name != "log_index"
+        }
 
 
 @pytest.mark.parametrize("path", POSTS)

@@ -209,7 +209,7 @@ def test_a_phone_is_paired_and_revoked_in_the_page(
         page.keyboard.press("Enter")
         expect(page.get_by_role("alert")).to_be_visible()
         page.goto(f"{shown.url}pair")
-        tab_to(page, "Six digits")
+        expect(page.get_by_label("Six digits")).to_be_focused()
         page.keyboard.type(digits)
         page.keyboard.press("Enter")
         expect(page.get_by_text("phone is a member of this vault now")).to_be_visible()
