@@ -81,6 +81,10 @@ class Saving:
         return self._need("saveBills").save_bills(list_argument(args, 0, "saveBills"))
 
     async def _save_identity(self, args: list[Json]) -> Nothing:
+        if not args or args[0] is None:
+            # Konnectors pass on what they did not find; the Cozy app only warns.
+            self._journal.log("warn", "saveIdentity: no identity was provided")
+            return NOTHING
         identity = object_argument(args, 0, "saveIdentity")
         self.identity = identity
         await self._keep(IDENTITY, identity, "saveIdentity")

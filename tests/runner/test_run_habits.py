@@ -127,6 +127,7 @@ const methods = {
     const dataUri = 'data:application/pdf;base64,JVBERg=='
     const bill = { filename: 'a.pdf', dataUri, vendorRef: 'r',
                    date: '2024/01/31', amount: 1, vendor: 'V' }
+    await call('saveIdentity', undefined)
     const none = await refusal(call('saveFiles', [bill], {}))
     const nothing = await refusal(call('saveFiles', null, {}))
     const options = { fileIdAttributes: ['vendorRef'], contentType: 'application/pdf' }
@@ -172,6 +173,7 @@ def test_a_bundle_of_another_age_runs_and_what_it_lacks_is_told(tmp_path: Path) 
 
     assert report.error is None, (report.error, report.log)
     assert "info: pilot: a text" in report.log
+    assert "warn: saveIdentity: no identity was provided" in report.log
     assert not [line for line in report.log if line.startswith("error")]
     assert report.identity == {
         "none": "Savefiles : No fileIdAttributes",
