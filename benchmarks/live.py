@@ -40,6 +40,7 @@ def run(folder: Path, *, rounds: int) -> Iterator[Figure]:
         url = process.start()
         yield from _latency(runner, url, folder, rounds)
         yield from _pairs(runner, url, folder, rounds, process)
+        yield _asking(runner, url, process)
         yield _listeners(runner, url, process)
         process.stop()
 
@@ -147,9 +148,33 @@ def _pairs(
     )
 
 
-def _cpu(process: RelayProcess) -> float:
+def _asking(runner: asyncio.Runner, url: str, process: RelayProcess) -> Figure:
+    """What a device costs the relay to which nothing happens, each time it asks."""
+    crowd = Crowd(runner, [url], 1)
+
+    async def ask(client: Client) -> None:
+        assert await client.transport.wait(client.position, 0) is None
+
+    crowd.all(Client.send, 1)
+    crowd.all(ask, 20)
+    before = _cpu(process, with_own=False)
+    crowd.all(ask, _LIVE)
+    spent = _cpu(process, with_own=False) - before
+    crowd.close()
+    return Figure(
+        "a wait for news that is asked anew: CPU of the relay",
+        spent / _LIVE,
+        "signing 600 bytes and verifying them, twice",
+        _signing_seconds(),
+        1,
+        "0.5 ms: then 8,000 a second need four cores",
+    )
+
+
+def _cpu(process: RelayProcess, *, with_own: bool = True) -> float:
     theirs = psutil.Process(process.pid).cpu_times()
-    return time.process_time() + theirs.user + theirs.system
+    own = time.process_time() if with_own else 0.0
+    return own + theirs.user + theirs.system
 
 
 def _signing_seconds(times: int = 100) -> float:

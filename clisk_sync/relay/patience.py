@@ -34,7 +34,6 @@ class Patient(HttpToolsProtocol):
     head_seconds = 30.0
     _alarm: asyncio.TimerHandle | None = None
     _has_head = False
-    _head_bytes = 0  # of what the parser has handed over
     _body_bytes = 0
     _bytes = 0  # of all that came of this request
 
@@ -46,7 +45,7 @@ class Patient(HttpToolsProtocol):
         self._has_head = False
         super().data_received(data)
         self._bytes += len(data)
-        # Half a header, or half a trailer, which the parser still holds.
+        # Too much that is no body: the path, headers, trailers, whole or half.
         if self._bytes > MAX_HEAD_BYTES + (1 + _FRAMING) * self._body_bytes:
             self.transport.abort()
         elif self._is_idle() and not self._has_head and self._alarm is None:
@@ -58,15 +57,7 @@ class Patient(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._bytes = self._head_bytes = self._body_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value))
-        super().on_header(name, value)
+        self._bytes = self._body_bytes = 0
 
     def on_headers_complete(self) -> None:
         if not self._is_idle():
@@ -84,11 +75,6 @@ class Patient(HttpToolsProtocol):
     def _is_idle(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete
-
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > MAX_HEAD_BYTES:
-            raise _Refused
 
     def _set(self) -> None:
         self._alarm = self.loop.call_later(self.head_seconds, self.transport.close)
