@@ -47,10 +47,15 @@ def main() -> int:
 def _line(figure: Figure) -> str:
     return (
         f"{figure.name}\n"
-        f"    {_shown(figure.seconds, figure.unit)}, {figure.ratio:.1f} times the floor"
+        f"    {_shown(figure.seconds, figure.unit)}, {_ratio(figure.ratio)} the floor"
         f" ({_shown(figure.floor_seconds, figure.unit)}: {figure.floor})\n"
         f"    aim: {figure.aim}; medians of {figure.rounds} rounds"
     )
+
+
+def _ratio(ratio: float) -> str:
+    # Where the floor is a peer, the subject is below it.
+    return f"{ratio:.1f} times" if ratio >= 1 else f"a {1 / ratio:.1f}th of"
 
 
 def _shown(value: float, unit: str) -> str:

@@ -32,6 +32,8 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         for row in cells:
             sys.stdout.write("\t".join(row) + "\n")
         return
+    if not cells:
+        return  # headings alone say nothing
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -43,6 +45,14 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         # Text, not str: a title may look like rich's markup.
         table.add_row(*(Text(cell) for cell in row))
     Console(highlight=False).print(table)
+
+
+_SHORT_ID = 8
+
+
+def item_id(text: object) -> str:
+    """Return an item's id: whole in a pipe, as much as is typed on a terminal."""
+    return str(text)[: _SHORT_ID if sys.stdout.isatty() else None]
 
 
 def count(number: object, noun: str) -> str:

@@ -31,7 +31,7 @@ class Pending:
         """Queue *change*; call it within the transaction that stores its document.
 
         *first*: the document is this change, so no copy of it is kept: an
-        import needs half the room so, and less time.
+        import needs half the room so.
         """
         table = self._session.table("pending")
         sealed = None if first else table.seal(item + change.hash, change.data)

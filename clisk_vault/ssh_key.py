@@ -36,6 +36,9 @@ def ssh_string(data: bytes) -> bytes:
     return len(data).to_bytes(4) + data
 
 
+_PUBLIC_ADVICE = "it is the one line that this prints: ssh-keygen -y -f KEY"
+
+
 def parse_public(line: str) -> bytes:
     """Return the key of a line as `ssh-keygen` writes it: `ssh-ed25519 AAAA... name`.
 
@@ -44,14 +47,16 @@ def parse_public(line: str) -> bytes:
     """
     words = line.split()
     if len(words) < 2 or len(line) > _MAX_PUBLIC:
-        raise FormatError("ssh public key: not a kind and a key")
+        raise FormatError("ssh public key: not a kind and a key", advice=_PUBLIC_ADVICE)
     try:
         blob = base64.b64decode(words[1], validate=True)
     except (binascii.Error, ValueError):
-        raise FormatError("ssh public key: not base64") from None
+        raise FormatError("ssh public key: not base64", advice=_PUBLIC_ADVICE) from None
     kind = words[0].encode()
     if not blob.startswith(ssh_string(kind)):
-        raise FormatError("ssh public key: of another kind than its line says")
+        raise FormatError(
+            "ssh public key: of another kind than its line says", advice=_PUBLIC_ADVICE
+        )
     return blob
 
 
@@ -80,12 +85,16 @@ def sign(
     if own != public:
         raise FormatError(
             "ssh key: the item's public key is not that of its private key",
-            advice="write it anew: ssh-keygen -y -f KEY | clisk edit ITEM",
+            advice="write it anew: clisk edit ITEM --set"
+            ' ssh.public_key="$(ssh-keygen -y -f KEY)"',
         )
     if isinstance(key, rsa.RSAPrivateKey):
         name, signature = _sign_rsa(key, data, flags)
     elif flags:
-        raise CallerError("ssh key: these flags are for RSA alone")
+        raise CallerError(
+            "ssh key: a kind of RSA signature was asked of a key that is not RSA",
+            advice="the client that asked is at fault: update it, or report it",
+        )
     elif isinstance(key, ec.EllipticCurvePrivateKey):
         name = _kind(public)
         r, s = decode_dss_signature(key.sign(data, ec.ECDSA(_CURVES[key.curve.name])))
@@ -101,8 +110,9 @@ def _sign_rsa(key: rsa.RSAPrivateKey, data: bytes, flags: int) -> tuple[bytes, b
     if flags == RSA_SHA2_256:
         return b"rsa-sha2-256", key.sign(data, padding.PKCS1v15(), hashes.SHA256())
     raise CallerError(
-        "ssh key: RSA with SHA-1 is not signed",
-        advice="the client or server is too old; use another key",
+        "ssh key: a signature by RSA with SHA-1 was asked for, and is not made",
+        advice="SHA-1 can be forged: update the client or the server, or use an"
+        " Ed25519 key there",
     )
 
 

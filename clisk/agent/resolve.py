@@ -41,6 +41,11 @@ def resolve_item(
     found = search(vault, meant, trashed=trashed)
     if everywhere and not found:
         found = search(vault, meant, trashed=True)
+    if not found and not trashed and search(vault, meant, trashed=True):
+        raise NoSuchItemError(
+            "no item matches, but one in the trash does",
+            advice="look at: clisk trash list; bring it back: clisk trash restore",
+        )
     titled = [each for each in found if each.title.casefold() == meant.casefold()]
     return _only(titled or found)
 

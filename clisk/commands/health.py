@@ -74,7 +74,13 @@ def health_command(
     output.write_table(
         ("FAULT", "ID", "TITLE", "USER", "WHY"),
         (
-            (row["fault"], row["item"], row["title"], row["username"], row["says"])
+            (
+                row["fault"],
+                output.item_id(row["item"]),
+                row["title"],
+                row["username"],
+                row["says"],
+            )
             for row in rows
         ),
     )

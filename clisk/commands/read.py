@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, cast
 
 import click
@@ -143,7 +144,7 @@ def list_command(
         ("ID", "TITLE", "USER", "ADDRESS"),
         (
             (
-                row["item"],
+                output.item_id(row["item"]),
                 row["title"] + (" (conflict)" if row["conflict"] else ""),
                 row["username"],
                 next(iter(row["uris"]), ""),
@@ -151,3 +152,10 @@ def list_command(
             for row in rows
         ),
     )
+    if not rows and sys.stdout.isatty():
+        nothing = params == {}
+        output.say(
+            "no items yet: clisk add login TITLE, or clisk import FILE"
+            if nothing
+            else "no item matches"
+        )

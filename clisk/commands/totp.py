@@ -11,7 +11,7 @@ import click
 
 from clisk import output
 from clisk.commands.options import ask_agent, item_titles, json_option
-from clisk.errors import InputError
+from clisk.errors import CliskError, InputError
 from clisk.home import Home
 from clisk.terminal import write_value
 from clisk.wire import Message
@@ -87,8 +87,16 @@ def scan_command(
       clisk scan moving.png
     """
     from clisk_sync import qr
+    from clisk_sync.errors import PairingCodeError
 
-    params: Message = {"text": qr.read_picture(picture), "replace": replace}
+    try:
+        text = qr.read_picture(picture)
+    except PairingCodeError as err:
+        raise CliskError(
+            str(err),
+            advice="take a picture of the whole code that the site or the app shows",
+        ) from None
+    params: Message = {"text": text, "replace": replace}
     if item is not None:
         params["item"] = item
     answer = ask_agent(home, "totp.import", params)

@@ -43,7 +43,7 @@ def trash_list(home: Home, as_json: bool) -> None:
         ("ID", "TITLE", "SINCE", "PURGED"),
         (
             (
-                row["item"],
+                output.item_id(row["item"]),
                 row["title"],
                 date_and_time(row["trashed_ms"]) if row["trashed_ms"] else "",
                 "on another device; restore or empty it here"
@@ -139,7 +139,7 @@ def duplicates_command(home: Home, as_json: bool) -> None:
         (
             (
                 number,
-                row["item"],
+                output.item_id(row["item"]),
                 row["title"],
                 row["username"],
                 next(iter(row["uris"]), ""),

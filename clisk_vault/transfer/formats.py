@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from clisk_vault.errors import FormatError, UnsupportedError
+from clisk_vault.errors import CostLimitError, FormatError, UnsupportedError
+from clisk_vault.transfer import bounded
 from clisk_vault.transfer.bitwarden import read_export
 from clisk_vault.transfer.bitwarden_encrypted import open_encrypted
 from clisk_vault.transfer.bitwarden_json import parse_document
@@ -62,6 +63,11 @@ def read_file(
         TamperedError: it was changed after it was sealed.
     """
     file = _read(data, secrets or FileSecrets(), mapping)
+    if len(file.items) > bounded.MAX_ITEMS:
+        raise CostLimitError(
+            f"the file holds more than {bounded.MAX_ITEMS} items",
+            advice="export in several parts, and import one after the other",
+        )
     if name not in (AUTO, "csv", file.source):
         raise FormatError(
             f"the file is not one of {name}: it looks like {file.source}",

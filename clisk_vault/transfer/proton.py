@@ -1,7 +1,7 @@
 """Proton Pass's export: data.json, by itself or in a zip. A vault becomes a folder.
 
-The PGP-sealed kind is refused in plain words: no OpenPGP library that is kept up
-ships for Python, and gpg opens it.
+The PGP-sealed kind is refused in plain words, with the command that opens it: gpg, in
+a pipe. An OpenPGP library for this one file would be more to trust than all the rest.
 """
 
 from __future__ import annotations

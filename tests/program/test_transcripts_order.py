@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import segno
 
 from tests.program.world import PASSPHRASE, Device, device
 
@@ -20,6 +21,8 @@ _SEED = "JBSWY3DPEHPK3PXP"
 def _laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
     folder = tmp_path_factory.mktemp("order")
     (folder / "scan.txt").write_text("scanned\n")
+    seed = f"otpauth://totp/Acme:alice?secret={_SEED}&issuer=Acme"
+    segno.make(seed).save(folder / "seed.png", scale=4)
     with device(folder / "laptop") as laptop:
         laptop.init("--name", "laptop")
         laptop.add_login("GitHub", "planted-1", "-u", "alice")
@@ -49,6 +52,8 @@ _GOOD: tuple[tuple[str, str], ...] = (
     ("history GitHub --field password --show 2", r"planted-1\n"),
     ("duplicates", r"Twin"),
     ("totp GitHub", r"[0-9]{6}\n"),
+    ("scan {folder}/seed.png", r"added\tAcme\talice\n"),
+    ("scan {folder}/seed.png --item GitHub --replace", r"GitHub"),
     ("health", r"reused"),
     ("rm GitHub", r""),
     ("trash list", r"GitHub"),
@@ -103,7 +108,8 @@ _BAD: tuple[tuple[str, int, str], ...] = (
     ("favourite nobody", 1, "no item matches"),
     ("archive nobody", 1, "no item matches"),
     ("history GitHub --field nonsense", 1, "no such field"),
-    ("history GitHub --field password --show 99", 1, "versions"),
+    ("history GitHub --field password --show 99", 1, "no such version"),
+    ("history GitHub --field password --restore x", 1, "no such version"),
     ("merge GitHub", 2, "missing argument"),
     ("merge GitHub nobody", 1, "no item matches"),
     ("totp Twin", 1, "match"),

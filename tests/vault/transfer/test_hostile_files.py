@@ -33,7 +33,7 @@ from clisk_vault.transfer.file_secrets import (
 from clisk_vault.transfer.formats import read_file
 from clisk_vault.transfer.keepass_header import check_header
 from tests.vault.transfer import samples
-from tests.vault.transfer.samples import SAMPLES, logins, packed
+from tests.vault.transfer.samples import SAMPLES, Login, logins, packed
 
 _SECRETS = FileSecrets(password=SecretText("file password"))
 
@@ -204,6 +204,32 @@ def test_a_hundred_thousand_items_are_read_or_refused_by_number() -> None:
     data = json.dumps({"encrypted": False, "folders": [], "items": items}).encode()
 
     assert len(read_file(data).items) == 100_000
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_more_items_than_a_vault_may_take_are_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the format: by number, and before anything is handed over."""
+    data = _database() if name == "keepass" else SAMPLES[name].write(logins(4))
+    whole = len(read_file(data, secrets=_SECRETS).items)
+    monkeypatch.setattr(bounded, "MAX_ITEMS", whole)
+    assert len(read_file(data, secrets=_SECRETS).items) == whole, "the control"
+
+    monkeypatch.setattr(bounded, "MAX_ITEMS", whole - 1)
+    with pytest.raises(CostLimitError, match=f"more than {whole - 1}"):
+        read_file(data, secrets=_SECRETS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["onepux", "proton", "cxf", "lastpass"])
+def test_a_hundred_thousand_items_of_other_formats_are_read(name: str) -> None:
+    """The same plain login, ten to the five times: each is read, none is lost."""
+    one = Login(1, "Site", "alice", "pw", "https://example.org")
+
+    file = read_file(SAMPLES[name].write([one] * 100_000), secrets=_SECRETS)
+
+    assert len(file.items) == 100_000
 
 
 _HEAD = "name,url,username,password"
