@@ -478,3 +478,17 @@ def test_an_error_inside_ends_one_client_in_one_line(
 
     said = capsys.readouterr().err
     assert said == "clisk ssh-agent: a client ended with RuntimeError\n"
+
+
+def test_a_message_that_is_too_long_is_not_read(tmp_path: Path) -> None:
+    """Attack: a client that fills the memory; one byte less is read, and answered."""
+
+    def heard(length: int) -> bytes:
+        with _served(tmp_path, _idle_agent(tmp_path)) as path:
+            try:
+                return _talk(path, struct.pack(">I", length) + b"\xff" * length)
+            except ConnectionError:
+                return b""
+
+    assert heard(MAX_FRAME) == _FAILED, "the control"
+    assert heard(MAX_FRAME + 1) == b""

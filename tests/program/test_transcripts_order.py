@@ -22,7 +22,7 @@ def _laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
     folder = tmp_path_factory.mktemp("order")
     (folder / "scan.txt").write_text("scanned\n")
     seed = f"otpauth://totp/Acme:alice?secret={_SEED}&issuer=Acme"
-    segno.make(seed).save(folder / "seed.png", scale=4)
+    segno.make(seed).save(str(folder / "seed.png"), scale=4)
     with device(folder / "laptop") as laptop:
         laptop.init("--name", "laptop")
         laptop.add_login("GitHub", "planted-1", "-u", "alice")
