@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from clisk.credential_helper import HelperError, check_host
 from tests.program.world import Device, Said, device
 
 PASSWORD = "a-git-password"
@@ -76,15 +77,15 @@ def test_git_gets_a_password(home: Device) -> None:
 
 def test_git_stores_a_new_login_and_changes_none_unasked(home: Device) -> None:
     """A new one is added; another password for a known one needs a person."""
-    new = "protocol=https\nhost=new.example.com:8443\nusername=bob\npassword="
+    new = "protocol=https\nhost=new.forge.example:8443\nusername=bob\npassword="
     _git(home, "approve", f"{new}first\n\n")
     said = _git(home, "approve", f"{new}second\n\n")
 
     assert "no terminal" in said.err
     assert "password=first\n" in _git(home, "fill", f"{new[:-9]}\n").out
-    assert home.ask("list", "new.example.com")["items"][0]["tags"] == ["git"]
+    assert home.ask("list", "new.forge.example")["items"][0]["tags"] == ["git"]
     # A host that a server named says nothing of its neighbours, nor of other ports.
-    for near in ("other.new.example.com:8443", "new.example.com", "example.com:8443"):
+    for near in ("other.forge.example:8443", "new.forge.example", "forge.example:8443"):
         request = f"protocol=https\nhost={near}\n"
         assert "bob" not in home.run("git-credential", "get", given=request).out
 
@@ -237,3 +238,10 @@ def test_docker_is_refused_what_it_does_not_ask(
 
     assert said.code == 1
     assert "error:" in said.err
+
+
+def test_a_host_has_an_end() -> None:
+    """A name that is longer than any may be is looked up by nobody."""
+    assert check_host("a" * 300) == "a" * 300
+    with pytest.raises(HelperError, match="not a host name"):
+        check_host("a" * 301)

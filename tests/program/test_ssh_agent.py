@@ -325,6 +325,7 @@ def test_one_agent_a_socket_and_what_died_is_cleared(tmp_path: Path) -> None:
         (b"\0\0\0\x01s\x32\0\0\0\x05alice\0", "log in as alice"),
         (b"\0\0\0\x01s\x32\0\0\0\x02\x1b[", "log in as \\x1b["),
         (b"SSHSIG\xff", "something unknown"),
+        (b"SSHSIG\xff\xff\xff\xffgit", "something unknown"),
         (b"", "something unknown"),
         (b"\0\0\0\x01s\x33", "something unknown"),
     ],
@@ -428,6 +429,14 @@ def test_a_person_is_not_asked_for_what_is_no_request(frame: bytes) -> None:
     """Attack: a key that is not offered, or a message with more after its end."""
     assert len(_asked_by(_request(b"key", b"x"))) == 1, "the control"
     assert _asked_by(frame) == []
+
+
+def test_a_request_for_the_keys_is_one_byte() -> None:
+    """What comes with more is another message, whatever it begins with."""
+    agent = _OneKey(Home("/nonexistent"), lambda _i, _q: True, only=frozenset())
+
+    assert agent.answer(b"\x0b").startswith(b"\x0c"), "the control"
+    assert agent.answer(b"\x0b\x00") == b"\x05"
 
 
 def test_a_question_is_text(capsys: pytest.CaptureFixture[str]) -> None:
