@@ -65,24 +65,30 @@ def test_steps_are_followed_when_sent(laptop: Device, site: FillSite) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "reason"),
+    ("path", "name", "reason"),
     [
-        ("/join", "nothing was filled: the form opens a new account"),
-        ("/empty", "nothing was filled: no field asks for a credential"),
-        ("/elsewhere", "nothing was filled: the page is not of a site of the item"),
+        ("/join", "sign-up", "nothing was filled: the form opens a new account"),
+        ("/empty", "no-field", "nothing was filled: no field asks for a credential"),
+        (
+            *("/elsewhere", "other-site"),
+            "nothing was filled: the page is not of a site of the item",
+        ),
     ],
 )
 def test_a_page_that_asks_for_no_login_is_left_alone(
-    laptop: Device, site: FillSite, path: str, reason: str
+    laptop: Device, site: FillSite, path: str, name: str, reason: str
 ) -> None:
-    """The command says why, fails, and nothing was read."""
+    """The command says why, to scripts by a name, fails, and nothing was read."""
     before = laptop.ask("log", "list")["records"]
 
-    said = laptop.run("fill", site.url + path, "--headless", "--wait", "1")
+    words = ("--headless", "--wait", "1", "--json")
+    said = laptop.run("fill", site.url + path, *words)
 
     assert said.code == 1
-    assert f"error: {reason}" in said.err
-    assert "hint: " in said.err
+    assert said.json["steps"][-1]["refusal"] == name
+    told = json.loads(said.err.splitlines()[-1])
+    assert told["message"] == reason
+    assert told["advice"]
     assert laptop.ask("log", "list")["records"] == before
     assert _SECRET not in said.out + said.err
 
@@ -148,14 +154,6 @@ def test_a_sibling_is_asked_about_first(laptop: Device) -> None:
     )
     assert "hint: add the address yourself" in offered.err
     assert laptop.ask("list", "Flights")["items"][0]["uris"] == found
-
-
-def test_json_names_the_refusal(laptop: Device, site: FillSite) -> None:
-    """A script can tell refusals apart without reading prose."""
-    said = laptop.run("fill", f"{site.url}/join", "--headless", "--wait", "1", "--json")
-
-    assert said.code == 1
-    assert json.loads(said.out)["steps"][0]["refusal"] == "sign-up"
 
 
 def test_a_browser_that_is_missing_is_said(laptop: Device, site: FillSite) -> None:
