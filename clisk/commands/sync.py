@@ -147,9 +147,18 @@ _STATES = {
 }
 
 
+def _state(answer: Message) -> str:
+    """Say in a word how it stands; nothing is in step that cannot be known to be."""
+    if answer["state"] == "ok" and not answer["relay"]:
+        return "alone: without a relay nothing leaves this device"
+    if answer["state"] == "ok" and answer["trouble"]:
+        return "as of the last contact: syncing has failed since"
+    return _STATES[str(answer["state"])]
+
+
 def _facts(answer: Message) -> list[tuple[str, object]]:
     facts: list[tuple[str, object]] = [
-        ("state", _STATES[str(answer["state"])]),
+        ("state", _state(answer)),
         ("relay", answer["relay"] or "none is set"),
         ("last contact", ago(answer["last_contact_ms"])),
     ]

@@ -34,7 +34,9 @@ def test_every_guard_stands_where_it_is_said_to() -> None:
 )
 def test_without_its_guard_a_row_goes_red(guard: Guard) -> None:
     """Each of those that are listed for it."""
-    assert try_out(guard, rows_of(guard)).keys() == set(guard.rows)
+    reds = try_out(guard, rows_of(guard))
+    assert reds.keys() == set(guard.rows)
+    assert "does not end" not in reds.values()
 
 
 def test_control_a_mutation_that_changes_nothing_is_not_missed() -> None:

@@ -135,10 +135,13 @@ def test_status_says_what_is_wrong_and_what_to_do(two: Two) -> None:
     assert rows["phone"]["heard_ms"] > 0
     assert not rows["phone"]["quiet"]
 
+    assert "state\tin step" in laptop.ok("sync", "status")
+
     assert laptop.run("sync", "--relay", "http://127.0.0.1:9").code == 1
     trouble = laptop.ask("sync", "status")["trouble"]
     assert trouble["error"] == "TransportError"
     shown = laptop.ok("sync", "status")
+    assert "state\tas of the last contact: syncing has failed since" in shown
     assert "trouble\t" in shown
     assert "next step\t" in shown
     assert "nothing was found against the relay or a device" in shown

@@ -68,7 +68,7 @@ _GOOD: tuple[tuple[str, str], ...] = (
     ("log summary", r"GitHub"),
     ("log retention --keep-days 365", r""),
     ("log prune --dry-run", r""),
-    ("sync status", r"relay\tnone is set"),
+    ("sync status", r"state\talone: .*\nrelay\tnone is set"),
     ("sync code", r"[0-9]"),
     ("sync evidence --to {folder}/found.clisk", r""),
     ("konnector list", r""),
