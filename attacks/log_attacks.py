@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from attacks.victim import Victim
 from clisk_vault.checkpoint import Checkpoint
 from clisk_vault.log_entry import Opening, pad
-from clisk_vault.log_leaf import Leaf, LeafType, LogRow
+from clisk_vault.log_leaf import Leaf, LeafType, LogRow, Restart
 from clisk_vault.merkle import Frontier, leaf_hash
 from clisk_vault.note import NoteKey, UnverifiedNote, sign_line
 from clisk_vault.primitives import SigningKey
@@ -258,6 +259,34 @@ def _made_up(thief: Thief) -> Shown:
     return thief.show([first])
 
 
+def _begin_anew(thief: Thief, key: SigningKey) -> Shown:
+    """A log that says that it goes on after a restore, its entries made up."""
+    origin = thief.victim.following.name
+    rows: Rows = []
+    following = [thief.own_key(number) for number in (1, 2, 3)]
+    for seq, (by, then) in enumerate(pairwise([key, *following])):
+        leaf = Leaf(
+            LeafType.READ if seq else LeafType.INCARNATION,
+            seq,
+            then.public(),
+            _MADE_UP,
+            _MADE_UP,
+            None if seq else thief.rows[-1].head,
+            None if seq else Restart.RESTORED,
+        ).encode()
+        row = LogRow(seq, leaf, leaf_hash(leaf), 1, None, None)
+        rows.append(replace(row, head=_head(origin, [*rows, row], by)))
+    return Shown(rows, origin)
+
+
+def _begin_anew_with_log_key(thief: Thief) -> Shown:
+    return _begin_anew(thief, thief.key)
+
+
+def _begin_anew_with_identity(thief: Thief) -> Shown:
+    return _begin_anew(thief, thief.victim.identity)
+
+
 def _false_opening(thief: Thief) -> Shown:
     opening = thief.victim.openings[thief.old]
     false = Opening(opening.key, pad(b"nothing was read here"))
@@ -286,6 +315,11 @@ _KEY = (
     "from the theft on the thief signs as the device: only a newer head that a peer "
     "saw can tell, and revoking the device ends it"
 )
+_ANEW = (
+    "a log that begins anew begins under the device's own key, which is not erased: "
+    "it says that another one came before it, of which nothing is hidden, and revoking "
+    "the device ends it"
+)
 ATTACKS: tuple[Attack, ...] = (
     Attack("edit an old entry", _edit),
     Attack("edit an old entry, keep its hash", _edit_keep_hash),
@@ -313,6 +347,10 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("show another device's log as its own", _other_device_as_itself),
     Attack("show another device's entries, resealed", _other_device_renamed),
     Attack("make up a whole log", _made_up),
+    Attack("begin another log with the stolen key", _begin_anew_with_log_key),
+    Attack(
+        "begin another log with the device's own key", _begin_anew_with_identity, _ANEW
+    ),
     Attack("open an entry with another text", _false_opening),
     Attack("open an entry with another entry's text", _swapped_opening),
 )

@@ -6,6 +6,7 @@ other. It has the true entries up to its last sync, and gives nothing back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from attacks.log_attacks import Shown
@@ -16,6 +17,7 @@ from clisk_vault.epochs import Epochs
 from clisk_vault.keys import EpochSecret
 from clisk_vault.log_leaf import Leaf, LogRow
 from clisk_vault.log_message import MAX_ENTRIES, LogNews
+from clisk_vault.log_view import split_origin
 from clisk_vault.note import UnverifiedNote
 from clisk_vault.session import Session
 from clisk_vault.storage import Storage
@@ -49,7 +51,7 @@ class PeerDevice:
         self._log = AccessLog.enrol(session, epochs, first_key)
         self._witness = Witness(session, self._log, epochs)
         if holds:
-            alerts = self._tell(victim.rows[:holds])
+            alerts = self._tell(victim.rows[:holds], victim.origin)
             assert alerts == 0, "the true log is taken"
 
     def close(self) -> None:
@@ -65,7 +67,7 @@ class PeerDevice:
         try:
             with self._storage.transaction():
                 before = self._log.size
-                self._tell(shown.rows)
+                self._tell(shown.rows, shown.origin)
                 leaves = [Leaf.parse(row.leaf) for row in self._log.rows(before)]
                 notes = [one.checkpoint for one in leaves if one.checkpoint is not None]
                 signed = {UnverifiedNote.parse(note).text for note in notes}
@@ -73,8 +75,9 @@ class PeerDevice:
         except _PutBack:
             return not signed <= self._true
 
-    def _tell(self, rows: list[LogRow] | tuple[LogRow, ...]) -> int:
-        news = LogNews(1, 0, (), tuple(rows[:MAX_ENTRIES]), last=True)
+    def _tell(self, rows: Sequence[LogRow], origin: str) -> int:
+        _, number = split_origin(origin)
+        news = LogNews(number, 0, (), tuple(rows[:MAX_ENTRIES]), last=True)
         found = self._witness.hear(
             self._victim.public, [news.encode()], lambda _: self._victim.public
         )

@@ -182,7 +182,7 @@ def play(
                 continue
             hand_over(shown, bundle, victim)
             for outsider in OUTSIDERS:
-                keys = [victim.enrolled]
+                keys = [victim.enrolled, victim.following]
                 if outsider.knows_peer:
                     keys.append(victim.peer)
                 seen = outsider.saw and victim.seen_by_peer(outsider.saw)
@@ -221,7 +221,8 @@ def newest_head_alone(folder: Path, *, theft: int) -> bool:
 
 def hand_over(shown: Shown, folder: Path, victim: Victim) -> None:
     """Write what the thief shows as a bundle of the right shape."""
-    enrolled = NoteKey(shown.origin, victim.enrolled.public)
+    own = {key.name: key for key in (victim.enrolled, victim.following)}
+    enrolled = own.get(shown.origin, NoteKey(shown.origin, victim.enrolled.public))
     write_bundle(
         shown.rows,
         folder,

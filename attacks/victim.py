@@ -41,6 +41,14 @@ class Victim:
     openings: tuple[Opening, ...]
     keys: tuple[SigningKey, ...]
     """keys[t]: the key of the next head, as the file held it after t entries."""
+    identity: SigningKey
+    """The device's own signing key, which is on the disk all the time."""
+
+    @property
+    def following(self) -> NoteKey:
+        """The enrolled key of the log that the device would begin after this one."""
+        device, _, _ = self.origin.rpartition("/")
+        return NoteKey(f"{device}/2", self.public.signing)
 
     def seen_by_peer(self, size: int) -> UnverifiedNote:
         """Return the head of *size* entries with the peer's countersignature."""
@@ -78,6 +86,7 @@ def make_victim(folder: Path, *, name: str = "laptop") -> Victim:
         tuple(log.rows()),
         tuple(log.open_entry(at) for at in range(ENTRIES)),
         tuple(keys),
+        secrets.signing,
     )
     session.close()
     return victim

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -223,3 +225,26 @@ def _invite(one: Device, database: Path) -> str:
     )
     assert Said(done.returncode, done.stdout, done.stderr).code == 0
     return done.stdout.strip()
+
+
+def test_fork_evidence_of_a_log_is_shown_with_what_to_do(two: Two) -> None:
+    """Two heads of the phone's log that say different things: told, kept, explained."""
+    laptop = two.laptop
+    rows = {row["name"]: row for row in laptop.ask("sync", "status")["devices"]}
+    vault, phone = laptop.ask("status")["vault_id"], rows["phone"]["device"]
+    origin = f"{vault[:32]}/{phone}/1"
+    assert laptop.ask("sync", "status")["alerts"] == []
+    with contextlib.closing(sqlite3.connect(laptop.home / "vault.sqlite")) as file:
+        file.execute(
+            "INSERT INTO log_evidence (origin, size, found_ms, evidence)"
+            " VALUES (?, 7, 1700000000000, x'00')",
+            (origin,),
+        )
+        file.commit()
+
+    (alert,) = laptop.ask("sync", "status")["alerts"]
+    shown = laptop.ok("sync", "status")
+
+    assert (alert["kind"], alert["device_name"]) == ("LogForked", "phone")
+    assert "entry 7 of its access log exists twice, both signed" in shown
+    assert "clisk log verify --all-devices" in shown

@@ -8,10 +8,16 @@ from pathlib import Path
 import pytest
 
 from clisk_vault.access_log import first_key
-from clisk_vault.access_record import AccessRecord, Outcome, Requester, RequesterKind
+from clisk_vault.access_record import (
+    AccessRecord,
+    Outcome,
+    Requester,
+    RequesterKind,
+    Retention,
+)
 from clisk_vault.log_leaf import Leaf, LeafType
 from clisk_vault.log_view import split_origin
-from clisk_vault.verdict import Finding, Level, Verdict
+from clisk_vault.verdict import Finding, Level, Notice, Verdict
 from clisk_vault.witness import witness_key
 from tests.sync.world import Device, World, names, run
 
@@ -214,5 +220,87 @@ def test_a_device_that_is_used_leaves_a_heartbeat_a_day(world: World) -> None:
             await phone.engine.sync_once()
         assert LeafType.HEARTBEAT in types(laptop)
         assert types(laptop).count(LeafType.HEARTBEAT) <= 3
+
+    run(story())
+
+
+def test_a_relay_that_withholds_only_the_news_of_a_log_is_noticed(world: World) -> None:
+    """Those envelopes are links of their author's chain: a gap in it is named."""
+
+    async def story() -> None:
+        laptop, phone, tablet = await world.three()
+        await world.settle()
+        size = len(laptop.transport.sent)
+        read(laptop, 3)
+        await tell(laptop)
+        news = laptop.transport.sent[size:]
+        assert news, "nothing but the log was told of"
+        await tell(phone)
+        tablet.transport.on_read = lambda log: [e for e in log if e[1] not in news]
+
+        report = await tablet.engine.sync_once()
+
+        assert "Withheld" in names(report)
+        held = [log.size for log in tablet.vault.witness.logs(laptop.id)]
+        assert max(held, default=0) < laptop.vault.log.size
+        tablet.transport.on_read = lambda log: log
+        assert names(await tablet.engine.sync_once()) == []
+        held = [log.size for log in tablet.vault.witness.logs(laptop.id)]
+        assert max(held) >= 4
+
+    run(story())
+
+
+def test_a_revoked_devices_countersignature_does_not_count(world: World) -> None:
+    """Who is revoked may be in anybody's hands: only the others vouch for a log."""
+
+    async def story() -> None:
+        laptop, phone, tablet = await world.three()
+        read(laptop, 3)
+        await tell(laptop, phone)
+        before = verdict(laptop)
+        assert (before.level, before.witnesses) == (
+            Level.WITNESSED,
+            (phone.id.hex(),),
+        )
+
+        await laptop.engine.revoke(phone.id)
+
+        after = verdict(laptop)
+        assert laptop.vault.witness.cosigned(laptop.vault.log.origin), "it is kept"
+        assert (after.level, after.witnesses, after.findings) == (Level.SEALED, (), ())
+        assert tablet.id in laptop.engine.membership.devices
+
+    run(story())
+
+
+def test_what_a_device_erased_by_its_policy_is_erased_in_copies_too(
+    world: World,
+) -> None:
+    """A peer that prunes follows others' written prunes, and erases no more."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        read(laptop, 5)
+        await tell(laptop, phone)
+        [log] = phone.vault.witness.logs(laptop.id)
+        assert all(row.ciphertext for row in log.rows())
+        laptop.vault.retention.write_policy(Retention(None, 3))
+        below = laptop.vault.retention.prune().below
+        assert below > 1
+        phone.vault.retention.write_policy(Retention(None, 1000))
+        phone.vault.retention.prune()
+        assert all(row.ciphertext for row in log.rows()), "it was not told yet"
+
+        await tell(laptop, phone)
+        phone.vault.retention.prune()
+
+        erased = [row.seq for row in log.rows() if row.ciphertext is None]
+        assert erased == list(range(below))
+        found = log.verify(laptop.secrets.public.log)
+        assert found.findings == ()
+        assert [(n.kind, n.first, n.last) for n in found.notices] == [
+            (Notice.PRUNED, 0, below - 1)
+        ]
 
     run(story())
