@@ -122,6 +122,7 @@ def _tree(hashes: list[bytes], rounds: int) -> Figure:
         floor_work=floor,
         rounds=rounds,
         aim="at most 1 s",
+        cpu=True,
     )
 
 
@@ -144,6 +145,7 @@ def _prove(hashes: list[bytes], rounds: int) -> Figure:
         floor_work=floor,
         rounds=rounds,
         aim="none",
+        cpu=True,
     )
 
 
@@ -166,4 +168,5 @@ def _verify(vault: Vault) -> Figure:
         floor_work=floor,
         rounds=1,
         aim="at most 20 s",
+        cpu=True,
     )

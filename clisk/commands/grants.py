@@ -33,6 +33,8 @@ def list_command(home: Home, as_json: bool) -> None:
         output.write_json(answer)
         return
     rows = cast(list[dict[str, Any]], answer["grants"])
+    if not rows:
+        output.say("no grants: a konnector asks for one when it runs the first time")
     output.write_table(
         ("ID", "KONNECTOR", "CODE", "ITEM", "FIELDS", "SITES", "SINCE", "STATE"),
         (

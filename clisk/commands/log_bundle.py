@@ -161,16 +161,17 @@ def verify_bundle_command(
 
 
 def _read_keys(given: str) -> list[NoteKey]:
+    from clisk_vault.errors import FormatError
     from clisk_vault.log_bundle import parse_keys
 
     if given.count("+") >= 2 and not Path(given).exists():
         return parse_keys(given)
     try:
         return parse_keys(_read_file(given, "--keys").decode())
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, FormatError):
         raise InputError(
             "--keys: the file does not hold keys",
-            advice="take what `clisk log verify-bundle --help` describes",
+            advice="it holds what `clisk log keys` writes, on another device",
         ) from None
 
 

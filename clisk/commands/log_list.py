@@ -161,11 +161,14 @@ def summary_command(
         output.write_line(f"{each['reads']:6}  {each['title'] or each['item']}")
     for each in found["unusual"]:
         row = each["record"]
-        what = f"{row['title'] or row['item'] or ''} {row['field'] or ''}"
-        output.write_line(
-            f"{each['why']}: entry {row['index']}, {date_and_time(row['time_ms'])},"
-            f" {row['kind']} {row['name']}, {what}"
+        what = " ".join(filter(None, (row["title"] or row["item"], row["field"])))
+        parts = (
+            f"entry {row['index']}",
+            date_and_time(row["time_ms"]),
+            f"{row['kind']} {row['name']}",
+            what or row["purpose"],
         )
+        output.write_line(f"{each['why']}: {', '.join(parts)}")
 
 
 @click.command("show")

@@ -125,7 +125,10 @@ def test_a_changed_bundle_is_refused_with_what_is_wrong(
         (["gone", "--keys", "{keys}"], "log bundle: there is no such folder"),
         (["{bundle}", "--keys", "gone"], "--keys: cannot be read: No such file"),
         (["{bundle}", "--keys", "a+b+c"], "note key: not base64"),
-        (["{bundle}", "--keys", "{bundle}/bundle"], "note key: not name+id+key"),
+        (
+            ["{bundle}", "--keys", "{bundle}/bundle"],
+            "--keys: the file does not hold keys",
+        ),
         (["{bundle}", "--keys", "{keys}", "--seen", "{keys}"], "signature line:"),
         (["{bundle}"], "missing option '--keys'"),
         ([".", "--keys", "{keys}"], "log bundle: a file is missing"),

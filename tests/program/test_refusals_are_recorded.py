@@ -74,3 +74,38 @@ def test_wrong_passphrases_are_recorded(laptop: Device) -> None:
     laptop.unlock()
     assert len(laptop.ask("log", "list")["records"]) == size, "recorded once"
     assert laptop.ask("log", "verify")["intact"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "hint"),
+    [
+        (("grants", "revoke", "abc"), "grant id", "clisk grants list"),
+        (("grants", "show", "nobody"), "nobody is meant", "clisk grants list"),
+        (("log", "list", "--device", "nobody"), "no device is meant", "clisk devices"),
+        (("log", "show", "9999"), "there is no entry 9999", "clisk log list"),
+        (("log", "prune"), "no retention policy", "clisk log retention"),
+    ],
+    ids=lambda each: " ".join(each[:2]) if isinstance(each, tuple) else None,
+)
+def test_what_is_asked_of_log_and_grants_in_vain_has_a_next_step(
+    laptop: Device, words: tuple[str, ...], says: str, hint: str
+) -> None:
+    """The refusal says what was meant, and the hint where to look."""
+    said = laptop.run(*words)
+
+    assert said.code == 1
+    assert says in said.err
+    assert hint in said.err
+
+
+def test_no_grants_and_what_stands_out_are_said_in_words(laptop: Device) -> None:
+    """An empty list says so; a refused read is summed up with its reason."""
+    assert "no grants" in laptop.run("grants", "list").err
+    laptop.run("get", "nothing at all", "-f", "password")
+
+    (line,) = [
+        line
+        for line in laptop.ok("log", "summary").splitlines()
+        if line.endswith("no one such item") and "person command line" in line
+    ][-1:]
+    assert line.startswith("refused: entry ")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -154,3 +157,24 @@ def test_a_bundle_that_leaves_the_newest_out_is_caught_by_the_witness(
 
     assert _judge(older, [_enrolled(laptop), peer])[:2] == (True, "sealed")
     assert _judge(older, [_enrolled(laptop), peer], head)[0] is False
+
+
+def test_the_programs_run_where_there_is_no_network() -> None:
+    """Whoever is started by those words sees one interface, and it is not up."""
+    words = go_programs.without_network()
+    if not words:
+        pytest.skip("this system lets nobody take the network away")
+    code = (
+        "import socket; print([name for _, name in socket.if_nameindex()]);"
+        "print(socket.socket().connect_ex(('127.0.0.1', 9)))"
+    )
+    done = subprocess.run(
+        [*words, sys.executable, "-I", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    interfaces, error = done.stdout.splitlines()
+    assert interfaces == "['lo']"
+    assert int(error) == errno.ENETUNREACH

@@ -8,6 +8,8 @@ from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.registry import Answer, Done, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
+from clisk.errors import CliskError
+from clisk_vault.errors import FormatError
 from clisk_vault.grant_record import DIGEST_BYTES, MAX_READS, MAX_TEXT
 from clisk_vault.grants import GrantState
 from clisk_vault.ids import GRANT_ID_LENGTH, GrantId, parse_hex
@@ -153,6 +155,10 @@ class RevokeParams(Params):
 @operation("grants.revoke", RevokeParams, Done)
 async def revoke(agent: Agent, _caller: Caller, params: RevokeParams) -> Done:
     """Take a grant back, for good."""
-    grant = GrantId(parse_hex(params.grant, length=GRANT_ID_LENGTH, what="grant id"))
+    try:
+        raw = parse_hex(params.grant, length=GRANT_ID_LENGTH, what="grant id")
+    except FormatError as err:
+        raise CliskError(str(err), advice="look at: clisk grants list") from None
+    grant = GrantId(raw)
     await agent.change(lambda vault: vault.revoke_grant(grant))
     return Done()

@@ -213,24 +213,22 @@ class HistoryAnswer(Answer):
 
 
 @operation("history", HistoryParams, HistoryAnswer)
-async def history(agent: Agent, caller: Caller, params: HistoryParams) -> HistoryAnswer:
-    """List every version of the fields of an item; opens none.
-
-    Whoever shows a version asks here first: what is not found is recorded.
-    """
+async def history(
+    agent: Agent, _caller: Caller, params: HistoryParams
+) -> HistoryAnswer:
+    """List every version of the fields of an item; opens none."""
     driver = agent.driver
 
     def work(vault: Vault) -> HistoryAnswer:
         names = driver.device_names()
-        with asking(vault, caller, Use.HISTORY) as asked:
-            item = asked.item = resolve_item(vault, params.item, everywhere=True)
-            view = vault.view(item)
-            wanted = (
-                [name for name in view.fields if not name.startswith("imported.")]
-                if params.field is None
-                else [find_field(view, params.field, removed=True).name]
-            )
+        item = resolve_item(vault, params.item, everywhere=True)
+        view = vault.view(item)
         labels = {each.field.name: each.label for each in labelled_fields(view)}
+        wanted = (
+            [name for name in view.fields if not name.startswith("imported.")]
+            if params.field is None
+            else [find_field(view, params.field, removed=True).name]
+        )
         return HistoryAnswer(
             item=item.hex(),
             title=view.title,
