@@ -95,8 +95,10 @@ def test_another_device_signs_only_what_is_explained(tmp_path: Path) -> None:
     assert [one for one in told if one.unexplained] == []
     deceived = {(one.attack.name, one.theft, one.holds) for one in told if one.accepted}
     assert ("append a false entry with the stolen key", 41, 40) in deceived
-    # Before what it saw, the thief only shows that there are two histories.
-    assert not any(theft < holds for _, theft, holds in deceived)
+    # Of what it saw, the thief only shows that there are two histories: what is left
+    # is to begin another log, with the key that the device keeps.
+    before = {name for name, theft, holds in deceived if theft < holds}
+    assert before == {"begin another log with the device's own key"}
 
 
 @pytest.mark.parametrize("theft", [FEW_THEFTS[0], FEW_THEFTS[-1]])
