@@ -350,7 +350,7 @@ def test_locking_empties_the_clipboard(tmp_path: Path) -> None:
     """What was copied a moment ago goes with the keys."""
 
     async def scene(laptop: Device) -> None:
-        async with terminal(laptop) as person:
+        async with terminal(laptop, clipboard=600) as person:
             await person.open("Bank")
             await person.stand_on("password")
             await person.press("c")
