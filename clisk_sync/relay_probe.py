@@ -19,6 +19,6 @@ async def probe(url: str) -> float | None:
     ):
         try:
             told = parsedate_to_datetime(incoming.headers.get("date", ""))
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         return told.replace(tzinfo=told.tzinfo or UTC).timestamp()

@@ -10,7 +10,7 @@ import hashlib
 import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Literal
@@ -104,7 +104,8 @@ def _short(value: Json) -> str | None:
 
 def _date(value: Json) -> str:
     when = _when(value.strip()) if isinstance(value, str) and len(value) <= 80 else None
-    if when is None:
+    # The first and the last year have days that are of no year elsewhere.
+    if when is None or not MINYEAR < when.year < MAXYEAR:
         raise _wrong("date", "isDate")
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
@@ -123,7 +124,7 @@ def _when(text: str) -> datetime | None:
         return datetime.strptime(text, "%Y/%m/%d").replace(tzinfo=UTC)
     if found := _DATE_TO_STRING.fullmatch(text):
         text = " ".join(found.groups())
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
         return parsedate_to_datetime(text)
     return None
 

@@ -113,9 +113,12 @@ def _day(date: str) -> str:
     A konnector's `new Date(2024, 0, 31)` is midnight here, the evening before in UTC;
     one made of the text "2024-01-31" is midnight in UTC, and a day without a time.
     """
-    when = datetime.fromisoformat(date).astimezone(UTC)
-    is_day_alone = when.time() == time()
-    return (when if is_day_alone else when.astimezone()).date().isoformat()
+    try:
+        when = datetime.fromisoformat(date).astimezone(UTC)
+        is_day_alone = when.time() == time()
+        return (when if is_day_alone else when.astimezone()).date().isoformat()
+    except (ValueError, OverflowError):
+        return date[:10]  # a list of bills that somebody else wrote
 
 
 def _account_folders(root: Path) -> Iterator[Path]:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from clisk.errors import KeychainError
+from clisk_vault.errors import VaultError
 from clisk_vault.ids import DeviceId, VaultId
 from clisk_vault.opening import read_public
 from clisk_vault.passphrase import LIMITS
@@ -48,6 +49,17 @@ def hand_on(secret: KeyringSecret | None, vault: VaultId, device: DeviceId) -> N
         from clisk import keychain
 
         keychain.save_secret(vault, device, secret)
+
+
+def forget_unless_needed(path: Path) -> None:
+    """Take out of the keyring what the vault file at *path* does not ask for.
+
+    The file is read anew: it alone tells what came of a change that failed half-way.
+    """
+    with suppress(VaultError):
+        header = read_public(path)
+        if not header.keyring:
+            forget(header.vault_id, header.device_id)
 
 
 def forget(vault: VaultId, device: DeviceId) -> None:

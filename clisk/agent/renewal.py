@@ -50,10 +50,11 @@ async def _become_another(
         raise NotRestoredError("this device is not restored from a backup")
     fresh = NewDevice.enrol()
     secrets = replace(fresh.secrets, storage=vault.secrets.storage)
-    membership = await driver.engine.succeed(secrets.public)
-    await driver.stop()
+    # Asked for while it can still be refused without consequences.
     second = keyring_secret.held_for(agent.vault_path)
     keyring_secret.hand_on(second, vault.id, secrets.public.id)
+    membership = await driver.engine.succeed(secrets.public)
+    await driver.stop()
     vault.take_identity(
         passphrase,
         secrets,

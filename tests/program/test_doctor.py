@@ -265,10 +265,12 @@ def test_the_clipboards_program_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
 class _Answers(BaseHTTPRequestHandler):
     ahead = 0.0
+    date = ""
 
     def do_GET(self) -> None:
+        told = self.date or formatdate(time.time() + self.ahead, usegmt=True)
         self.send_response_only(200)
-        self.send_header("Date", formatdate(time.time() + self.ahead, usegmt=True))
+        self.send_header("Date", told)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -284,6 +286,28 @@ def test_a_clock_that_differs_from_the_relays_is_found(
 ) -> None:
     """One of the two is wrong; and a relay that has gone is a fault by itself."""
     monkeypatch.setattr(_Answers, "ahead", ahead)
+    found = _of_a_relay(tmp_path)
+
+    assert found["relay"].state is State.OK
+    assert found["relay's clock"].state is state
+    gone = _of(relay.check, tmp_path)["relay"]
+    assert gone.state is State.BAD
+    assert gone.advice
+
+
+@pytest.mark.parametrize(
+    "date", ["Wed, 31 Jan 2024 10:00:00 +99999999999999999999", "soon"]
+)
+def test_a_relay_that_tells_no_time_does_not_end_the_doctor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, date: str
+) -> None:
+    """What it says is anybody's text."""
+    monkeypatch.setattr(_Answers, "date", date)
+
+    assert _of_a_relay(tmp_path)["relay"].state is State.OK
+
+
+def _of_a_relay(tmp_path: Path) -> dict[str, Finding]:
     server = HTTPServer(("127.0.0.1", 0), _Answers)
     settings = tmp_path / "settings.json"
     url = f"http://127.0.0.1:{server.server_port}"
@@ -295,11 +319,7 @@ def test_a_clock_that_differs_from_the_relays_is_found(
 
     answering.join()
     server.server_close()
-    assert found["relay"].state is State.OK
-    assert found["relay's clock"].state is state
-    gone = _of(relay.check, tmp_path)["relay"]
-    assert gone.state is State.BAD
-    assert gone.advice
+    return found
 
 
 def test_a_settings_file_of_somebody_else_is_found(tmp_path: Path) -> None:

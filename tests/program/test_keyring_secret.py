@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from clisk import keychain
+from clisk_vault.errors import StoreError
+from clisk_vault.ids import DeviceId
+from clisk_vault.vault import Vault
+from clisk_vault.vault_file import KeyringSecret
 from tests.program import file_keychain
+from tests.program.test_agent_vault import Room, caller, in_a_room
 from tests.program.world import PASSPHRASE, Device, Said, descriptor, device
 
 _RC = """\
@@ -132,6 +138,47 @@ def test_a_wrong_passphrase_switches_nothing(laptop: Device, desktop: Desktop) -
     assert _switch(laptop, "--without-keyring").code == 0
     assert _switch(laptop, "--with-keyring", "wrong").code == 1
     assert desktop.held == {}
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_a_full_disk_while_switching_loses_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_on: bool
+) -> None:
+    """The keyring keeps what the file asks for, whatever came of the change."""
+    kept: dict[DeviceId, KeyringSecret] = {}
+    monkeypatch.setattr(
+        keychain, "save_secret", lambda _, device, secret: kept.update({device: secret})
+    )
+    monkeypatch.setattr(keychain, "load_secret", lambda _, device: kept[device])
+    monkeypatch.setattr(
+        keychain, "forget_secret", lambda _, device: kept.pop(device, None)
+    )
+
+    async def story(room: Room) -> None:
+        async def switch(*, on: bool) -> None:
+            words = "horse"
+            await room.ask(
+                "passphrase.change", caller(), old=words, new=words, keyring=on
+            )
+
+        await switch(on=is_on)
+        before = dict(kept)
+        assert bool(before) == is_on
+
+        def full(*_: object, **__: object) -> None:
+            raise StoreError("no room")
+
+        with monkeypatch.context() as fault:
+            fault.setattr(Vault, "change_passphrase", full)
+            with pytest.raises(StoreError):
+                await switch(on=not is_on)
+        assert kept == before
+
+        # The control: with room, it is switched.
+        await switch(on=not is_on)
+        assert bool(kept) != is_on
+
+    in_a_room(tmp_path, story)
 
 
 def test_a_changed_passphrase_keeps_the_secret(

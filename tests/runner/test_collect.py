@@ -394,6 +394,21 @@ def test_dates_are_read_as_javascript_writes_them(date: str, kept: str) -> None:
     assert made.date == kept
 
 
+@pytest.mark.parametrize(
+    "date",
+    [
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:30:00.000Z",
+        "Wed, 31 Jan 2024 23:99999999999999999999:00 GMT",
+        "yesterday",
+    ],
+)
+def test_a_date_of_no_calendar_is_refused(date: str) -> None:
+    """One that overflows when it is reckoned elsewhere would break every list."""
+    with pytest.raises(FormatError, match="isDate"):
+        parse_bill({"date": date, "amount": 1, "vendor": "V"}, file="a.pdf")
+
+
 def test_a_file_goes_where_its_contract_or_path_says(tmp_path: Path) -> None:
     """A contract before a path, and the entry's own before that of the call."""
     contract: Json = {"id": "1", "name": "own contract"}

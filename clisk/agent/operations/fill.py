@@ -128,8 +128,10 @@ async def open_fill(
         with asking(vault, caller, Use.FILL):
             item = _item(vault, caller, params.item)
         view = vault.view(item)
-        if view.text("reprompt") == TRUE and not asked:
-            raise PassphraseNeededError("this login asks for the passphrase again")
+        with asking(vault, caller, Use.FILL) as found:
+            found.item, found.why = item, "the passphrase was not typed again"
+            if view.text("reprompt") == TRUE and not asked:
+                raise PassphraseNeededError("this login asks for the passphrase again")
         answer = OpenFillAnswer(
             item=item.hex(),
             title=view.title,
@@ -168,10 +170,13 @@ async def renew(agent: Agent, caller: Caller, params: RenewParams) -> Done:
     It is stored before anybody sees it; the one before stays in the history. It is
     then read as any other: fill.release.
     """
-    session = _session(caller, params.origin)
     wanted = drafting.Changes(generate=["password"])
 
     def work(vault: Vault) -> None:
+        with asking(vault, caller, Use.FILL, who=AUTOFILL) as asked:
+            asked.item = None if caller.fill is None else caller.fill.item
+            asked.why = "another page"
+            session = _session(caller, params.origin)
         vault.edit(session.item, drafting.edit(wanted, vault.view(session.item)))
 
     await agent.change(work)

@@ -170,12 +170,10 @@ async def change(agent: Agent, caller: Caller, params: ChangeParams) -> Done:
             )
         except PassphraseError:
             record_wrong_passphrases(vault, caller.requester, 1, locked=False)
-            after = before
             raise
         finally:
-            # What no file asks for any more, or never came to ask for.
-            if params.keyring is not None and after is None:
-                keyring_secret.forget(vault.id, vault.device_id)
+            if params.keyring is not None:
+                keyring_secret.forget_unless_needed(agent.vault_path)
 
     # An open vault must not be the way to guess: the tries count together.
     async with agent.opening:
