@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from clisk.client import AgentClient
@@ -17,6 +18,13 @@ from konnector_runner.origin import origin_of
 
 # Not a field of the item: what it gets where a page asks for a new password.
 NEW_PASSWORD = "new-password"  # noqa: S105 - a name
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """The item has a new password; *earlier* is the stamp of the one before."""
+
+    earlier: str | None
 
 
 class FillSource:
@@ -33,13 +41,13 @@ class FillSource:
         item: str,
         *,
         passphrase: Callable[[], SecretText],
-        on_renewed: Callable[[], None],
+        on_renewed: Callable[[Renewed], None],
     ) -> None:
         self._agent = agent
         self._item = item
         self._passphrase = passphrase
         self._on_renewed = on_renewed
-        self.renewed = False
+        self.renewed: Renewed | None = None
         self._page: Callable[[], str] | None = None
         self._turn = asyncio.Lock()
         self._origin = ""
@@ -92,10 +100,10 @@ class FillSource:
         if field == NEW_PASSWORD:
             # Stored before it is typed anywhere, and once: what a page asks to have
             # repeated, or asks for again, is the same one.
-            if not self.renewed:
-                self._agent.call("fill.renew", {"origin": origin})
-                self.renewed = True
-                self._on_renewed()
+            if self.renewed is None:
+                answer = self._agent.call("fill.renew", {"origin": origin})
+                self.renewed = Renewed(cast(str | None, answer["earlier"]))
+                self._on_renewed(self.renewed)
             field = "password"
         params: dict[str, object] = {"field": field, "origin": origin}
         params["purpose"] = purpose

@@ -11,7 +11,7 @@ from typing import cast
 
 from clisk.client import AgentClient
 from clisk.errors import CliskError
-from clisk.fill_source import NEW_PASSWORD, FillSource, sites_in
+from clisk.fill_source import NEW_PASSWORD, FillSource, Renewed, sites_in
 from clisk_vault.errors import ReadRefused
 from clisk_vault.keys import SecretText
 from konnector_runner.autofill.fill import FillReport, FillRequest
@@ -47,12 +47,13 @@ class Visit:
 class Outcome:
     """What was filled, step by step; *refused* ended it early."""
 
+    item: str
     title: str
     reports: tuple[FillReport, ...]
     left_at: str
     refused: ReadRefused | None = None
     # The item has a new password, which the site may have taken or not.
-    renewed: bool = False
+    renewed: Renewed | None = None
 
     @property
     def filled(self) -> bool:
@@ -77,7 +78,7 @@ async def fill_page(
     on_report: Callable[[FillReport], None],
     *,
     passphrase: Callable[[], SecretText],
-    on_renewed: Callable[[], None],
+    on_renewed: Callable[[Renewed], None],
 ) -> Outcome:
     """Open the page of *visit*, fill what it asks for, and tell what was done.
 
@@ -138,7 +139,12 @@ async def fill_page(
             # What was sent must leave before the browser ends.
             await window.wait_for_document(after=documents, seconds=_QUIET_SECONDS)
     return Outcome(
-        str(opened["title"]), tuple(reports), window.url, refused, source.renewed
+        str(opened["item"]),
+        str(opened["title"]),
+        tuple(reports),
+        window.url,
+        refused,
+        source.renewed,
     )
 
 

@@ -19,7 +19,9 @@ from clisk.errors import InputError, NotFilledError, UsageError
 from clisk.home import Home
 
 if TYPE_CHECKING:
+    from clisk.fill_source import Renewed
     from clisk.filling import Outcome
+    from clisk.wire import Message
     from clisk_vault.keys import SecretText
     from konnector_runner.autofill.fill import FillReport
 
@@ -110,8 +112,8 @@ def fill_command(
             on_renewed=_tell_renewed,
         )
         outcome = asyncio.run(work)
-    if outcome.renewed:
-        _settle_new(home, chosen)
+    if outcome.renewed is not None:
+        _settle_new(home, outcome.item, outcome.renewed.earlier)
     if as_json:
         output.write_json(_as_json(outcome))
     if outcome.refused is not None:
@@ -195,28 +197,32 @@ def _passphrase(descriptor: int | None) -> SecretText:
     return ask_secret("This login asks for your passphrase again. Passphrase")
 
 
-def _tell_renewed() -> None:
+def _tell_renewed(renewed: Renewed) -> None:
     # At once: however the visit ends, the item has it.
-    output.say("the item has a new password; the earlier one is in its history")
+    kept = "; the earlier one is in its history" if renewed.earlier else ""
+    output.say(f"the item has a new password{kept}")
 
 
-def _settle_new(home: Home, item: str) -> None:
-    """Ask whether the site took the new password; a no brings the earlier one back."""
+def _settle_new(home: Home, item: str, earlier: str | None) -> None:
+    """Ask whether the site took the new password; a no brings *earlier* back."""
     from clisk.passphrase_input import ask_line
 
-    advice = "if the site did not take it: clisk history ITEM --field password"
+    way = f"clisk history {item[:8]} --field password"
+    if earlier is None:
+        way = f"clisk edit {item[:8]} --clear password"
     try:
         typed = ask_line("Has the site taken it? Type no if it has not: ")
     except InputError:
-        output.say(advice)
+        output.say(f"if the site did not take it: {way}")
         return
     if typed.casefold() != "no":
         return
-    params: dict[str, object] = {"item": item, "field": "password"}
-    rows = cast(list[dict[str, Any]], ask_agent(home, "history", params)["fields"])
-    # The newest is the first.
-    earlier = rows[0]["versions"][1]["version"]
-    ask_agent(home, "history.restore", {**params, "version": earlier})
+    if earlier is None:
+        output.say("there was no earlier password: the item keeps the new one")
+        output.say(f"to empty it: {way}")
+        return
+    params: Message = {"item": item, "field": "password", "version": earlier}
+    ask_agent(home, "history.restore", params)
     output.say("the earlier password is back")
 
 

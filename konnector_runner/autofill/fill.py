@@ -65,6 +65,8 @@ class FillReport:
 class _Progress:
     """What has been written so far, over several looks."""
 
+    # Filled before, on an earlier step: never touched again.
+    already: frozenset[Role]
     done: list[Role] = field(default_factory=list)
     altered: list[Role] = field(default_factory=list)
     submitted: bool = False
@@ -84,6 +86,11 @@ class _Progress:
             self.released[role] = (facts.origin, secret)
         return secret
 
+    def left_alone(self, role: Role) -> bool:
+        """Whether *role* has its value; a new password is typed into two fields."""
+        again = role in self.done and role is not Role.NEW_PASSWORD
+        return role in self.already or again
+
 
 async def fill(
     tab: DevTools,
@@ -98,7 +105,7 @@ async def fill(
         konnector_runner.errors.DocumentGone: the page went while it was filled.
         clisk_vault.errors.ReadRefused: the source refused a value.
     """
-    progress = _Progress(done=list(already))
+    progress = _Progress(already)
     stopped: Refusal | None = None
     seen, plan = None, nothing(Refusal.NO_FIELD)
     for _ in range(_LOOKS):
@@ -113,7 +120,7 @@ async def fill(
             if stopped is Refusal.PAGE_CHANGED:
                 continue
         break
-    return _report(seen, plan, progress, len(already), stopped)
+    return _report(seen, plan, progress, stopped)
 
 
 async def _look(
@@ -172,8 +179,7 @@ async def _carry_out(
     progress: _Progress,
 ) -> None:
     for step in plan.fills:
-        again = step.role in progress.done and step.role is not Role.NEW_PASSWORD
-        if step.role not in request.fields or again:
+        if step.role not in request.fields or progress.left_alone(step.role):
             continue
         if not step.keypad:
             await hands.prepare(step.elements[0])
@@ -188,7 +194,7 @@ async def _submit(
     hands: Hands, plan: FillPlan, request: FillRequest, progress: _Progress
 ) -> None:
     """Send the form, unless something is left in it for the person."""
-    whole = plan.fills and plan.roles <= set(progress.done)
+    whole = plan.fills and plan.roles <= progress.already.union(progress.done)
     if not request.submit or not whole or plan.kind is PageKind.CHANGE_PASSWORD:
         return
     await hands.submit(plan.fills[-1].elements[-1])
@@ -250,10 +256,9 @@ def _report(
     seen: SeenFrame | None,
     plan: FillPlan,
     progress: _Progress,
-    before: int,
     stopped: Refusal | None,
 ) -> FillReport:
-    filled = tuple(dict.fromkeys(progress.done[before:]))
+    filled = tuple(dict.fromkeys(progress.done))
     refusal = stopped or plan.refusal
     if refusal is None and not filled:
         refusal = Refusal.NOT_GIVEN

@@ -245,17 +245,41 @@ def test_a_new_password_is_stored_before_it_is_read(tmp_path: Path) -> None:
         with pytest.raises(ReadRefused):
             await room.ask("fill.renew", client, origin="https://evil.test")
 
-        await room.ask("fill.renew", client, origin=_SITE)
+        renewed = await room.ask("fill.renew", client, origin=_SITE)
 
         versions = await room.agent.vault(
             lambda vault: vault.view(item).fields["password"].versions
         )
         assert len(versions) == 2
+        assert renewed.earlier == str(versions[1].stamp)
         answer = await room.ask(
             "fill.release", client, field="password", origin=_SITE, purpose="fill"
         )
         assert answer.value != "planted"
         assert len(answer.value) >= 12
+
+    in_a_room(tmp_path, story)
+
+
+@pytest.mark.parametrize("emptied", [True, False], ids=["emptied", "never there"])
+def test_where_there_was_no_password_none_is_called_the_earlier_one(
+    tmp_path: Path, emptied: bool
+) -> None:
+    """A password that was emptied is none that anybody wants back."""
+
+    async def story(room: Room) -> None:
+        nothing: dict[str, FieldValue] = {"uri.00000000.value": _SITE}
+        planted = {"password": SecretText("planted")} if emptied else {}
+        draft = ItemDraft("login", "Bare", {**nothing, **planted})
+        item = await room.agent.vault(lambda vault: vault.add(draft))
+        if emptied:
+            await room.agent.vault(lambda vault: vault.edit(item, {"password": None}))
+        client = caller()
+        await room.ask("fill.open", client, item=item.hex(), url=_SITE)
+
+        renewed = await room.ask("fill.renew", client, origin=_SITE)
+
+        assert renewed.earlier is None
 
     in_a_room(tmp_path, story)
 
@@ -268,7 +292,7 @@ class _Asked:
 
     def call(self, name: str, params: dict[str, object]) -> dict[str, object]:
         self.calls.append(f"{name} {params.get('field', '')}".strip())
-        return {"value": "made"}
+        return {"value": "made", "earlier": None}
 
 
 def test_what_is_typed_twice_is_made_once() -> None:
@@ -278,7 +302,7 @@ def test_what_is_typed_twice_is_made_once() -> None:
         asked,  # type: ignore[arg-type]
         "item",
         passphrase=lambda: SecretText("x"),
-        on_renewed=lambda: asked.calls.append("told"),
+        on_renewed=lambda _: asked.calls.append("told"),
     )
     source.open(_SITE)
 

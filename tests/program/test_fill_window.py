@@ -90,7 +90,7 @@ def test_a_window_stays_until_the_person_closes_it(
 def test_a_new_password_is_the_items_and_no_brings_the_old_one_back(
     laptop: Device, site: FillSite, window: _Window
 ) -> None:
-    """What the page got is what is stored; the site did not take it: as before."""
+    """What the page got is what is stored; no: as before, whatever came meanwhile."""
     site.posted.clear()
     screen = Terminal(laptop.argv("fill", f"{site.url}/change", "--renew"))
 
@@ -99,6 +99,7 @@ def test_a_new_password_is_the_items_and_no_brings_the_old_one_back(
     assert posted == {"old": _SECRET, "new": made, "again": made}
     assert made != _SECRET
     screen.wait_for("filled current-password, new-password on")
+    laptop.ok("edit", "Shop", "--read", "password=0", given="planted-meanwhile")
     window.close()
     screen.wait_for("Has the site taken it?")
     screen.type("no")
@@ -155,3 +156,22 @@ def test_a_login_that_asks_again_is_filled_after_the_passphrase(
     screen.type(PASSPHRASE)
     assert screen.end() == 0
     assert "horse" not in screen.shown
+
+
+def test_no_to_the_first_password_of_an_item_says_that_there_was_none(
+    laptop: Device, site: FillSite, window: _Window
+) -> None:
+    """Nothing can be brought back: it says so, and how the new one is taken out."""
+    bare = laptop.ask(*("add", "login", "Bare", "-u", "bob", "--uri", site.url))["item"]
+    words = ("fill", f"{site.url}/change", "--renew", "--item", bare)
+    screen = Terminal(laptop.argv(*words))
+
+    screen.wait_for("filled new-password on")
+    window.close()
+    screen.wait_for("Has the site taken it?")
+    screen.type("no")
+
+    assert screen.end() == 0, screen.shown
+    assert "there was no earlier password" in screen.shown
+    assert f"clisk edit {bare[:8]} --clear password" in screen.shown
+    assert "in its history" not in screen.shown

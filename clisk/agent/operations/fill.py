@@ -13,7 +13,7 @@ from clisk.agent.asking import asking
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.fill_session import AUTOFILL, FillSession
-from clisk.agent.registry import Answer, Done, Params, Secret, operation
+from clisk.agent.registry import Answer, Params, Secret, operation
 from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
 from clisk_vault.access_record import Use
@@ -163,8 +163,17 @@ class RenewParams(Params):
     origin: str = Field(max_length=300)
 
 
-@operation("fill.renew", RenewParams, Done)
-async def renew(agent: Agent, caller: Caller, params: RenewParams) -> Done:
+class RenewedAnswer(Answer):
+    """Which version of the password was the current one; null: there was none.
+
+    By its stamp, for `history.restore`: what a sync brings may move the numbers.
+    """
+
+    earlier: str | None
+
+
+@operation("fill.renew", RenewParams, RenewedAnswer)
+async def renew(agent: Agent, caller: Caller, params: RenewParams) -> RenewedAnswer:
     """Give the item a new password, made by the rules that its site publishes.
 
     It is stored before anybody sees it; the one before stays in the history. It is
@@ -172,15 +181,17 @@ async def renew(agent: Agent, caller: Caller, params: RenewParams) -> Done:
     """
     wanted = drafting.Changes(generate=["password"])
 
-    def work(vault: Vault) -> None:
+    def work(vault: Vault) -> RenewedAnswer:
         with asking(vault, caller, Use.FILL, who=AUTOFILL) as asked:
             asked.item = None if caller.fill is None else caller.fill.item
             asked.why = "another page"
             session = _session(caller, params.origin)
-        vault.edit(session.item, drafting.edit(wanted, vault.view(session.item)))
+        view = vault.view(session.item)
+        vault.edit(session.item, drafting.edit(wanted, view))
+        before = view.fields["password"].current if view.has("password") else None
+        return RenewedAnswer(earlier=None if before is None else str(before.stamp))
 
-    await agent.change(work)
-    return Done()
+    return await agent.change(work)
 
 
 def _session(caller: Caller, origin: str) -> FillSession:

@@ -210,6 +210,33 @@ def test_a_login_in_two_steps_is_followed(tell: Tell) -> None:
     tell(story)
 
 
+def test_a_window_left_open_gets_a_new_password_once(tell: Tell) -> None:
+    """A page that goes on moving is looked at again, and what a person typed stays."""
+    moving = "<p id=clock></p><script>setInterval(() => clock.append('.'), 20)</script>"
+
+    async def story(world: World) -> None:
+        page = await world.visit(_CHANGE + moving)
+        request = FillRequest(sites=[Site(BANK)], fields=FIELDS)
+        source, looks = Source(), iter(range(4))
+        reports = []
+        async for report in follow(
+            *(await world.tab(page), request, source),
+            seconds=60,
+            gone=lambda: next(looks, None) is None,
+        ):
+            reports.append(report)
+            await page.fill("#b", "a person's own")
+        assert [each.filled for each in reports] == [
+            (Role.CURRENT_PASSWORD, Role.NEW_PASSWORD)
+        ]
+        assert next(looks, None) is None, "it was looked at again"
+        # One read serves both fields.
+        assert source.released == [("password", BANK), ("new", BANK)]
+        assert await values(page) == [SECRET, "a person's own", NEW]
+
+    tell(story)
+
+
 def test_the_runners_own_page_can_be_filled() -> None:
     """What konnectors run in takes the same commands."""
 
