@@ -46,12 +46,15 @@ def open_breaches(path: Path) -> Breaches:
     """Return the data at *path*: a file sorted by hash, or a folder of ranges.
 
     Raises:
-        StoreError: there is neither.
+        StoreError: there is neither, or it cannot be looked for.
     """
-    if path.is_dir():
-        return RangeFolder(path)
-    if path.is_file():
-        return SortedFile(path)
+    try:
+        if path.is_dir():
+            return RangeFolder(path)
+        if path.is_file():
+            return SortedFile(path)
+    except OSError as err:  # a name that is too long, a folder that is not ours
+        raise StoreError(f"breached passwords: {err.strerror}") from None
     raise StoreError(
         "there is no such file or folder of breached passwords",
         advice="a file sorted by hash, or a folder with one file for each range",

@@ -12,12 +12,17 @@ from typing import Final
 
 from clisk_vault.access_record import AccessRecord, Outcome
 from clisk_vault.ids import DeviceId, ItemId
+from clisk_vault.item import ItemView
+from clisk_vault.item_types import split_element
 from clisk_vault.log_view import LogView
 from clisk_vault.overview import ItemOverview
 from clisk_vault.vault import Vault
+from clisk_vault.versions import FieldView
 
 # What opens most to whoever has it comes first; other types come last.
 _WORST_FIRST: Final = ("login", "ssh-key", "card", "identity", "note")
+# Secret, but beside what an item opens: they stay when its password is changed.
+_BESIDE: Final = frozenset({"notes", "attachment", "extra", "history"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,26 @@ def rank(
             times.setdefault(record.item, []).append(record.time_ms)
     found = [_exposed(each, times) for each in overviews]
     return sorted(found, key=_badness)
+
+
+def changed_since(view: ItemView, device: DeviceId, when_ms: int) -> bool:
+    """Return whether *device* knows none of an item's secrets as they are since then.
+
+    All of them, for each may open something. One that was brought back is as old as
+    its value; what *device* wrote itself it knows, whatever time that bears. Of an
+    item without secrets any edit counts.
+    """
+    secret = [each for each in view.fields.values() if each.secret]
+    opening = [each for each in secret if _kind(each) not in _BESIDE]
+    if not secret:
+        return view.changed_ms > when_ms
+    sources = [each.current.source for each in opening or secret]
+    return all(each.time_ms > when_ms and each.device != device for each in sources)
+
+
+def _kind(field: FieldView) -> str:
+    element = split_element(field.name)
+    return field.name if element is None else element[0]
 
 
 def _exposed(overview: ItemOverview, times: Mapping[ItemId, list[int]]) -> Exposed:

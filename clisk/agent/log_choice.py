@@ -85,8 +85,8 @@ def member_meant(driver: SyncDriver, device: str) -> Member:
         or (len(device) >= _SHORTEST_ID and each.id.hex().startswith(device))
     ]
     if len(meant) != 1:
-        count = f"{len(meant)} devices are" if meant else "no device is"
-        raise CliskError(f"{count} meant", advice="look at: clisk devices")
+        found = f"{len(meant)} devices are meant" if meant else "no device is meant"
+        raise CliskError(found, advice="look at: clisk devices")
     return meant[0]
 
 

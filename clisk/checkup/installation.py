@@ -20,8 +20,6 @@ _COMPILED = (
     *("automerge.core", "argon2", "cbor2", "cryptography.hazmat.bindings._rust"),
     *("nacl.bindings", "rapidfuzz", "pyrage", "sqlite3"),
 )
-# What the agent starts with: the list of what is installed may be older than what is.
-_AGENTS = ("aiohttp", "clisk.agent.process")
 # extra: what shows that it is installed
 _EXTRAS = {
     "tui": "textual",
@@ -29,7 +27,7 @@ _EXTRAS = {
     "keepass": "pykeepass",
     "relay": "sqlalchemy",
 }
-AGAIN = f"install it anew: pip install --force-reinstall {_NAME}"
+_AGAIN = f"install it anew: pip install --force-reinstall {_NAME}"
 
 
 def check(_home: Home) -> Iterator[Finding]:
@@ -55,25 +53,15 @@ def _libraries() -> Finding:
         for line in metadata.requires(_NAME) or []
         if "extra ==" not in line and (fault := fault_of(line))
     ]
-    faults += [fault for name in (*_COMPILED, *_AGENTS) if (fault := _fault_in(name))]
-    # Each part of the agent is loaded as it starts.
-    if not faults and (fault := _fault_in("clisk.agent.operations", "load")):
-        faults.append(fault)
+    for module in _COMPILED:
+        try:
+            importlib.import_module(module)
+        # Whatever a broken library raises: it is told, and the next is looked at.
+        except Exception as err:  # noqa: BLE001
+            faults.append(f"{module} does not load ({type(err).__name__})")
     if faults:
-        return bad("libraries", "; ".join(faults), AGAIN)
+        return bad("libraries", "; ".join(faults), _AGAIN)
     return ok("libraries", f"{_NAME} {metadata.version(_NAME)} has what it needs")
-
-
-def _fault_in(module: str, call: str = "") -> str:
-    """Load *module*, *call* that of it, and return what went wrong, or nothing."""
-    try:
-        loaded = importlib.import_module(module)
-        if call:
-            getattr(loaded, call)()
-    # Whatever a broken library raises: it is told, and the next is looked at.
-    except Exception as err:  # noqa: BLE001
-        return f"{module} does not load ({type(err).__name__})"
-    return ""
 
 
 def fault_of(requirement: str) -> str:

@@ -168,7 +168,9 @@ def _tell_exposed(answer: Message) -> None:
 def exposed_command(home: Home, device: str, as_json: bool) -> None:
     """List again what a revoked device could read: what to change, worst first.
 
-    NAME is its name or id. What was changed after it was revoked says so.
+    NAME is its name or id. An item says that it was changed since once each of its
+    secrets was: a password, and the seed of one-time codes too. Notes and files do
+    not count beside them, nor does bringing an earlier value back.
 
     \b
     Example:

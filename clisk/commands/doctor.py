@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 
 import click
 
 from clisk import output
-from clisk.checkup.finding import Check, Finding, State, bad
+from clisk.checkup.finding import Finding, State
 from clisk.commands.options import json_option
 from clisk.home import Home
-
-_CHECKS = ("installation", "folder", "vault", "desktop")
 
 
 @click.command("doctor")
@@ -24,40 +21,32 @@ def doctor_command(ctx: click.Context, offline: bool, as_json: bool) -> None:
 
     The program and its libraries, the folder and who may read it, the vault's
     file, keyring, agent, memory, browser, clipboard, relay, clocks and room on
-    the disk. It changes nothing, opens nothing and needs no passphrase: what
-    it looks at is a copy of the vault's file, private and soon gone. Exit code 1
-    if something is to be mended; a note is worth knowing, and no fault.
+    the disk. It changes nothing, opens nothing and needs no passphrase. Exit
+    code 1 if something is to be mended; a note is worth knowing, and no fault.
 
     \b
     Example:
       clisk doctor --offline
     """
     findings = _examine(ctx.find_object(Home) or Home("."), offline=offline)
-    faults = sum(each.state is State.BAD for each in findings)
+    bad = sum(each.state is State.BAD for each in findings)
     if as_json:
         output.write_json(
-            {"ok": not faults, "findings": [each.as_message() for each in findings]}
+            {"ok": not bad, "findings": [each.as_message() for each in findings]}
         )
     else:
         _show(findings)
-        mend = f"{output.count(faults, 'thing')} to mend"
-        output.say(mend if faults else "all in order")
-    ctx.exit(1 if faults else 0)
+        output.say(f"{output.count(bad, 'thing')} to mend" if bad else "all in order")
+    ctx.exit(1 if bad else 0)
 
 
 def _examine(home: Home, *, offline: bool) -> list[Finding]:
-    from clisk.checkup.installation import AGAIN
+    from clisk.checkup import desktop, folder, installation, relay, vault
 
-    findings: list[Finding] = []
-    for name in _CHECKS if offline else (*_CHECKS, "relay"):
-        # What a check itself needs may be what is broken.
-        try:
-            check: Check = import_module(f"clisk.checkup.{name}").check
-            findings.extend(check(home))
-        except ImportError as err:
-            says = f"not looked at: {err.name or 'a library'} does not load"
-            findings.append(bad(name, says, AGAIN))
-    return findings
+    checks = [installation.check, folder.check, vault.check, desktop.check]
+    if not offline:
+        checks.append(relay.check)
+    return [finding for check in checks for finding in check(home)]
 
 
 def _show(findings: list[Finding]) -> None:

@@ -127,7 +127,12 @@ def list_command(
     help="Not before: 7d, 12h, or a date.",
 )
 @click.option("--until", metavar="TIME", help="Before: 7d, 12h, or a date.")
-@click.option("--item", metavar="ITEM", help="Only reads of this item.")
+@click.option(
+    "--item",
+    metavar="ITEM",
+    shell_complete=item_titles,
+    help="Only reads of this item.",
+)
 @click.option("--konnector", metavar="NAME", help="Only by this konnector.")
 @click.option("--device", metavar="NAME|ID", help="Of this device's newest log.")
 @json_option

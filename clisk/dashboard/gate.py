@@ -8,12 +8,16 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from clisk.dashboard.given import whole_number
 from clisk.dashboard.shipped import KEEPING
 
 COOKIE = "clisk_session"
 OPENING = "/open/"
 # The longest of any form, one with a file; each page has a limit of its own.
 MAX_BODY = 11 << 20
+_LENGTH_DIGITS = 12
+# Far longer than any path of ours; a number in one stays short enough to be read.
+MAX_PATH = 2000
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
@@ -74,6 +78,8 @@ class Gate:
             return _refuse(421, "this is not the address of a dashboard")
         if scope["method"] not in _METHODS:
             return _refuse(405, "a dashboard answers GET and POST")
+        if len(scope["path"]) > MAX_PATH:
+            return _refuse(414, f"a path is longer than {MAX_PATH} characters")
         site = headers.get("sec-fetch-site", "none")
         opening = scope["path"].startswith(OPENING)
         if not opening and site not in {"same-origin", "none"}:
@@ -91,8 +97,8 @@ class Gate:
 def body_length(headers: Headers) -> int:
     """Return how long the body of a request says it is; more than fits: not said."""
     # Without a length the body would have to be read to know: no browser sends that.
-    given = headers.get("content-length", "")
-    return int(given) if given.isascii() and given.isdigit() else MAX_BODY + 1
+    given = whole_number(headers.get("content-length", ""), digits=_LENGTH_DIGITS)
+    return MAX_BODY + 1 if given is None else given
 
 
 def _refuse(status: int, what: str) -> PlainTextResponse:

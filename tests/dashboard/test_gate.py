@@ -9,10 +9,11 @@ from contextlib import closing
 from typing import Any, cast
 
 import pytest
+from starlette.datastructures import Headers
 from starlette.routing import Route
 
 from clisk.dashboard.app import Dashboard, create_app
-from clisk.dashboard.gate import HEADERS, MAX_BODY
+from clisk.dashboard.gate import HEADERS, MAX_BODY, body_length
 from clisk.dashboard.shipped import KEEPING, PLACE
 from clisk.dashboard.table import ROUTES
 from tests.dashboard.world import Shown, Visitor, visitor
@@ -98,10 +99,63 @@ def test_looking_at_every_page_changes_nothing(shown: Shown, somebody: Visitor) 
         for path in paths
     }
 
+    # What is not there is looked for in vain, and that is no read either.
+    for unknown in ("0" * 32, "no-such-item"):
+        for path in paths:
+            asked = re.sub(r"{\w+:str}", unknown, path).replace("{index:int}", "99")
+            answers[asked] = somebody.get(asked)
+
     assert _contents(shown) == before
     shows = [path for path, answer in answers.items() if answer.status_code == 200]
     assert len(shows) > 15, "the positive control: they are there"
     assert all(answer.status_code < 500 for answer in answers.values()), answers
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"/access?before={'9' * 5000}", 200),
+        (f"/access/0?incarnation={'9' * 5000}", 200),
+        (f"/items?at={'9' * 5000}", 200),
+        (f"/access/{'9' * 5000}", 414),
+        (f"/access/{'9' * 1900}", 422),
+    ],
+    ids=["before", "incarnation", "at", "path", "long"],
+)
+def test_a_number_too_long_to_be_read_is_no_fault(
+    somebody: Visitor, path: str, status: int
+) -> None:
+    """int() refuses more than 4,300 digits in its own way: it is not asked."""
+    assert somebody.get(path).status_code == status
+
+
+@pytest.mark.parametrize("given", ["9" * 5000, "9" * 13, "-1", "1e3", "٣", "", "x"])
+def test_a_length_that_is_no_number_is_more_than_fits(given: str) -> None:
+    """Nor is a fault made of the length that a request says its body has."""
+    length = given.encode("utf-8")
+    headers = Headers(raw=[(b"content-length", length)])
+
+    assert body_length(headers) == MAX_BODY + 1
+    assert body_length(Headers({"content-length": "12"})) == 12, "the positive control"
+
+
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [("en", "not a whole path"), ("fr", "pas un chemin complet")],
+)
+def test_the_home_of_a_user_who_is_not_there_is_refused_with_advice(
+    somebody: Visitor, language: str, says: str
+) -> None:
+    """Where breached passwords are, as typed: `~` of a user unknown to the machine."""
+    answer = somebody.post(
+        "/health/examine",
+        {"breaches": "~no-such-user/pwned.txt"},
+        Accept_Language=language,
+    )
+
+    assert answer.status_code == 422
+    assert says in answer.text
+    assert "/home/" in answer.text
 
 
 def _contents(shown: Shown) -> dict[str, list[tuple[object, ...]]]:

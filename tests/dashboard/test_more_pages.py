@@ -175,13 +175,17 @@ def test_what_a_revoked_device_read_stays_to_be_looked_up(
     """What it had read comes first; what was changed since says so."""
     shown.device.ok("devices", "revoke", "phone", "--yes")
     shown.device.ok("edit", "Bakery", "--generate", "password")
+    shown.device.ok("favourite", "GitHub")
+    shown.device.ok("tag", "add", "work", "GitHub")
     page.goto(f"{shown.url}devices")
     page.get_by_role("link", name="Passwords to change").click()
 
     rows = page.locator("tbody tr")
     expect(rows.first).to_contain_text("Bakery")
     expect(rows.first).to_contain_text("changed since")
+    expect(rows.nth(1)).to_contain_text("GitHub")
     expect(rows.nth(1)).not_to_contain_text("changed since")
+    expect(rows.nth(1).get_by_role("link", name="Change it")).to_be_visible()
     picture(page, "exposed")
     assert barriers(page) == []
     said = shown.device.ok("devices", "exposed", "phone")

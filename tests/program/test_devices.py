@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from clisk.agent.exposure import rank
+from clisk.agent.exposure import changed_since, rank
 from clisk.home import Home
 from clisk.root import clisk
 from clisk.wire import Message
 from clisk_vault.access_record import AccessRecord, Outcome, Requester, RequesterKind
+from clisk_vault.draft import Edit, ItemDraft
 from clisk_vault.ids import DeviceId, ItemId
+from clisk_vault.keys import SecretText
 from clisk_vault.overview import ItemOverview
 from tests.program.world import Device, Said, device, pair, relay
+from tests.vault.made import FakeClock, Family, carry
 
 
 @dataclass(frozen=True)
@@ -267,3 +270,98 @@ def test_the_worst_come_first() -> None:
     assert [each.overview for each in ranked] == [shop, note, bank, card, odd, old]
     assert (ranked[0].reads, ranked[0].last_read_ms) == (1, 7)
     assert (ranked[2].reads, ranked[2].last_read_ms) == (0, None)
+
+
+_GONE = DeviceId(b"g" * 16)
+_REVOKED_MS = 1_700_000_001_000
+
+
+def _new(name: str) -> SecretText:
+    return SecretText(f"planted {name}")
+
+
+@pytest.mark.parametrize(
+    ("edits", "changed"),
+    [
+        ([{"favourite": "true"}], False),
+        ([{"archived": "true"}], False),
+        ([{"username": "bob"}], False),
+        ([{"notes": _new("notes")}], False),
+        ([{"password": _new("password")}], False),
+        ([{"password": _new("password"), "totp": _new("seed")}], True),
+        ([{"password": _new("password")}, {"totp": None}], True),
+    ],
+    ids=["star", "archive", "name", "notes", "half", "both", "emptied"],
+)
+def test_an_edit_that_leaves_the_leaked_secret_does_not_pass_for_its_change(
+    tmp_path: Path, edits: list[Edit], *, changed: bool
+) -> None:
+    """Only what opens the item counts, each of it; else nobody would change it."""
+    clock = FakeClock()
+    vault = Family().device(tmp_path / "vault", clock)
+    secrets = {"password": _new("first"), "totp": _new("a"), "notes": _new("b")}
+    item = vault.add(ItemDraft("login", "Bank", secrets))
+    clock.now_ms = _REVOKED_MS + 1
+
+    for edit in edits:
+        vault.edit(item, edit)
+
+    assert changed_since(vault.view(item), _GONE, _REVOKED_MS) == changed
+
+
+def test_a_leaked_password_brought_back_is_not_a_new_one(tmp_path: Path) -> None:
+    """What stands again is as old as it is, whenever it was chosen."""
+    clock = FakeClock()
+    vault = Family().device(tmp_path / "vault", clock)
+    item = vault.add(ItemDraft("login", "Bank", {"password": _new("first")}))
+    leaked = vault.view(item).fields["password"].current.stamp
+    clock.now_ms = _REVOKED_MS + 1
+    vault.edit(item, {"password": _new("second")})
+    assert changed_since(vault.view(item), _GONE, _REVOKED_MS), "the positive control"
+
+    vault.settle(item, "password", leaked)
+
+    assert not changed_since(vault.view(item), _GONE, _REVOKED_MS)
+
+
+def test_a_revoked_device_with_a_fast_clock_does_not_pass_for_a_change(
+    tmp_path: Path,
+) -> None:
+    """It knows what it wrote, though its stamp is later than its revocation."""
+    family = Family()
+    clock = FakeClock(_REVOKED_MS + 1)
+    gone = family.device(tmp_path / "gone", clock)
+    vault = family.device(tmp_path / "vault", clock)
+    item = gone.add(ItemDraft("login", "Bank", {"password": _new("its own")}))
+    carry(gone, vault)
+
+    assert not changed_since(vault.view(item), gone.device_id, _REVOKED_MS)
+    assert changed_since(vault.view(item), _GONE, _REVOKED_MS), "the positive control"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "edit", "changed"),
+    [
+        ("note", {"notes": _new("first")}, {"favourite": "true"}, False),
+        ("note", {"notes": _new("first")}, {"notes": _new("second")}, True),
+        ("login", {"username": "alice"}, {"username": "bob"}, True),
+    ],
+    ids=["note, star", "note, text", "nothing secret"],
+)
+def test_of_an_item_that_opens_nothing_what_it_has_counts(
+    tmp_path: Path,
+    kind: str,
+    fields: dict[str, str | SecretText],
+    edit: Edit,
+    *,
+    changed: bool,
+) -> None:
+    """A note's text; and where nothing is secret, any edit."""
+    clock = FakeClock()
+    vault = Family().device(tmp_path / "vault", clock)
+    item = vault.add(ItemDraft(kind, "Bank", fields))
+    clock.now_ms = _REVOKED_MS + 1
+
+    vault.edit(item, edit)
+
+    assert changed_since(vault.view(item), _GONE, _REVOKED_MS) == changed

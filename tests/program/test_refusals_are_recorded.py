@@ -35,6 +35,11 @@ def _newest(laptop: Device) -> dict[str, Any]:
         (("totp", "Bank two"), "totp", "no such value of the item"),
         (("attach", "get", "Bank two", _PLANTED), "attachment", "no such value"),
         (("history", _PLANTED, "--show", "1", "-f", "password"), "history", "no one"),
+        (
+            ("history", "Bank two", "--show", "1", "-f", _PLANTED),
+            "history",
+            "no such value",
+        ),
     ],
     ids=lambda each: each[0] if isinstance(each, tuple) else None,
 )
@@ -52,6 +57,16 @@ def test_what_was_not_found_is_recorded_and_not_what_was_typed(
     assert why in row["purpose"]
     assert row["title"] == ("Bank two" if "value" in why else None)
     assert _PLANTED not in laptop.ok("log", "list", "--json")
+
+
+def test_looking_at_a_history_in_vain_is_no_read(laptop: Device) -> None:
+    """It opens nothing: only who asks for a value of it leaves a record."""
+    before = laptop.ask("log", "list")["records"]
+
+    for words in ((_PLANTED,), ("Bank two", "-f", _PLANTED)):
+        assert laptop.run("history", *words).code == 1
+
+    assert laptop.ask("log", "list")["records"] == before
 
 
 def test_wrong_passphrases_are_recorded(laptop: Device) -> None:

@@ -130,6 +130,8 @@ def test_there_must_be_something(tmp_path: Path) -> None:
     """A name that was mistyped is told."""
     with pytest.raises(StoreError, match="no such file or folder"):
         open_breaches(tmp_path / "missing")
+    with pytest.raises(StoreError, match="name too long"):
+        open_breaches(tmp_path / ("x" * 5000))
 
 
 @given(st.sets(st.integers(0, 400), max_size=60), st.integers(0, 400))

@@ -9,12 +9,13 @@ from pydantic import Field
 from clisk.agent import renewal
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
-from clisk.agent.exposure import Exposed, exposure_of
+from clisk.agent.exposure import Exposed, changed_since, exposure_of
 from clisk.agent.registry import Answer, NoParams, Params, Secret, operation
 from clisk.agent.sync_driver import SyncDriver
 from clisk.errors import CliskError
 from clisk_sync.device_name import check_name
 from clisk_sync.membership import Departed, Member
+from clisk_vault.vault import Vault
 
 _MIN_PREFIX = 6
 
@@ -76,7 +77,8 @@ class DeviceParams(Params):
 class ExposedLine(Answer):
     """An item that a revoked device could read; its reads, by its own log.
 
-    *changed*: something of it was written after the device was revoked.
+    *changed*: all that it opens something with was written after the device was
+    revoked, and by others.
     """
 
     item: str
@@ -307,14 +309,14 @@ def _revoked(driver: SyncDriver, departed: Departed) -> RevokeAnswer:
         this=member.id == this,
         epoch=driver.membership.epoch,
         could_read=[
-            _exposed_line(each, departed.revoked_ms) for each in exposure.items
+            _exposed_line(driver.vault, each, departed) for each in exposure.items
         ],
         reads_known_ms=exposure.known_ms,
     )
 
 
-def _exposed_line(exposed: Exposed, revoked_ms: int) -> ExposedLine:
-    overview = exposed.overview
+def _exposed_line(vault: Vault, exposed: Exposed, departed: Departed) -> ExposedLine:
+    overview, revoked_ms = exposed.overview, departed.revoked_ms
     return ExposedLine(
         item=overview.item.hex(),
         title=overview.title,
@@ -323,5 +325,7 @@ def _exposed_line(exposed: Exposed, revoked_ms: int) -> ExposedLine:
         trashed=overview.trashed,
         reads=exposed.reads,
         last_read_ms=exposed.last_read_ms,
-        changed=overview.changed_ms > revoked_ms,
+        # The overview first: most items need not be opened for it.
+        changed=overview.changed_ms > revoked_ms
+        and changed_since(vault.view(overview.item), departed.member.id, revoked_ms),
     )

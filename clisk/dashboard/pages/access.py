@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from clisk.dashboard import charts
 from clisk.dashboard.asked import Asked
+from clisk.dashboard.given import whole_number
 from clisk.dashboard.handing_out import handed_out
 from clisk.dashboard.page import act, show
 from clisk.dashboard.visit import Visit
@@ -24,6 +25,7 @@ from clisk.times import moment_ms
 ROWS = 50
 _SPAN_DAYS = 90
 _CHECK = "check"
+_MAX_DIGITS = 10
 _DAY_MS = 86_400_000
 _FILTERS = ("item", "konnector", "device", "origin", "outcome", "kind", "use")
 # What a summary can be narrowed to as well.
@@ -39,12 +41,11 @@ def listed(visit: Visit) -> Response:
     for name in ("since", "until"):
         if query.get(name):
             wanted[f"{name}_ms"] = moment_ms(query[name], option=name)
-    before = query.get("before", "")
     answer, damage = _ask(
         visit,
         "log.list",
         last=ROWS,
-        before=int(before) if before.isascii() and before.isdigit() else None,
+        before=whole_number(query.get("before", ""), digits=_MAX_DIGITS),
         **wanted,
     )
     values = {
@@ -110,12 +111,11 @@ def _ask(
 def one(visit: Visit) -> Response:
     """Show one entry, what its leaf commits to, and how far it is vouched for."""
     index, query = visit.params["index"], visit.query
-    number = query.get("incarnation", "")
     entry = visit.desk.ask(
         "log.show",
         index=index,
         device=query.get("device") or None,
-        incarnation=int(number) if number.isascii() and number.isdigit() else None,
+        incarnation=whole_number(query.get("incarnation", ""), digits=_MAX_DIGITS),
     )
     proof = entry["proof"]
     level = "sealed" if proof["head"] is not None else "unanchored"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from clisk.dashboard.given import whole_number
 from clisk.dashboard.page import act, show
 from clisk.dashboard.visit import Visit
 from clisk.errors import UsageError
@@ -41,11 +42,9 @@ def generate(visit: Visit) -> Response:
 def _make(visit: Visit) -> Generated:
     form = visit.form
     kind, number = form.get("kind", ""), form.get("number", "")
-    if number and not (
-        number.isascii() and number.isdigit() and len(number) <= _MAX_DIGITS
-    ):
+    length = whole_number(number, digits=_MAX_DIGITS)
+    if number and length is None:
         raise UsageError("that is not a length", advice="a whole number, such as 20")
-    length = int(number) if number else None
     if kind == "password":
         chosen = {name: bool(form.get(name)) for name in _CLASSES}
         return generate_password(

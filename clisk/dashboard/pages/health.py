@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os.path
 from typing import Any
 
 from starlette.responses import Response
 
 from clisk.dashboard.asked import Asked
+from clisk.dashboard.given import whole_number
 from clisk.dashboard.page import act, show
 from clisk.dashboard.visit import Visit
 from clisk.errors import UsageError
@@ -34,22 +35,24 @@ def progress(visit: Visit) -> Response:
 
 
 def _wanted(visit: Visit) -> dict[str, Any]:
-    days = visit.form.get("old_days", "").strip()
-    if days and not (days.isascii() and days.isdigit() and len(days) <= _MAX_DIGITS):
+    given = visit.form.get("old_days", "").strip()
+    days = whole_number(given, digits=_MAX_DIGITS)
+    if given and days is None:
         raise UsageError(
             "that is not a number of days", advice="a whole number, such as 365"
         )
     wanted: dict[str, Any] = {"online": visit.form.get("online") == "1"}
-    if days:
-        wanted["old_days"] = int(days)
+    if days is not None:
+        wanted["old_days"] = days
     if breaches := visit.form.get("breaches", "").strip():
-        path = Path(breaches).expanduser()
-        if not path.is_absolute():
+        # Of a user whom this machine does not have it leaves the `~` as it is.
+        path = os.path.expanduser(breaches)  # noqa: PTH111 - Path's own raises there
+        if not path.startswith("/"):
             raise UsageError(
                 "the place of the breached passwords is not a whole path",
                 advice="one that begins with a slash: /home/you/pwned-passwords.txt",
             )
-        wanted["breaches"] = str(path)
+        wanted["breaches"] = path
     return wanted
 
 

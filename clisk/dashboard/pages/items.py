@@ -6,11 +6,13 @@ from typing import Any
 
 from starlette.responses import Response
 
+from clisk.dashboard.given import whole_number
 from clisk.dashboard.page import act, show
 from clisk.dashboard.visit import Visit
 from clisk_vault.item_types import ITEM_TYPES
 
 PAGE_ROWS = 50
+_MAX_DIGITS = 7
 # Fields that the page shows as marks beside the title.
 _MARKS = ("favourite", "archived")
 _PLACES: dict[str, dict[str, Any]] = {
@@ -24,7 +26,7 @@ def listed(visit: Visit) -> Response:
     """Show the items that match, a page of them at a time."""
     query = visit.query
     place = query.get("in", "") if query.get("in", "") in _PLACES else ""
-    at = _offset(query.get("at", ""))
+    at = whole_number(query.get("at", ""), digits=_MAX_DIGITS) or 0
     # Only what was asked for: a list without filters is quicker.
     wanted: dict[str, Any] = {
         name: query[name] for name in ("type", "tag", "folder") if query.get(name)
@@ -56,10 +58,6 @@ def listed(visit: Visit) -> Response:
         folders=visit.desk.ask("folders")["names"],
         **shown,
     )
-
-
-def _offset(given: str) -> int:
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 8 else 0
 
 
 def one(visit: Visit) -> Response:
