@@ -30,7 +30,10 @@ _SECONDS = 2.0
 _MOST = 200
 _BARE = re.compile(r"[^\w@%+,./-]", re.ASCII)
 # Within quotes that the person has opened, only these mean anything.
-_WITHIN = {'"': re.compile(r'["$`\\!]'), "'": re.compile(r"'")}
+_WITHIN = re.compile(r'["$`\\]')
+# What no way of writing makes itself there: the quote would have to be closed, and
+# readline then takes the next word to begin in the middle of this one.
+_NEVER_WITHIN = {'"': "!", "'": "'"}
 
 
 class _Bash(BashComplete):
@@ -45,9 +48,15 @@ class _Bash(BashComplete):
         )
     )
 
+    def get_completions(
+        self, args: list[str], incomplete: str
+    ) -> list[CompletionItem[str]]:
+        found = super().get_completions(args, incomplete)
+        quote = _quote()
+        return [item for item in found if fits_quote(str(item.value), quote)]
+
     def format_completion(self, item: CompletionItem[Any]) -> str:
-        quote = os.environ.get("COMP_QUOTE", "")
-        return f"{item.type},{quote_for_bash(str(item.value), quote)}"
+        return f"{item.type},{quote_for_bash(str(item.value), _quote())}"
 
 
 class _Fish(FishComplete):
@@ -64,11 +73,23 @@ _SHELLS: dict[str, type[ShellComplete]] = {
 }
 
 
+def _quote() -> str:
+    return os.environ.get("COMP_QUOTE", "")
+
+
+def fits_quote(text: str, quote: str) -> bool:
+    """Whether *text* can be written within *quote*; always where that is no quote."""
+    return quote not in _NEVER_WITHIN or _NEVER_WITHIN[quote] not in text
+
+
 def quote_for_bash(text: str, quote: str) -> str:
-    """Return *text* as it stands on a command line, after *quote* if that is one."""
+    """Return *text* as it stands on a command line, after *quote* if that is one.
+
+    It fits there: fits_quote().
+    """
     if quote == "'":
-        return text.replace("'", "'\\''")
-    within = _WITHIN.get(quote, _BARE)
+        return text
+    within = _WITHIN if quote == '"' else _BARE
     # Beyond ASCII nothing means anything to a shell, spaces of other kinds included.
     return within.sub(
         lambda found: f"\\{found[0]}" if found[0].isascii() else found[0], text

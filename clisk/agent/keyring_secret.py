@@ -51,15 +51,16 @@ def hand_on(secret: KeyringSecret | None, vault: VaultId, device: DeviceId) -> N
         keychain.save_secret(vault, device, secret)
 
 
-def forget_unless_needed(path: Path) -> None:
+def forget_unless_needed(path: Path, vault: VaultId, *devices: DeviceId) -> None:
     """Take out of the keyring what the vault file at *path* does not ask for.
 
     The file is read anew: it alone tells what came of a change that failed half-way.
     """
     with suppress(VaultError):
         header = read_public(path)
-        if not header.keyring:
-            forget(header.vault_id, header.device_id)
+        for device in devices:
+            if not header.keyring or header.device_id != device:
+                forget(vault, device)
 
 
 def forget(vault: VaultId, device: DeviceId) -> None:

@@ -52,13 +52,19 @@ async def _become_another(
     secrets = replace(fresh.secrets, storage=vault.secrets.storage)
     # Asked for while it can still be refused without consequences.
     second = keyring_secret.held_for(agent.vault_path)
-    keyring_secret.hand_on(second, vault.id, secrets.public.id)
-    membership = await driver.engine.succeed(secrets.public)
-    await driver.stop()
-    vault.take_identity(
-        passphrase,
-        secrets,
-        fresh.first_log_key,
-        keyring=second,
-        also=lambda _storage: hand_over(vault, membership),
-    )
+    both = vault.device_id, secrets.public.id
+    try:
+        keyring_secret.hand_on(second, vault.id, secrets.public.id)
+        membership = await driver.engine.succeed(secrets.public)
+        await driver.stop()
+        vault.take_identity(
+            passphrase,
+            secrets,
+            fresh.first_log_key,
+            keyring=second,
+            also=lambda _storage: hand_over(vault, membership),
+        )
+    finally:
+        # One of the two: the old one's, or what was handed on in vain.
+        if second is not None:
+            keyring_secret.forget_unless_needed(agent.vault_path, vault.id, *both)

@@ -7,6 +7,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from clisk.checkup.finding import Finding, bad, note, ok
@@ -38,22 +39,43 @@ def check(home: Home) -> Iterator[Finding]:
         yield bad("folder", f"{folder} is no folder", "choose another: --home FOLDER")
         return
     yield ok("folder", str(folder))
-    yield _permissions(folder)
+    files, refused = _look_into(folder)
+    yield _permissions(folder, files, refused)
     yield _disk(folder)
     yield _space(folder)
-    yield _dates(folder)
+    yield _dates(files)
 
 
-def _permissions(folder: Path) -> Finding:
+_Files = dict[Path, os.stat_result]
+
+
+def _look_into(folder: Path) -> tuple[_Files, OSError | None]:
+    """Return the folder and what is in it, up to where the system refused."""
+    files: _Files = {}
+    try:
+        files[folder] = folder.lstat()
+        for path in sorted(folder.iterdir()):
+            # An agent that ends meanwhile takes its socket with it.
+            with suppress(FileNotFoundError):
+                files[path] = path.lstat()
+    except OSError as err:
+        return files, err
+    return files, None
+
+
+def _permissions(folder: Path, files: _Files, refused: OSError | None) -> Finding:
     name = "permissions"
     mine = os.getuid()
-    for path in (folder, *sorted(folder.iterdir())):
-        found = path.lstat()
+    for path, found in files.items():
         if found.st_uid != mine:
             return bad(name, f"{path} belongs to another user", f"chown it: {path}")
         if not stat.S_ISLNK(found.st_mode) and stat.S_IMODE(found.st_mode) & 0o077:
             advice = f"chmod -R go-rwx '{folder}'"
             return bad(name, f"others may use {path}", advice)
+    if refused is not None:
+        says = f"{refused.filename or folder}: {refused.strerror}"
+        advice = f"chmod u+rwx '{folder}', or choose another folder: --home"
+        return bad(name, says, advice)
     for above in folder.resolve().parents:
         mode = above.stat().st_mode
         # With the sticky bit, as /tmp has it, nobody moves what is another's.
@@ -96,7 +118,10 @@ def _file_system(folder: Path) -> str:
 
 
 def _space(folder: Path) -> Finding:
-    free = shutil.disk_usage(folder).free
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as err:
+        return bad("space", f"{folder}: {err.strerror}", "choose another: --home")
     says = f"{free >> 20:,} MiB free"
     advice = "make room: a full disk stops what must be recorded first"
     if free < _LEAST_BYTES:
@@ -104,9 +129,9 @@ def _space(folder: Path) -> Finding:
     return note("space", says, advice) if free < _LITTLE_BYTES else ok("space", says)
 
 
-def _dates(folder: Path) -> Finding:
+def _dates(files: _Files) -> Finding:
     """Compare the clock with what it said before: a file of tomorrow tells of it."""
-    ahead = max((each.lstat().st_mtime for each in folder.iterdir()), default=0.0)
+    ahead = max((each.st_mtime for each in files.values()), default=0.0)
     if ahead > time.time() + _DAY_SECONDS:
         return bad(
             "clock",

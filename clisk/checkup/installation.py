@@ -20,6 +20,8 @@ _COMPILED = (
     *("automerge.core", "argon2", "cbor2", "cryptography.hazmat.bindings._rust"),
     *("nacl.bindings", "rapidfuzz", "pyrage", "sqlite3"),
 )
+# What the agent starts with: the list of what is installed may be older than what is.
+_AGENTS = ("aiohttp", "clisk.agent.process")
 # extra: what shows that it is installed
 _EXTRAS = {
     "tui": "textual",
@@ -27,7 +29,7 @@ _EXTRAS = {
     "keepass": "pykeepass",
     "relay": "sqlalchemy",
 }
-_AGAIN = f"install it anew: pip install --force-reinstall {_NAME}"
+AGAIN = f"install it anew: pip install --force-reinstall {_NAME}"
 
 
 def check(_home: Home) -> Iterator[Finding]:
@@ -53,15 +55,25 @@ def _libraries() -> Finding:
         for line in metadata.requires(_NAME) or []
         if "extra ==" not in line and (fault := fault_of(line))
     ]
-    for module in _COMPILED:
-        try:
-            importlib.import_module(module)
-        # Whatever a broken library raises: it is told, and the next is looked at.
-        except Exception as err:  # noqa: BLE001
-            faults.append(f"{module} does not load ({type(err).__name__})")
+    faults += [fault for name in (*_COMPILED, *_AGENTS) if (fault := _fault_in(name))]
+    # Each part of the agent is loaded as it starts.
+    if not faults and (fault := _fault_in("clisk.agent.operations", "load")):
+        faults.append(fault)
     if faults:
-        return bad("libraries", "; ".join(faults), _AGAIN)
+        return bad("libraries", "; ".join(faults), AGAIN)
     return ok("libraries", f"{_NAME} {metadata.version(_NAME)} has what it needs")
+
+
+def _fault_in(module: str, call: str = "") -> str:
+    """Load *module*, *call* that of it, and return what went wrong, or nothing."""
+    try:
+        loaded = importlib.import_module(module)
+        if call:
+            getattr(loaded, call)()
+    # Whatever a broken library raises: it is told, and the next is looked at.
+    except Exception as err:  # noqa: BLE001
+        return f"{module} does not load ({type(err).__name__})"
+    return ""
 
 
 def fault_of(requirement: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ from clisk.wire import Message
 from clisk_vault.errors import VaultError
 from clisk_vault.opening import read_public
 from clisk_vault.passphrase import LIMITS
-from clisk_vault.vault_check import damage
+from clisk_vault.vault_check import damage, private_copy
 from clisk_vault.vault_file import VaultHeader
 
 _SWAPS = Path("/proc/swaps")
@@ -23,17 +24,8 @@ _RESTART = "start it anew: clisk agent stop; clisk unlock"
 
 def check(home: Home) -> Iterator[Finding]:
     """Yield what is to be said of the vault in *home*, and of its agent."""
-    header = None
-    if not Path(home.vault).exists():
-        yield note("vault", "there is none here", "clisk init, or clisk join")
-    else:
-        try:
-            header = read_public(Path(home.vault))
-            LIMITS.check(header.profile)
-        except VaultError as err:
-            yield bad("vault", str(err), err.advice or _BACKUP)
-        else:
-            yield _file(Path(home.vault))
+    header, found = _file(Path(home.vault))
+    yield found
     yield _keychain(header)
     yield from _agent(home)
     yield _swap()
@@ -44,15 +36,30 @@ _BACKUP = (
 )
 
 
-def _file(path: Path) -> Finding:
+def _file(path: Path) -> tuple[VaultHeader | None, Finding]:
+    """Return what the file says of itself, as far as it can be read, and how it is."""
+    header = None
     try:
-        faults = damage(path)
+        size = path.stat().st_size
+        with private_copy(path) as copy:
+            header = read_public(copy)
+            LIMITS.check(header.profile)
+            faults = damage(copy)
+    except FileNotFoundError:
+        advice = "clisk init, or clisk join"
+        return header, note("vault", "there is none here", advice)
+    except OSError as err:
+        advice = f"as its owner: chmod u+rwx '{path.parent}'"
+        return header, bad("vault", f"{path}: {err.strerror}", advice)
     except VaultError as err:
-        return bad("vault", str(err), err.advice or _BACKUP)
+        return header, bad("vault", str(err), err.advice or _BACKUP)
     if faults:
-        return bad("vault", f"the file is damaged: {'; '.join(faults)}", _BACKUP)
-    size = path.stat().st_size
-    return ok("vault", f"the file is whole, {max(1, size >> 10):,} KiB")
+        says = f"the file is damaged: {'; '.join(faults)}"
+        return header, bad("vault", says, _BACKUP)
+    if not os.access(path, os.W_OK):
+        advice = f"chmod u+w '{path}'"
+        return header, bad("vault", "the file cannot be written", advice)
+    return header, ok("vault", f"the file is whole, {max(1, size >> 10):,} KiB")
 
 
 def _keychain(header: VaultHeader | None) -> Finding:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import click
 
 from clisk import output
-from clisk.checkup.finding import Finding, State
+from clisk.checkup.finding import Check, Finding, State, bad
 from clisk.commands.options import json_option
 from clisk.home import Home
+
+_CHECKS = ("installation", "folder", "vault", "desktop")
 
 
 @click.command("doctor")
@@ -21,32 +24,40 @@ def doctor_command(ctx: click.Context, offline: bool, as_json: bool) -> None:
 
     The program and its libraries, the folder and who may read it, the vault's
     file, keyring, agent, memory, browser, clipboard, relay, clocks and room on
-    the disk. It changes nothing, opens nothing and needs no passphrase. Exit
-    code 1 if something is to be mended; a note is worth knowing, and no fault.
+    the disk. It changes nothing, opens nothing and needs no passphrase: what
+    it looks at is a copy of the vault's file, private and soon gone. Exit code 1
+    if something is to be mended; a note is worth knowing, and no fault.
 
     \b
     Example:
       clisk doctor --offline
     """
     findings = _examine(ctx.find_object(Home) or Home("."), offline=offline)
-    bad = sum(each.state is State.BAD for each in findings)
+    faults = sum(each.state is State.BAD for each in findings)
     if as_json:
         output.write_json(
-            {"ok": not bad, "findings": [each.as_message() for each in findings]}
+            {"ok": not faults, "findings": [each.as_message() for each in findings]}
         )
     else:
         _show(findings)
-        output.say(f"{output.count(bad, 'thing')} to mend" if bad else "all in order")
-    ctx.exit(1 if bad else 0)
+        mend = f"{output.count(faults, 'thing')} to mend"
+        output.say(mend if faults else "all in order")
+    ctx.exit(1 if faults else 0)
 
 
 def _examine(home: Home, *, offline: bool) -> list[Finding]:
-    from clisk.checkup import desktop, folder, installation, relay, vault
+    from clisk.checkup.installation import AGAIN
 
-    checks = [installation.check, folder.check, vault.check, desktop.check]
-    if not offline:
-        checks.append(relay.check)
-    return [finding for check in checks for finding in check(home)]
+    findings: list[Finding] = []
+    for name in _CHECKS if offline else (*_CHECKS, "relay"):
+        # What a check itself needs may be what is broken.
+        try:
+            check: Check = import_module(f"clisk.checkup.{name}").check
+            findings.extend(check(home))
+        except ImportError as err:
+            says = f"not looked at: {err.name or 'a library'} does not load"
+            findings.append(bad(name, says, AGAIN))
+    return findings
 
 
 def _show(findings: list[Finding]) -> None:

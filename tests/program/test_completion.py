@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from clisk.completing import quote_for_bash
+from clisk.completing import fits_quote, quote_for_bash
 from tests.program.world import Device, device
 
 _HOSTILE = "$(touch planted) `touch planted`; 'a' \"b\" *"
@@ -22,6 +22,8 @@ def _laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
     with device(tmp_path_factory.mktemp("tab") / "home") as made:
         made.init()
         for title in ("GitHub", "GitLab: work", "Gmail, private", f"Z{_HOSTILE}"):
+            made.add_login(title, "planted-password")
+        for title in ("Exclaims!", "Ex-wife's"):
             made.add_login(title, "planted-password")
         made.add_login("Gone", "x")
         made.ok("rm", "Gone")
@@ -124,7 +126,11 @@ def test_a_title_cannot_make_bash_do_anything(laptop: Device, programs: Path) ->
     "title", [_HOSTILE, "a!b", "~root", "#x", "é ñ", "\\n", "{a,b}"]
 )
 def test_a_quoted_title_is_itself(title: str, quote: str, typed: str) -> None:
-    """Bare, or within quotes that the person has opened."""
+    """Bare, or within quotes that the person has opened, if it can stand there."""
+    if (quote, title) in {('"', "a!b"), ("'", _HOSTILE)}:
+        assert not fits_quote(title, quote)
+        return
+    assert fits_quote(title, quote)
     line = typed.format(quote_for_bash(title, quote))
 
     done = subprocess.run(
@@ -134,7 +140,24 @@ def test_a_quoted_title_is_itself(title: str, quote: str, typed: str) -> None:
         check=True,
     )
 
-    assert done.stdout == title or (quote == '"' and "!" in title)
+    assert done.stdout == title
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("Ex", ["Exclaims\\!", "Ex-wife\\'s"]),
+        ('"Ex', ["Ex-wife's"]),
+        ("'Ex", ["Exclaims!"]),
+    ],
+)
+def test_a_title_that_quotes_would_alter_is_not_offered_within_them(
+    laptop: Device, programs: Path, typed: str, offered: list[str]
+) -> None:
+    r"""Bash keeps the backslash of "\!": Tab would give a title that is not there."""
+    found = _bash(programs, laptop.home, f"clisk\tget\t{typed}")
+
+    assert sorted(found[0]) == sorted(offered)
 
 
 def test_fish_offers_titles(laptop: Device, programs: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -15,10 +18,15 @@ from typing import NamedTuple
 import pytest
 
 from clisk import clipboard
+from clisk.agent import operations
 from clisk.checkup import desktop, folder, installation, relay, vault
 from clisk.checkup.finding import Check, Finding, State
 from clisk.home import Home
 from clisk.wire import Message
+from clisk_vault.opening import read_public
+from clisk_vault.passphrase import Argon2Profile
+from clisk_vault.vault_check import private_copy
+from clisk_vault.vault_file import VaultHeader, encode_header
 from tests.program.world import Device, device
 
 
@@ -122,24 +130,158 @@ def test_a_damaged_file_is_found_without_a_key(copy: Path) -> None:
     assert _of(vault.check, copy)["vault"].state is State.BAD
 
 
-def test_a_header_that_asks_for_too_little_is_found(copy: Path) -> None:
-    """A profile below the floor is a fault of the file, told before any unlock."""
-    import sqlite3
-
-    from clisk_vault.opening import read_public
-    from clisk_vault.passphrase import Argon2Profile
-    from clisk_vault.vault_file import VaultHeader, encode_header
-
-    was = read_public(copy / "vault.sqlite")
+def _weaken(home: Path) -> sqlite3.Connection:
+    """Write a header below the floor; what was written stays in the log until close."""
+    was = read_public(home / "vault.sqlite")
     weak = VaultHeader(
         was.vault_id, was.device_id, Argon2Profile(8, 1, 1), was.salt, was.keyring
     )
-    database = sqlite3.connect(copy / "vault.sqlite")
+    database = sqlite3.connect(home / "vault.sqlite")
     with database:
         database.execute("UPDATE header SET header = ?", (encode_header(weak),))
-    database.close()
+    return database
+
+
+def test_a_header_that_asks_for_too_little_is_found(copy: Path) -> None:
+    """A profile below the floor is a fault of the file, told before any unlock."""
+    _weaken(copy).close()
 
     assert _of(vault.check, copy)["vault"].state is State.BAD
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {
+        each.name: hashlib.sha256(each.read_bytes()).hexdigest()
+        for each in folder.iterdir()
+    }
+
+
+@pytest.mark.parametrize("fault", ["", "in the log", "in the file"])
+def test_the_doctor_leaves_what_a_killed_agent_left_as_it_is(
+    copy: Path, tmp_path: Path, fault: str
+) -> None:
+    """Evidence stays evidence: file, log and index; and all of it is looked at."""
+    killed, temporary = tmp_path / "killed", tmp_path / "temporary"
+    temporary.mkdir()
+    if fault == "in the log":
+        database = _weaken(copy)
+    else:
+        database = sqlite3.connect(copy / "vault.sqlite")
+        with database:
+            database.execute("UPDATE header SET sealed = sealed")
+    shutil.copytree(copy, killed)
+    database.close()
+    if fault == "in the file":
+        path = killed / "vault.sqlite"
+        whole = path.read_bytes()
+        path.write_bytes(whole[:8192] + b"\xa5" * 4096 + whole[12288:])
+    before = _hashes(killed)
+    assert {"vault.sqlite", "vault.sqlite-wal", "vault.sqlite-shm"} <= set(before)
+
+    said = Device(killed).run("doctor", "--offline", env={"TMPDIR": str(temporary)})
+
+    assert _hashes(killed) == before
+    assert not list(temporary.iterdir())
+    assert ("bad\tvault\t" in said.out) == bool(fault), said
+
+
+def test_the_copy_that_is_looked_at_is_for_this_user_only(copy: Path) -> None:
+    """Not for whoever else may read where temporary files go; and not for long."""
+    _weaken(copy)
+    (copy / "vault.sqlite").chmod(0o644)
+
+    with private_copy(copy / "vault.sqlite") as looked_at:
+        modes = {
+            each: each.stat().st_mode & 0o777 for each in looked_at.parent.iterdir()
+        }
+        assert looked_at.parent.stat().st_mode & 0o777 == 0o700
+        assert set(modes.values()) == {0o600}
+        assert len(modes) == 2
+
+    assert not looked_at.parent.exists()
+
+
+@pytest.mark.parametrize("times", [1, 1000])
+def test_a_file_that_changes_while_it_is_copied_is_copied_again(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Half of what was and half of what is would look damaged."""
+    path, left, copyfile = copy / "vault.sqlite", [times], shutil.copyfile
+
+    def meanwhile(source: Path, into: Path) -> None:
+        copyfile(source, into)
+        if left[0]:
+            left[0] -= 1
+            path.write_bytes(path.read_bytes() + bytes(4096))
+
+    monkeypatch.setattr(shutil, "copyfile", meanwhile)
+
+    if times == 1:
+        with private_copy(path) as looked_at:
+            assert looked_at.read_bytes() == path.read_bytes()
+    else:
+        found = _of(vault.check, copy)["vault"]
+        assert (found.state, found.advice) == (State.BAD, "ask again later")
+
+
+def test_a_vault_that_cannot_be_read_or_written_is_found(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of it could be, and says nothing about that."""
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) == copy)
+    assert "cannot be written" in _of(vault.check, copy)["vault"].says
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(shutil, "copyfile", refused)
+    assert _of(vault.check, copy)["vault"].state is State.BAD
+
+    monkeypatch.setattr(Path, "stat", refused)
+    found = vault._file(copy / "vault.sqlite")[1]
+    assert (found.state, bool(found.advice)) == (State.BAD, True)
+
+
+@pytest.mark.parametrize("what", ["iterdir", "lstat"])
+def test_a_folder_that_may_not_be_looked_into_is_found(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """As another user's is, or one without its x; the other checks go on."""
+    was = getattr(Path, what)
+
+    def refused(path: Path) -> object:
+        if what == "iterdir" or path != copy:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return was(path)
+
+    monkeypatch.setattr(Path, what, refused)
+
+    found = _of(folder.check, copy)
+
+    assert found["permissions"].state is State.BAD
+    assert "Permission denied" in found["permissions"].says
+    assert f"chmod u+rwx '{copy}'" in found["permissions"].advice
+    assert {"disk", "space", "clock"} <= set(found)
+
+    monkeypatch.setattr(os, "getuid", lambda: copy.stat().st_uid + 1)
+    assert "another user" in _of(folder.check, copy)["permissions"].says
+
+
+def test_a_file_that_goes_while_it_is_looked_at_is_no_fault(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent that ends takes its socket with it; a folder that goes is one."""
+    listed = [*copy.iterdir(), copy / "agent.sock"]
+    monkeypatch.setattr(Path, "iterdir", lambda _: iter(listed))
+    assert _of(folder.check, copy)["permissions"].state is State.OK
+
+    def gone(path: Path) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", gone)
+    monkeypatch.setattr(shutil, "disk_usage", gone)
+    found = _of(folder.check, copy)
+    assert found["permissions"].state is found["space"].state is State.BAD
 
 
 class _Usage(NamedTuple):
@@ -204,6 +346,44 @@ def test_a_library_that_is_not_as_asked_for_is_found(
 
     assert fault in found
     assert bool(fault) == bool(found)
+
+
+@pytest.mark.parametrize("module", ["aiohttp", "cbor2"])
+def test_a_library_that_is_listed_and_does_not_load_is_found(
+    laptop: Device, tmp_path: Path, module: str
+) -> None:
+    """The list of what is installed says nothing of what is; no check ends the rest."""
+    broken, home = tmp_path / "broken", tmp_path / "home"
+    (broken / module).mkdir(parents=True)
+    (broken / module / "__init__.py").write_text("raise ImportError(name=__name__)\n")
+    home.mkdir(mode=0o700)
+    (home / "settings.json").write_text('{"version":1,"relay":"http://127.0.0.1:9"}')
+
+    said = Device(home).run("doctor", env={"PYTHONPATH": str(broken)})
+
+    assert said.code == 1
+    assert "all in order" not in said.err
+    lines = [row.split("\t") for row in said.out.splitlines()]
+    (row,) = (row for row in lines if row[1] == "libraries")
+    assert row[0] == "bad"
+    assert f"{module} does not load (ImportError)" in row[2]
+    assert "reinstall" in row[3]
+    assert ["bad", "relay", f"not looked at: {module} does not load"] in [
+        row[:3] for row in lines
+    ]
+
+
+def test_a_part_of_the_agent_that_does_not_load_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would end as it starts."""
+    assert installation._libraries().state is State.OK
+
+    monkeypatch.setattr(operations, "MODULES", ("life", "not_there"))
+    found = installation._libraries()
+
+    assert found.state is State.BAD
+    assert "clisk.agent.operations does not load (ModuleNotFoundError)" in found.says
 
 
 def test_an_agent_of_another_version_is_found() -> None:

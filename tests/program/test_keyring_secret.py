@@ -6,12 +6,19 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from clisk import keychain
+from clisk.agent import renewal
+from clisk.agent.sync_driver import SyncDriver
+from clisk_sync.errors import TransportError
+from clisk_vault.device import DevicePublic
 from clisk_vault.errors import StoreError
 from clisk_vault.ids import DeviceId
+from clisk_vault.keys import SecretText
 from clisk_vault.vault import Vault
 from clisk_vault.vault_file import KeyringSecret
 from tests.program import file_keychain
@@ -140,11 +147,9 @@ def test_a_wrong_passphrase_switches_nothing(laptop: Device, desktop: Desktop) -
     assert desktop.held == {}
 
 
-@pytest.mark.parametrize("is_on", [True, False])
-def test_a_full_disk_while_switching_loses_no_secret(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_on: bool
-) -> None:
-    """The keyring keeps what the file asks for, whatever came of the change."""
+@pytest.fixture(name="kept")
+def _kept(monkeypatch: pytest.MonkeyPatch) -> dict[DeviceId, KeyringSecret]:
+    """Return what the keyring of this very process holds."""
     kept: dict[DeviceId, KeyringSecret] = {}
     monkeypatch.setattr(
         keychain, "save_secret", lambda _, device, secret: kept.update({device: secret})
@@ -153,6 +158,66 @@ def test_a_full_disk_while_switching_loses_no_secret(
     monkeypatch.setattr(
         keychain, "forget_secret", lambda _, device: kept.pop(device, None)
     )
+    return kept
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_renewed_device_leaves_no_secret_of_its_old_self(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kept: dict[DeviceId, KeyringSecret],
+    *,
+    fails: bool,
+) -> None:
+    """Nor one for the new identity where the relay did not let that in."""
+    monkeypatch.setattr(renewal, "hand_over", lambda *_: None)
+    words = "horse"
+
+    async def story(room: Room) -> None:
+        await room.ask(
+            "passphrase.change", caller(), old=words, new=words, keyring=True
+        )
+        before = dict(kept)
+        asked: list[DeviceId] = []
+
+        async def succeed(device: DevicePublic) -> None:
+            asked.append(device.id)
+            assert kept.keys() == {*before, device.id}
+            if fails:
+                raise TransportError("the relay does not answer")
+
+        async def nothing() -> None:
+            pass
+
+        engine = SimpleNamespace(sync_once=nothing, cloned=True, succeed=succeed)
+        vault = room.agent.driver.vault
+        driver = SimpleNamespace(vault=vault, engine=engine, stop=nothing)
+
+        renewed = renewal._become_another(
+            room.agent, cast("SyncDriver", driver), SecretText(words)
+        )
+        if fails:
+            with pytest.raises(TransportError):
+                await room.agent.thread.run_async(renewed)
+            assert kept == before
+        else:
+            await room.agent.thread.run_async(renewed)
+            assert kept == dict(zip(asked, before.values(), strict=True))
+        await room.agent.lock()
+        await room.ask("unlock", caller(), passphrase=words)
+
+    in_a_room(tmp_path, story)
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_a_full_disk_while_switching_loses_no_secret(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kept: dict[DeviceId, KeyringSecret],
+    *,
+    is_on: bool,
+) -> None:
+    """The keyring keeps what the file asks for, whatever came of the change."""
 
     async def story(room: Room) -> None:
         async def switch(*, on: bool) -> None:

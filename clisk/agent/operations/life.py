@@ -173,7 +173,9 @@ async def change(agent: Agent, caller: Caller, params: ChangeParams) -> Done:
             raise
         finally:
             if params.keyring is not None:
-                keyring_secret.forget_unless_needed(agent.vault_path)
+                keyring_secret.forget_unless_needed(
+                    agent.vault_path, vault.id, vault.device_id
+                )
 
     # An open vault must not be the way to guess: the tries count together.
     async with agent.opening:
