@@ -342,7 +342,8 @@ class SyncEngine:
     async def sync_news(self, news: News) -> SyncReport:
         """Take in what came as *news*, and send what is not sent.
 
-        Of the relay nothing else is asked, unless something is not as it should be.
+        Of the relay nothing else is asked, unless there is something to say or
+        something is not as it should be.
 
         Raises:
             as sync_once().
@@ -351,15 +352,27 @@ class SyncEngine:
             tally = Tally()
             async with self._telling_revocation(tally):
                 await self._reader.take(news.entries, tally)
-                if (
-                    self.cloned
-                    or tally.alerts
-                    or self._is_lacking()
-                    or self._taker.is_worth_a_look(tally)
-                    or not await self._push(tally, tell_logs=False)
-                ):
+                if not await self._said_in_brief(tally):
                     await self._exchange(tally)
             return self._finished(tally)
+
+    async def _said_in_brief(self, tally: Tally) -> bool:
+        """Send what is to be sent, unless a whole round is what is called for."""
+        if (
+            self.cloned
+            or tally.alerts
+            or self._is_lacking()
+            or self._taker.is_worth_a_look(tally)
+        ):
+            return False
+        if not self._outbox.has_to_say():
+            return True
+        # Nothing is sealed under an epoch that a revocation has ended meanwhile.
+        head = self.membership.head
+        await self._reader.learn(tally)
+        if self.membership.head != head or tally.alerts:
+            return False
+        return await self._push(tally, tell_logs=False)
 
     async def follow(
         self,

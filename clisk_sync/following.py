@@ -10,7 +10,6 @@ Spec: protocol/relay-api.md §5, protocol/envelope.md §8.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +18,7 @@ from clisk_sync.errors import RelayRefused, SyncError, TransportError
 from clisk_sync.report import SyncReport
 from clisk_sync.retry import RetryPolicy
 from clisk_sync.transport import News
+from clisk_vault.elapsed import suspended_time_counts
 
 WAIT_SECONDS: Final = 30.0
 _DEBOUNCE_SECONDS: Final = 0.25
@@ -28,6 +28,8 @@ _WHOLE_WHILE_QUIET_SECONDS: Final = 300.0
 # After news that brought nothing, twice in a row: no relay makes us spin.
 _PAUSE_SECONDS: Final = 0.5
 BACKOFF: Final = RetryPolicy(base_seconds=1.0, cap_seconds=300.0)
+# Not of the relay: this device has something to say.
+_NUDGED: Final = News()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Follower:
         nudge: asyncio.Event,
         stop: asyncio.Event,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = suspended_time_counts,
     ) -> None:
         self._rounds = rounds
         self._nudge = nudge
@@ -98,7 +100,7 @@ class Follower:
             if since >= _WHOLE_WHILE_QUIET_SECONDS or self._rounds.is_lacking():
                 await self._whole(tell)
             return
-        if news.entries or self._nudge.is_set():
+        if news.entries or news is _NUDGED:
             self._nudge.clear()
             if since < _WHOLE_AFTER_SECONDS:
                 await self._told(tell, await self._rounds.brief(news))
@@ -138,9 +140,9 @@ class Follower:
         if self._question.done():
             answered, self._question = self._question, None
             news = answered.result()
-            return News() if news is None and self._nudge.is_set() else news
+            return _NUDGED if news is None and self._nudge.is_set() else news
         if self._nudge.is_set():
-            return News()
+            return _NUDGED
         await self._let_go()
         return None
 

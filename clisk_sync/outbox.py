@@ -50,6 +50,14 @@ class Outbox:
         self._random = random
         self._own = vault.secrets.public.id
 
+    def has_to_say(self) -> bool:
+        """Tell whether a change or an answer waits; the hour of logs is not asked."""
+        return (
+            self._vault.replica.unsent() > 0
+            or self._vault.teller.has_answers()
+            or bool(self._journal.unsent(self._own))
+        )
+
     def seal_next(
         self,
         membership: Membership,

@@ -26,6 +26,10 @@ class ReplicaPort(Protocol):
         """Drop the unsent changes up to that one: an envelope has them now."""
         ...
 
+    def unsent(self) -> int:
+        """Return how many changes wait to be sent."""
+        ...
+
     def resend(self, item_id: ItemId, change: bytes) -> None:
         """Queue a change of this file's again."""
         ...
@@ -93,6 +97,10 @@ class WitnessPort(Protocol):
 
 class TellerPort(Protocol):
     """What there is to say of logs; every call joins the transaction around it."""
+
+    def has_answers(self) -> bool:
+        """Tell whether something is to be said, whatever the hour."""
+        ...
 
     def next_messages(self, *, now: bool) -> Sequence[bytes]:
         """Return what is to be said next, and take it as said."""

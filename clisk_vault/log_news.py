@@ -35,6 +35,10 @@ class LogTeller:
     def _peers(self) -> PeerLogs:
         return PeerLogs(self._session.storage)
 
+    def has_answers(self) -> bool:
+        """Tell whether something is to be said, whatever the hour."""
+        return self._peers.has_messages()
+
     def next_messages(self, *, now: bool) -> list[bytes]:
         """Return what is to be said next, and take it as said: one envelope's worth.
 

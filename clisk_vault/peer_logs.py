@@ -170,6 +170,10 @@ class PeerLogs:
             (message,),
         )
 
+    def has_messages(self) -> bool:
+        """Tell whether any message waits to be sent."""
+        return self.storage.one("SELECT 1 FROM log_message LIMIT 1") is not None
+
     def take_messages(self, limit_bytes: int) -> list[bytes]:
         """Return the oldest messages that fit, one at least, and forget them."""
         taken: list[bytes] = []

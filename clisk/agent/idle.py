@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
-
-def suspended_time_counts() -> float:
-    """Return seconds of a clock that nobody can set and that runs through sleep."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime(clock)
+from clisk_vault.elapsed import suspended_time_counts
 
 
 class IdleTimer:

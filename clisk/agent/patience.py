@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from clisk.agent.idle import suspended_time_counts
 from clisk.errors import CliskError
+from clisk_vault.elapsed import suspended_time_counts
 from clisk_vault.errors import PassphraseError
 
 FREE_TRIES = 3

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 from clisk.agent.core import Agent
-from clisk.agent.idle import suspended_time_counts
+from clisk_vault.elapsed import suspended_time_counts
 
 EVERY_SECONDS = 24 * 3600.0
 # A sleeping machine wakes with its timers unfinished.

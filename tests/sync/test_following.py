@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from clisk_sync.envelope import parse_unverified_envelope
 from clisk_sync.errors import SyncError, TransportError
 from clisk_sync.following import Follower, Rounds
+from clisk_sync.journal import Journal
 from clisk_sync.report import SyncReport, Tally
 from clisk_sync.retry import RetryPolicy
 from clisk_sync.transport import News
-from tests.sync.world import World, run
+from tests.sync.world import Device, World, run
 
 _NOTHING: SyncReport = Tally().report({})
 _SOMETHING: SyncReport = Tally(pulled=1).report({})
@@ -108,8 +111,63 @@ def test_after_a_failure_everything_is_looked_at() -> None:
     assert told.pauses == [7.0]
 
 
-def test_a_live_change_costs_one_request_on_each_side(world: World) -> None:
-    """Neither the records nor the log are asked for: the news was the page."""
+def test_news_of_other_records_is_not_taken_for_a_nudge() -> None:
+    """A change of this device's own at the same moment must not hide it."""
+
+    async def story() -> _Told:
+        follower = _Told((1, News()))
+        answer = follower._next
+
+        async def nudged() -> News | None:
+            follower.nudge.set()
+            return await answer()
+
+        follower._rounds = replace(follower._rounds, news=nudged)
+        await follower.run(lambda _: None)
+        return follower
+
+    assert asyncio.run(story()).done[:2] == ["whole", "whole"]
+
+
+@pytest.mark.parametrize("who", ["phone", "tablet"])
+def test_a_change_is_not_sealed_for_a_device_that_is_gone(
+    world: World, who: str
+) -> None:
+    """Not even within the minute in which the quiet is believed.
+
+    Revoked by the phone, which begins an epoch; or left, and then the laptop does.
+    """
+
+    async def story() -> None:
+        laptop, phone, tablet = await world.three()
+        await world.settle()
+        old = laptop.vault.epochs.current
+        # The control: before, a change goes out under the epoch that all three have.
+        laptop.write("for all three")
+        await laptop.engine.sync_news(News())
+        assert _epoch_of_newest(laptop) == old == tablet.vault.epochs.current
+
+        await world.devices[who].engine.revoke(tablet.id)
+        laptop.write("for the two of us")
+        await laptop.engine.sync_news(News())
+
+        await phone.sync()
+        assert _epoch_of_newest(laptop) == phone.vault.epochs.current > old
+        assert "for the two of us" in phone.titles()
+
+    run(story())
+
+
+def _epoch_of_newest(device: Device) -> int:
+    journal = Journal(device.vault.storage)
+    number = device.engine.frontier.chain(device.id).mark.number
+    data = journal.bytes_of(device.id, number)
+    assert data is not None
+    return parse_unverified_envelope(data).unverified_header.epoch
+
+
+def test_a_live_change_asks_the_reader_for_nothing_else(world: World) -> None:
+    """The news was the page. Who writes asks for the records first, and no more."""
 
     async def story() -> None:
         laptop, phone = await world.pair()
@@ -122,8 +180,7 @@ def test_a_live_change_costs_one_request_on_each_side(world: World) -> None:
         def unasked(_: object) -> list[bytes]:
             raise AssertionError("asked for the records")
 
-        for device in (laptop, phone):
-            device.transport.on_records = unasked
+        laptop.transport.on_records = unasked
         sent = await phone.engine.sync_news(News())
         news = await waiting
         assert news is not None
