@@ -91,18 +91,21 @@ def _collection(
     if path:
         folders.add(path)
     for link in collection.objects("items"):
-        place_of.setdefault(link.text("item") or "", []).append(path)
+        places = place_of.setdefault(link.text("item") or "", [])
+        if path not in places[-1:]:
+            places.append(path)
     for inner in collection.objects("subCollections"):
         _collection(inner, path, place_of, folders)
 
 
-def _item(item: Taken, place_of: Mapping[str, list[str]], place: str) -> ForeignItem:
+def _item(item: Taken, place_of: dict[str, list[str]], place: str) -> ForeignItem:
     credentials = item.objects("credentials")
     kinds = [credential.text("type") or "" for credential in credentials]
     kind = next((KIND_OF[each] for each in kinds if each in KIND_OF), "note")
     made = ItemBuilder(SOURCE, kind, item.text("title") or "", place=place)
     made.key = item.text("id")
-    first, *others = place_of.get(made.key or "", [""])
+    # Taken out: an id that many items share must not cost their number squared.
+    first, *others = place_of.pop(made.key or "", [""])
     made.set("folder", first)
     for each in others:
         made.tag(each)
