@@ -119,7 +119,13 @@ def _delete(service: str, name: str) -> None:
 
 
 def _backend() -> KeyringBackend:
-    backend = keyring.get_keyring()
+    try:
+        backend = keyring.get_keyring()
+    except OSError as err:  # what says which one it is
+        raise KeychainError(
+            f"the keyring's settings cannot be read: {err.strerror}",
+            advice=f"look at who owns {err.filename}, and at HOME",
+        ) from err
     if backend.priority < _REAL:
         raise KeychainError(
             f"this system has no keychain ({type(backend).__module__})",

@@ -90,5 +90,8 @@ def playwrights_browser(environ: Mapping[str, str] = os.environ) -> Path | None:
         "chromium-*/chrome-linux*/chrome",
         "chromium-*/chrome-mac*/Chromium.app/Contents/MacOS/Chromium",
     )
-    found = [path for pattern in programs for path in folder.glob(pattern)]
+    try:
+        found = [path for pattern in programs for path in folder.glob(pattern)]
+    except PermissionError:  # HOME is another user's, as sudo may leave it
+        return None
     return max(found, default=None)

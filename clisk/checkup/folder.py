@@ -97,7 +97,8 @@ def _disk(folder: Path) -> Finding:
             "keep the vault on a disk of this device; sync is what brings it elsewhere",
         )
     if not os.access(folder, os.W_OK):
-        return bad("disk", "nothing can be written there", "mount it for writing")
+        advice = f"chmod u+rwx '{folder}', or mount its disk for writing"
+        return bad("disk", "nothing can be written there", advice)
     return ok("disk", kind or "of this device")
 
 

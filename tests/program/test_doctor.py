@@ -436,6 +436,21 @@ def test_a_browser_that_is_named_and_not_there_is_found(
     )
 
 
+def test_a_home_of_another_user_has_no_browser_for_us(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `sudo -u` leaves it: no fault inside, and the doctor goes on."""
+
+    def refused(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.delenv("CLISK_BROWSER", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(Path, "is_dir", refused)
+
+    assert _of(desktop.check, tmp_path)["browser"].state is State.NOTE
+
+
 def test_the_clipboards_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is one, the one that `clisk copy` will use."""
     monkeypatch.setattr(clipboard, "find_tool", lambda: clipboard._MACOS)

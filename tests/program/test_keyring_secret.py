@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ import pytest
 from clisk import keychain
 from clisk.agent import renewal
 from clisk.agent.sync_driver import SyncDriver
+from clisk.errors import KeychainError
 from clisk_sync.errors import TransportError
 from clisk_vault.device import DevicePublic
 from clisk_vault.errors import StoreError
@@ -273,6 +275,20 @@ def test_where_there_is_no_keyring_no_vault_is_made(tmp_path: Path) -> None:
         assert "no keychain" in said.err
         assert "hint: " in said.err
         assert not (bare.home / "vault.sqlite").exists()
+
+
+def test_a_keyring_whose_settings_are_another_users_is_a_named_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As `sudo -u` leaves HOME: no fault inside."""
+
+    def refused() -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "keyringrc.cfg")
+
+    monkeypatch.setattr("keyring.get_keyring", refused)
+
+    with pytest.raises(KeychainError, match="Permission denied"):
+        keychain.describe()
 
 
 def test_the_doctor_tells_of_a_lost_keyring(
