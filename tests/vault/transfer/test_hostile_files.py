@@ -222,9 +222,14 @@ def test_more_items_than_a_vault_may_take_are_refused(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # 20 s of CPU, on whatever is left of a busy machine
 @pytest.mark.parametrize("name", ["cxf", "lastpass"])
 def test_a_hundred_thousand_items_of_other_formats_are_read(name: str) -> None:
-    """The same plain login, ten to the five times: each is read, none is lost."""
+    """The same plain login, ten to the five times: each is read, none is lost.
+
+    Of cxf all have one id, and as many places: a file that costs their number squared
+    where each item is given all of its id.
+    """
     one = Login(1, "Site", "alice", "pw", "https://example.org")
 
     file = read_file(SAMPLES[name].write([one] * 100_000), secrets=_SECRETS)
