@@ -26,6 +26,7 @@ from clisk_sync.membership import Membership
 from clisk_sync.ports import VaultPort
 from clisk_sync.report import Tally
 from clisk_sync.transport import VaultTransport
+from clisk_vault.errors import TamperedError
 from clisk_vault.primitives import Random
 
 HEARTBEAT_MS: Final = 24 * 60 * 60 * 1000
@@ -78,6 +79,14 @@ class Outbox:
                 pending = self._vault.replica.pending(
                     MAX_BATCH_CHANGES, MAX_BATCH_BYTES
                 )
+                if not pending and (lost := self._vault.replica.unsent()):
+                    tally.alert(
+                        TamperedError(
+                            f"{lost} unsent changes of this device cannot be read",
+                            advice="the vault file is damaged: clisk doctor; the"
+                            " other devices will not have what changed there",
+                        )
+                    )
                 changes = tuple(
                     ItemChange(each.item_id, each.change) for each in pending
                 )
@@ -94,8 +103,7 @@ class Outbox:
                 if not changes and not messages and not due:
                     return False
                 self._keep(membership, changes, messages)
-                if pending:
-                    self._vault.replica.forget(pending[-1].rowid)
+                self._vault.replica.forget(each.rowid for each in pending)
         except BaseException:
             self._intake.frontier = before
             raise

@@ -22,8 +22,8 @@ class ReplicaPort(Protocol):
         """Return the oldest unsent changes within both limits, one at least."""
         ...
 
-    def forget(self, through_rowid: int) -> None:
-        """Drop the unsent changes up to that one: an envelope has them now."""
+    def forget(self, rowids: Iterable[int]) -> None:
+        """Drop the unsent changes with these numbers: an envelope has them now."""
         ...
 
     def unsent(self) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from clisk_vault.change_chunk import Change, ChangeHash, hash_of
 from clisk_vault.document import EntryDocument
-from clisk_vault.errors import FormatError
+from clisk_vault.errors import FormatError, TamperedError
 from clisk_vault.ids import ItemId
 from clisk_vault.session import Session
+from clisk_vault.storage import Column
+
+_PAGE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +44,27 @@ class Pending:
         )
 
     def first(self, limit_changes: int, limit_bytes: int) -> list[PendingChange]:
-        """Return the oldest changes within both limits, but one at least if any."""
+        """Return the oldest changes within both limits, but one at least if any.
+
+        One that a damaged file does not give back is passed over, and stays: it
+        must not keep the others from being sent.
+        """
         taken: list[PendingChange] = []
         room = limit_bytes
-        for each in self._oldest(limit_changes):
+        for each in self._readable():
             room -= len(each.change)
             if taken and room < 0:
                 break
             taken.append(each)
+            if len(taken) == limit_changes:
+                break
         return taken
 
-    def forget(self, through_rowid: int) -> None:
-        """Drop every change up to and including the one numbered *through_rowid*."""
+    def forget(self, rowids: Iterable[int]) -> None:
+        """Drop the changes with these numbers."""
         with self._session.storage.transaction():
-            self._session.storage.execute(
-                "DELETE FROM pending WHERE number <= ?", (through_rowid,)
+            self._session.storage.executemany(
+                "DELETE FROM pending WHERE number = ?", [(each,) for each in rowids]
             )
 
     def hashes(self, item: ItemId) -> set[ChangeHash]:
@@ -72,21 +81,28 @@ class Pending:
         assert isinstance(row[0], int)
         return row[0]
 
-    def _oldest(self, limit: int) -> Iterator[PendingChange]:
-        table = self._session.table("pending")
-        for number, item, name, sealed in self._session.storage.all(
-            "SELECT number, item, hash, sealed FROM pending ORDER BY number LIMIT ?",
-            (limit,),
+    def _readable(self) -> Iterator[PendingChange]:
+        number = 0
+        while rows := self._session.storage.all(
+            "SELECT number, item, hash, sealed FROM pending WHERE number > ?"
+            " ORDER BY number LIMIT ?",
+            (number, _PAGE),
         ):
-            assert isinstance(number, int)
-            assert isinstance(item, bytes)
-            assert isinstance(name, bytes)
-            if sealed is None:
-                data = self._from_document(ItemId(item), ChangeHash(name))
-            else:
-                assert isinstance(sealed, bytes)
-                data = table.open(item + name, sealed)
-            yield PendingChange(number, ItemId(item), data)
+            for number, item, name, sealed in rows:
+                assert isinstance(number, int)
+                assert isinstance(item, bytes)
+                assert isinstance(name, bytes)
+                try:
+                    data = self._open(ItemId(item), ChangeHash(name), sealed)
+                except (TamperedError, FormatError):
+                    continue
+                yield PendingChange(number, ItemId(item), data)
+
+    def _open(self, item: ItemId, name: ChangeHash, sealed: Column) -> bytes:
+        if sealed is None:
+            return self._from_document(item, name)
+        assert isinstance(sealed, bytes)
+        return self._session.table("pending").open(item + name, sealed)
 
     def _from_document(self, item: ItemId, name: ChangeHash) -> bytes:
         """Return the change *name*, which stands in the document of *item* alone."""

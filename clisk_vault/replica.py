@@ -98,9 +98,9 @@ class Replica:
         """
         return self._pending.first(limit_changes, limit_bytes)
 
-    def forget(self, through_rowid: int) -> None:
-        """Drop the unsent changes up to *through_rowid*: an envelope has them now."""
-        self._pending.forget(through_rowid)
+    def forget(self, rowids: Iterable[int]) -> None:
+        """Drop the unsent changes with these numbers: an envelope has them now."""
+        self._pending.forget(rowids)
 
     def resend(self, item_id: ItemId, change: bytes) -> None:
         """Queue a change of this file's again: its envelope never got anywhere.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -206,6 +206,38 @@ def test_an_envelope_is_sent_again_with_the_same_bytes(world: World) -> None:
     run(story())
 
 
+def test_a_damaged_item_does_not_keep_the_others_from_being_sent(
+    world: World,
+) -> None:
+    """It is said, each time, and stays where it is: nothing of it is thrown away."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        lost = phone.write("damaged")
+        phone.write("whole")
+        storage = phone.vault.storage
+        (sealed,) = storage.one("SELECT sealed FROM item WHERE id = ?", (lost,)) or (
+            b"",
+        )
+        assert isinstance(sealed, bytes)
+        flipped = sealed[:-1] + bytes([sealed[-1] ^ 1])
+        storage.execute("UPDATE item SET sealed = ? WHERE id = ?", (flipped, lost))
+
+        for _ in range(2):
+            report = await phone.sync()
+            assert "1 unsent change" in str(report.alerts)
+        await laptop.sync()
+        assert laptop.titles() == ["first", "whole"]
+
+        # The control: brought back from a backup of the file, it goes out too.
+        storage.execute("UPDATE item SET sealed = ? WHERE id = ?", (sealed, lost))
+        assert (await phone.sync()).alerts == ()
+        await laptop.sync()
+        assert laptop.titles() == ["damaged", "first", "whole"]
+
+    run(story())
+
+
 def test_a_failed_save_is_as_if_it_had_not_been(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,7 +248,7 @@ def test_a_failed_save_is_as_if_it_had_not_been(
         phone.write("kept")
         before = phone.engine.frontier
 
-        def refuse(through_rowid: int) -> None:
+        def refuse(rowids: Iterable[int]) -> None:
             raise StoreError("disk full")
 
         with monkeypatch.context() as patch:

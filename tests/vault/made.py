@@ -87,4 +87,4 @@ def carry(source: Vault, target: Vault) -> None:
     while waiting := source.replica.pending(1000, 1 << 30):
         for each in waiting:
             target.replica.apply(source.device_id, each.item_id, each.change)
-        source.replica.forget(waiting[-1].rowid)
+        source.replica.forget(each.rowid for each in waiting)

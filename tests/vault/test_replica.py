@@ -253,7 +253,7 @@ def test_an_edit_by_a_session_that_was_copied_is_seen(
     assert saved is not None
     laptop.edit(item, {"title": "first"})
     (first,) = _all(laptop)
-    laptop.replica.forget(first.rowid)
+    laptop.replica.forget([first.rowid])
     with laptop.storage.transaction():
         laptop._items.put(item, saved)
     laptop.edit(item, {"title": "second"})
@@ -304,10 +304,10 @@ def test_forgetting_twice_drops_nothing_newer(vault: Vault) -> None:
     """Row numbers are never given out again, so a repeated call is harmless."""
     vault.add(ItemDraft("note", "one"))
     (sent,) = _all(vault)
-    vault.replica.forget(sent.rowid)
+    vault.replica.forget([sent.rowid])
     vault.add(ItemDraft("note", "two"))
 
-    vault.replica.forget(sent.rowid)
+    vault.replica.forget([sent.rowid])
 
     assert vault.replica.unsent() == 1
 
