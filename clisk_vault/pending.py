@@ -82,16 +82,17 @@ class Pending:
         return row[0]
 
     def _readable(self) -> Iterator[PendingChange]:
-        number = 0
+        last = 0
         while rows := self._session.storage.all(
             "SELECT number, item, hash, sealed FROM pending WHERE number > ?"
             " ORDER BY number LIMIT ?",
-            (number, _PAGE),
+            (last, _PAGE),
         ):
             for number, item, name, sealed in rows:
                 assert isinstance(number, int)
                 assert isinstance(item, bytes)
                 assert isinstance(name, bytes)
+                last = number
                 try:
                     data = self._open(ItemId(item), ChangeHash(name), sealed)
                 except (TamperedError, FormatError):

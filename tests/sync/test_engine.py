@@ -216,9 +216,8 @@ def test_a_damaged_item_does_not_keep_the_others_from_being_sent(
         lost = phone.write("damaged")
         phone.write("whole")
         storage = phone.vault.storage
-        (sealed,) = storage.one("SELECT sealed FROM item WHERE id = ?", (lost,)) or (
-            b"",
-        )
+        row = storage.one("SELECT sealed FROM item WHERE id = ?", (lost,))
+        sealed = b"" if row is None else row[0]
         assert isinstance(sealed, bytes)
         flipped = sealed[:-1] + bytes([sealed[-1] ^ 1])
         storage.execute("UPDATE item SET sealed = ? WHERE id = ?", (flipped, lost))
