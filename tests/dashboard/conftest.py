@@ -1,4 +1,4 @@
-"""One browser for all, one dashboard for tests that leave it as it was."""
+"""A browser a module, and one dashboard for tests that leave it as it was."""
 
 from __future__ import annotations
 
@@ -23,9 +23,13 @@ def _open_vault(folder: Path) -> Iterator[Shown]:
             yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Give a Chromium; each test opens a context of its own in it."""
+    """Give a Chromium; each test opens a context of its own in it.
+
+    No longer than a module: while it is there its event loop runs in this thread,
+    and another module's asyncio.run() would be refused.
+    """
     with chromium() as running:
         yield running
 
