@@ -14,7 +14,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from clisk_sync.errors import RelayRefused, SyncError, TransportError
+from clisk_sync.errors import (
+    RelayMisbehaved,
+    RelayRefused,
+    SyncError,
+    TransportError,
+)
 from clisk_sync.report import SyncReport
 from clisk_sync.retry import RetryPolicy
 from clisk_sync.transport import News
@@ -82,8 +87,9 @@ class Follower:
                 try:
                     await self._step(tell)
                     failures = 0
-                except (TransportError, RelayRefused) as err:
-                    # The relay may be another one when it comes back: look at all.
+                except (TransportError, RelayRefused, RelayMisbehaved) as err:
+                    # A hotel's page in between is no reason to give up. The relay
+                    # may be another one when it comes back: look at all.
                     await self._forget()
                     failures += 1
                     tell(err)

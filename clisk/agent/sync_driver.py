@@ -92,9 +92,9 @@ class SyncDriver:
         except (SyncError, VaultError) as err:
             self.trouble = Trouble(err, clock_ms())
             log.error("sync stopped: %s", describe_fault(err))
+            self._on_news()
 
     def _heard(self, what: SyncReport | SyncError) -> None:
-        self._on_news()
         if isinstance(what, SyncReport):
             self.last_sync_ms = clock_ms()
             self.trouble = None
@@ -103,6 +103,7 @@ class SyncDriver:
         else:
             self.trouble = Trouble(what, clock_ms())
             log.info("sync failed: %s", type(what).__name__)
+        self._on_news()
 
     async def stop(self) -> None:
         """End the background task and close the connections."""

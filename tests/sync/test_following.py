@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from clisk_sync.envelope import parse_unverified_envelope
-from clisk_sync.errors import SyncError, TransportError
+from clisk_sync.errors import RelayMisbehaved, SyncError, TransportError
 from clisk_sync.following import Follower, Rounds
 from clisk_sync.journal import Journal
 from clisk_sync.report import SyncReport, Tally
@@ -104,9 +104,13 @@ def test_news_of_nothing_does_not_make_us_spin() -> None:
     assert told.pauses == [0.5] * 5
 
 
-def test_after_a_failure_everything_is_looked_at() -> None:
-    """The relay that comes back may be another one, or an older one."""
-    told = _follow((1, _ENTRY), (2, TransportError("gone")), (3, _ENTRY))
+@pytest.mark.parametrize("kind", [TransportError, RelayMisbehaved])
+def test_after_a_failure_everything_is_looked_at(kind: type[SyncError]) -> None:
+    """The relay that comes back may be another one, or an older one.
+
+    Nor does an answer that no relay gives, a hotel's page, end the syncing for good.
+    """
+    told = _follow((1, _ENTRY), (2, kind("gone")), (3, _ENTRY))
     assert told.done == ["whole", "brief 1", "whole", "brief 1"]
     assert told.pauses == [7.0]
 
