@@ -18,6 +18,7 @@ from clisk_vault.checkpoint import Checkpoint
 from clisk_vault.log_leaf import Leaf, LeafType, LogRow, Restart
 from clisk_vault.log_rows import read_rows, read_signer, write
 from clisk_vault.log_signer import Signer, open_signer, seal_signer
+from clisk_vault.log_stretch import read_stretch
 from clisk_vault.log_walk import LogWalk
 from clisk_vault.log_witness import sizes_seen, weigh
 from clisk_vault.merkle import Frontier, leaf_hash
@@ -556,6 +557,24 @@ def test_nothing_follows_a_retired_log() -> None:
         "entry 2 is of a type that does not belong there",
         "head 3 cannot be checked, because of what is wrong before it",
     ]
+
+    # Nor by the short way, for the thief who signs on with the last key there was.
+    for rows, is_taken in (
+        ([first], True),
+        (
+            _closing([*retired, _row(2, LeafType.READ, key.public())], "o", following),
+            False,
+        ),
+    ):
+        found = read_stretch(
+            rows,
+            origin="o",
+            key=key.public(),
+            tree=Frontier(),
+            contents=True,
+            wanted=frozenset(),
+        )
+        assert (found is not None) is is_taken
 
 
 def test_a_signer_of_another_size_does_not_open(world: World) -> None:
