@@ -88,7 +88,9 @@ class SyncEngine:
         self._maker = Maker(
             vault, self._taker.store, self._intake, clock=clock, random=random
         )
-        self._registrar = Registrar(vault, self._intake, clock=clock, random=random)
+        self._registrar = Registrar(
+            vault, self._journal, self._intake, clock=clock, random=random
+        )
         self._reader = Reader(
             transport,
             journal=self._journal,
@@ -229,6 +231,8 @@ class SyncEngine:
                 await self._reader.pull(tally)
                 if not self.cloned:
                     raise CallerError("this device is no older copy of itself")
+                # Before the record: a crash behind it leaves a member that nobody is.
+                self._journal.note_successor(device.id)
                 await self._append_record(
                     lambda held: self._registrar.successor(held, device), tally
                 )

@@ -300,6 +300,17 @@ class Journal:
         row = self.storage.one("SELECT 1 FROM sync_evidence WHERE id = ?", (name,))
         return row is not None
 
+    def note_successor(self, device: DeviceId) -> None:
+        """Keep that this file is about to go on as *device*."""
+        self.storage.execute(
+            "INSERT OR IGNORE INTO sync_successor (device) VALUES (?)", (device,)
+        )
+
+    def successors(self) -> set[DeviceId]:
+        """Return everything that this file ever was about to go on as."""
+        rows = self.storage.all("SELECT device FROM sync_successor")
+        return {DeviceId(each) for (each,) in rows if isinstance(each, bytes)}
+
     def state(self, name: State) -> int:
         """Return a number kept by set_state(), 0 before that."""
         row = self.storage.one(

@@ -16,6 +16,7 @@ from clisk_sync.founding import (
     rotate_record,
 )
 from clisk_sync.intake import Intake
+from clisk_sync.journal import Journal
 from clisk_sync.membership import Membership
 from clisk_sync.ports import VaultPort
 from clisk_vault.device import DevicePublic
@@ -31,12 +32,14 @@ class Registrar:
     def __init__(
         self,
         vault: VaultPort,
+        journal: Journal,
         intake: Intake,
         *,
         clock: Callable[[], int],
         random: Random,
     ) -> None:
         self._vault = vault
+        self._journal = journal
         self._intake = intake
         self._clock = clock
         self._random = random
@@ -96,23 +99,14 @@ class Registrar:
         """Return what this device was before, and would have become, while it lasts.
 
         A crash between the record of a successor and its keys' way into the file
-        leaves a member that nobody is: it was added before this one was, in the same
-        way, and never wrote.
+        leaves a member that nobody is. The file remembers it: another copy of the
+        same backup, which somebody may be, it does not know.
         """
         own = membership.devices.get(self._vault.secrets.public.id)
         if own is None or own.succeeds is None or not self._has_secret(membership):
             return []
-        chains = self._intake.frontier.chains
-        return [
-            each.id
-            for each in membership.devices.values()
-            if each.id == own.succeeds
-            or (
-                each.succeeds == own.succeeds
-                and each.height < own.height
-                and each.id not in chains
-            )
-        ]
+        ended = {own.succeeds, *self._journal.successors()} - {own.id}
+        return [each for each in membership.devices if each in ended]
 
     def owed_end(self, membership: Membership) -> bytes | None:
         """Return the record that ends the first of owed_ends(), None without one."""

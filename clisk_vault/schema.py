@@ -198,6 +198,10 @@ _SYNC = (
         device BLOB NOT NULL,
         since_ms INTEGER NOT NULL
     ) STRICT""",
+    # What this file was about to go on as: its keys may never have come into it.
+    """CREATE TABLE sync_successor (
+        device BLOB PRIMARY KEY CHECK (length(device) = 16)
+    ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE sync_state (
         name TEXT PRIMARY KEY,
         value INTEGER NOT NULL
