@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,6 @@ class Figure:
         return {**asdict(self), "ratio": round(self.ratio, 2)}
 
 
-def seconds(
-    work: Callable[[], object], clock: Callable[[], float] = time.perf_counter
-) -> float:
-    """Return how long *work* takes once."""
-    started = clock()
-    work()
-    return clock() - started
-
-
 def compare_both(
     name: str,
     subject: Callable[[], object],
@@ -60,21 +51,10 @@ def compare_both(
 
     Where others use the machine, CPU moves less; time is what a person waits.
     """
-    taken = [(list[float](), list[float]()) for _ in range(2)]
-    for number in range(rounds + 1):
-        before()
-        for which, work in enumerate((floor_work, subject)):
-            began, cpu = time.perf_counter(), time.process_time()
-            work()
-            if number:
-                taken[which][0].append(time.perf_counter() - began)
-                taken[which][1].append(time.process_time() - cpu)
-    (floor_time, floor_cpu), (its_time, its_cpu) = (
-        [statistics.median(each) for each in both] for both in taken
-    )
+    its, floors = _in_turns(subject, floor_work, rounds=rounds, before=before)
     return (
-        Figure(name, its_time, floor, floor_time, rounds, aim),
-        Figure(f"{name}: CPU", its_cpu, floor, floor_cpu, rounds, aim),
+        Figure(name, its.time, floor, floors.time, rounds, aim),
+        Figure(f"{name}: CPU", its.cpu, floor, floors.cpu, rounds, aim),
     )
 
 
@@ -97,19 +77,30 @@ def compare(
     core alone, for work that waits for nothing; what others do on the machine then
     falls on nobody.
     """
-    subject_times, floor_times = list[float](), list[float]()
+    its, floors = _in_turns(subject, floor_work, rounds=rounds, before=before)
+    one, floor_one = (its.cpu, floors.cpu) if cpu else (its.time, floors.time)
+    return Figure(name, one / operations, floor, floor_one / operations, rounds, aim)
+
+
+class _Medians(NamedTuple):
+    time: float
+    cpu: float
+
+
+def _in_turns(
+    *works: Callable[[], object], rounds: int, before: Callable[[], object]
+) -> list[_Medians]:
+    """Return the medians of each of *works*, in seconds; the last one goes first."""
+    taken = [(list[float](), list[float]()) for _ in works]
     for number in range(rounds + 1):
         before()
-        clock = time.process_time if cpu else time.perf_counter
-        floor_time, subject_time = seconds(floor_work, clock), seconds(subject, clock)
-        if number:
-            floor_times.append(floor_time / operations)
-            subject_times.append(subject_time / operations)
-    return Figure(
-        name,
-        statistics.median(subject_times),
-        floor,
-        statistics.median(floor_times),
-        rounds,
-        aim,
-    )
+        for work, (times, cpus) in reversed([*zip(works, taken, strict=True)]):
+            began, cpu = time.perf_counter(), time.process_time()
+            work()
+            if number:
+                times.append(time.perf_counter() - began)
+                cpus.append(time.process_time() - cpu)
+    return [
+        _Medians(statistics.median(times), statistics.median(cpus))
+        for times, cpus in taken
+    ]
