@@ -57,6 +57,7 @@ GUARDS = (
     Guard("handover", "a newcomer knows what it has to find", "clisk_sync.frontier:Frontier.expecting", "if mark.number > self.chain(device).mark.number", "if False", ("3.1-rollback-newcomer",)),
     Guard("records claimed", "records that a peer knows are missed", "clisk_sync.frontier:Frontier.await_records", "if claimed <= membership.head.height:", "if True:", tests=("test_attacks.py::test_withheld_records_are_named_when_a_peer_knows_more",)),
     Guard("safety code", "the code on the screen names every chain", "clisk_sync.safety_code:safety_code", "for device, chain in frontier.chains.items()", "for device, chain in {}.items()", ("3.1-fork-code",)),
+    Guard("records first", "nothing is sealed before the records are asked for", "clisk_sync.engine:SyncEngine._said_in_brief", "await self._reader.learn(tally)", "pass", tests=("test_following.py::test_a_change_is_not_sealed_for_a_device_that_is_gone",)),
     # Membership
     Guard("genesis", "the vault's name is the hash of its first record", "clisk_sync.membership:_found", "if VaultId(record.hash) != vault_id:", "if False:", tests=("test_membership.py",)),
     Guard("record chain", "a record builds on the one before it", "clisk_sync.membership:Membership._check_place", "if body.previous != self.head.hash:", "if False:", tests=("test_membership.py",)),
