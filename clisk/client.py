@@ -6,6 +6,7 @@ Implements protocol/agent.md for a client; knows no operation.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 
@@ -46,7 +47,7 @@ class AgentClient:
             stream.connect(home.socket_address())
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
             stream.close()
-            raise AgentAbsentError from None
+            raise _absent(home) from None
         except OSError as err:
             stream.close()
             raise HomeError(
@@ -131,6 +132,15 @@ def _refusal(message: wire.Message) -> AgentRefusal:
         str(message.get("error")),
         str(message.get("message", "refused")),
         advice=str(message.get("advice", "")),
+    )
+
+
+def _absent(home: Home) -> AgentAbsentError:
+    # Not pathlib, which would cost every start of the program its import.
+    if os.path.exists(home.vault):  # noqa: PTH110
+        return AgentAbsentError()
+    return AgentAbsentError(
+        "there is no vault here", advice="make one: clisk init; or clisk join"
     )
 
 

@@ -50,8 +50,10 @@ class AgentAbsentError(CliskError):
 
     default_advice = "start one by unlocking the vault: clisk unlock"
 
-    def __init__(self, message: str = "no agent is running") -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str = "no agent is running", *, advice: str | None = None
+    ) -> None:
+        super().__init__(message, advice=advice)
 
 
 class LogFaultError(CliskError):

@@ -76,7 +76,8 @@ def _drop_output() -> None:
 
 
 def _click_words(err: BaseException) -> tuple[str, str, str, int]:
-    message = str(err.format_message()).rstrip(".")  # type: ignore[attr-defined]  # click's
+    # One line: click lists the choices of a missing argument on lines of their own.
+    message = " ".join(str(err.format_message()).split()).rstrip(".")  # type: ignore[attr-defined]  # click's
     context = getattr(err, "ctx", None)
     path = context.command_path if context is not None else "clisk"
     lower = message[:1].lower() + message[1:]

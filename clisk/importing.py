@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from clisk.client import AgentClient, OnEvent
 from clisk.wire import Message
-from clisk_vault.errors import CostLimitError
+from clisk_vault.errors import CostLimitError, FormatError
 from clisk_vault.transfer.file_secrets import FileSecrets
 from clisk_vault.transfer.formats import read_file
 from clisk_vault.transfer.imported import ForeignFile, ForeignItem
@@ -23,6 +23,8 @@ MEMORY_BYTES = 4 * 1024 * 1024 * 1024
 _PART_CHARS = 4 * 1024 * 1024
 _PART_ITEMS = 2000
 _PAGE = 1000
+# A file of another program was never made by this one: the general hint would mislead.
+_ADVICE = "nothing was imported; export it once more there, and give --format if known"
 
 
 @contextmanager
@@ -51,7 +53,12 @@ def read(
 ) -> ForeignFile:
     """Return what *data* holds, within bounded memory; raises as read_file()."""
     with bounded_memory():
-        return read_file(data, name, secrets=secrets, mapping=mapping or None)
+        try:
+            return read_file(data, name, secrets=secrets, mapping=mapping or None)
+        except FormatError as err:
+            if err.advice == FormatError.default_advice:
+                err.advice = _ADVICE
+            raise
 
 
 def hand_over(

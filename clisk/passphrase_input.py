@@ -99,5 +99,7 @@ def _ask(prompt: str) -> str:
         # getpass would fall back to standard input, with echo.
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
         return getpass.getpass(prompt)
-    except (OSError, EOFError):
+    except EOFError:
+        raise InputError("nothing was typed", advice="try again") from None
+    except OSError:
         raise InputError(_NO_TERMINAL, advice=_DESCRIPTOR) from None

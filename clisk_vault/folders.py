@@ -38,7 +38,7 @@ class Folders:
 
     def rename(self, old: str, new: str) -> None:
         """Keep *new* where *old* was kept, and so those within it."""
-        kept = [n for n in set(self.kept()) if n == old or n.startswith(old + "/")]
+        kept = self._within(old)
         if kept:
             self._items.write_settings(
                 {_field(name): REMOVED for name in kept}
@@ -47,6 +47,15 @@ class Folders:
                     for name in kept
                 }
             )
+
+    def remove(self, name: str) -> None:
+        """Keep *name* no longer, nor those within it."""
+        kept = self._within(name)
+        if kept:
+            self._items.write_settings({_field(each): REMOVED for each in kept})
+
+    def _within(self, name: str) -> list[str]:
+        return [n for n in set(self.kept()) if n == name or n.startswith(name + "/")]
 
 
 def _field(name: str) -> str:

@@ -20,6 +20,8 @@ from clisk_vault.keys import SecretText
 MAX_TEXT_CHARS = 4_096
 MAX_ACCOUNTS = 200
 _MAX_SECRET_BYTES = 512
+_SEED_ADVICE = "a seed is base32 or an otpauth:// address; sites show it by the picture"
+_KIND_ADVICE = "codes that count up (HOTP) are not made here; keep it in a hidden field"
 _DIGITS = range(6, 9)
 _PERIODS = range(1, 3_601)
 _ALGORITHMS = ("SHA1", "SHA256", "SHA512")
@@ -79,14 +81,16 @@ def parse_seed(text: SecretText) -> Seed:
     """
     raw = text.expose().strip()
     if len(raw) > MAX_TEXT_CHARS:
-        raise FormatError("one-time code: longer than any seed")
+        raise FormatError("one-time code: longer than any seed", advice=_SEED_ADVICE)
     lower = raw[:20].lower()
     if lower.startswith("otpauth://"):
         return _parse_uri(raw)
     if lower.startswith("steam://"):
         return Seed(_base32(raw[len("steam://") :]), steam=True)
     if "://" in raw:
-        raise UnsupportedError("one-time code: not a kind that is known here")
+        raise UnsupportedError(
+            "one-time code: not a kind that is known here", advice=_SEED_ADVICE
+        )
     return Seed(_base32(raw))
 
 
@@ -99,7 +103,9 @@ def _parse_uri(raw: str) -> Seed:
     except ValueError:
         raise FormatError("one-time code: not an otpauth address") from None
     if parts.netloc.lower() != "totp":
-        raise UnsupportedError("one-time code: not a code that goes by the time")
+        raise UnsupportedError(
+            "one-time code: not a code that goes by the time", advice=_KIND_ADVICE
+        )
     # "+" is a letter in some exporters' labels, and a space in others' queries.
     values = {name.lower(): value for name, value in pairs}
     if len(values) != len(pairs):
@@ -177,7 +183,9 @@ def _migrated(message: bytes) -> Seed:
     found = dict(_fields(message))
     secret, kind = found.get(1, b""), found.get(6, 0)
     if kind not in (0, 2):
-        raise UnsupportedError("one-time code: not a code that goes by the time")
+        raise UnsupportedError(
+            "one-time code: not a code that goes by the time", advice=_KIND_ADVICE
+        )
     algorithm = _MIGRATED_ALGORITHMS.get(_whole(found.get(4, 0)))
     digits = _MIGRATED_DIGITS.get(_whole(found.get(5, 0)))
     if algorithm is None or digits is None:
@@ -238,11 +246,15 @@ def _base32(text: str) -> bytes:
     """Return the secret that *text* spells; spaces, hyphens and case do not matter."""
     bare = re.sub(r"[\s-]", "", text).rstrip("=").upper()
     if not bare or len(bare) > 2 * _MAX_SECRET_BYTES:
-        raise FormatError("one-time code: no secret, or too long a one")
+        raise FormatError(
+            "one-time code: no secret, or too long a one", advice=_SEED_ADVICE
+        )
     try:
         return base64.b32decode(bare + "=" * (-len(bare) % 8))
     except ValueError:  # of which binascii's own error is one
-        raise FormatError("one-time code: the secret is not base32") from None
+        raise FormatError(
+            "one-time code: the secret is not base32", advice=_SEED_ADVICE
+        ) from None
 
 
 def _number(text: str, allowed: range, what: str) -> int:

@@ -21,6 +21,7 @@ from clisk_vault.errors import FormatError
 DEFAULT_LENGTH = 20
 MAX_TEXT_CHARS = 2_000
 _LENGTHS = range(1, 257)
+_ADVICE = "write them as: minlength: 8; required: lower; required: digit; allowed: [-!]"
 
 # As the language defines it: the space too, and neither / nor a backslash.
 SPECIAL = "-~!@#$%^&*_+=`|(){}[:;\"'<>,.?] "
@@ -73,7 +74,7 @@ def parse_rules(text: str) -> SiteRules:
         FormatError: not in the language, or longer than any rules are.
     """
     if len(text) > MAX_TEXT_CHARS:
-        raise FormatError("password rules: too long")
+        raise FormatError("password rules: too long", advice=_ADVICE)
     required: list[frozenset[str]] = []
     allowed: set[str] = set()
     numbers: dict[str, list[int]] = {name: [] for name in _NUMBERS}
@@ -81,12 +82,12 @@ def parse_rules(text: str) -> SiteRules:
     while text[at:].strip(" \t\r\n;"):
         found = _PROPERTY.match(text, at)
         if found is None:
-            raise FormatError("password rules: not a property", at=at)
+            raise FormatError("password rules: not a property", at=at, advice=_ADVICE)
         name, at = found["name"], found.end()
         if name in numbers:
             number = _NUMBER.match(text, at)
             if number is None:
-                raise FormatError("password rules: not a number", at=at)
+                raise FormatError("password rules: not a number", at=at, advice=_ADVICE)
             numbers[name].append(int(number["number"]))
             at = number.end()
         elif name in ("required", "allowed"):
@@ -95,7 +96,9 @@ def parse_rules(text: str) -> SiteRules:
                 required.append(letters)
             allowed |= letters
         else:
-            raise FormatError("password rules: a property that is not known", at=at)
+            raise FormatError(
+                "password rules: a property that is not known", at=at, advice=_ADVICE
+            )
     # Said several times, the strictest counts.
     return SiteRules(
         tuple(dict.fromkeys(required)),
@@ -132,13 +135,17 @@ def _letters(text: str, at: int) -> tuple[frozenset[str], int]:
     while True:
         found = _PART.match(text, at)
         if found is None:
-            raise FormatError("password rules: not a class of characters", at=at)
+            raise FormatError(
+                "password rules: not a class of characters", at=at, advice=_ADVICE
+            )
         if found["own"] is not None:
             letters |= set(_own_class(found["own"]))
         elif found["name"] in _CLASSES:
             letters |= set(_CLASSES[found["name"]])
         else:
-            raise FormatError("password rules: a class that is not known", at=at)
+            raise FormatError(
+                "password rules: a class that is not known", at=at, advice=_ADVICE
+            )
         at = found.end()
         if found["end"] != ",":
             return frozenset(letters), at

@@ -401,6 +401,10 @@ class Vault:
         """Keep a folder that may be empty by another name; items are not moved."""
         self._folders.rename(old, new)
 
+    def remove_folder(self, name: str) -> None:
+        """Keep an empty folder no longer, nor those within it; no item is moved."""
+        self._folders.remove(name)
+
     # -- secrets and grants
 
     def export_log(

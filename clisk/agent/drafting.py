@@ -4,27 +4,39 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Literal
 
 from pydantic import Field
 
-from clisk.agent.labels import find_field
+from clisk.agent.labels import NoSuchFieldError, find_field
 from clisk.agent.registry import Params, Secret
 from clisk.errors import CliskError
 from clisk_vault.draft import FieldValue, ItemDraft, elements
 from clisk_vault.generator import generate_for_site, generate_password
 from clisk_vault.item import ItemView
 from clisk_vault.item_types import (
+    COMMON_FIELDS,
+    ITEM_TYPES,
     URI_MATCHES,
     Secrecy,
     element_field,
     secrecy,
     split_element,
 )
+from clisk_vault.keys import SecretText
+from clisk_vault.one_time_code import parse_seed
 from clisk_vault.password_rules import rules_for_uris
 
 # An item has these from its birth, or by an operation of their own.
 _NOT_EDITED = {"type", "trashed", "created", "changed", "origin"}
+# What a program may make up: a card's number or a key is given by somebody else.
+_MADE_UP = {"password", "ssh.passphrase"}
+_FIELD_NAMES = [
+    spec.name
+    for specs in (COMMON_FIELDS, *(kind.fields for kind in ITEM_TYPES.values()))
+    for spec in specs
+]
 
 
 class CustomField(Params):
@@ -39,6 +51,8 @@ class Changes(Params):
     """New values; what is not named stays."""
 
     fields: dict[str, Secret] = Field(default_factory=dict)
+    in_clear: list[str] = Field(default_factory=list)
+    """Those of the fields whose values others saw: none of them may be secret."""
     generate: list[str] = Field(default_factory=list)
     remove: list[str] = Field(default_factory=list)
     uris: list[str] = Field(default_factory=list)
@@ -48,7 +62,11 @@ class Changes(Params):
 
 
 def draft(kind: str, title: str, changes: Changes) -> ItemDraft:
-    """Return a new item."""
+    """Return a new item.
+
+    Raises:
+        CliskError: a field that no item has, or a value that does not fit its field.
+    """
     return ItemDraft(
         type=kind,
         title=title,
@@ -65,8 +83,8 @@ def edit(changes: Changes, view: ItemView) -> dict[str, FieldValue | None]:
     """Return an edit of the item that *view* shows.
 
     Raises:
-        CliskError: it would leave the item without a title, or change what is
-            not a person's to write.
+        CliskError: it would leave the item without a title, change what is not a
+            person's to write, or name a field that no item has.
     """
     for name in changes.remove:
         _check_name(name)
@@ -75,9 +93,10 @@ def edit(changes: Changes, view: ItemView) -> dict[str, FieldValue | None]:
         raise CliskError("an item needs a title", advice="give it another one")
     return {
         **dict.fromkeys(_removed(changes.remove, view)),
-        **_fields(changes, [*changes.uris, *_addresses(view)]),
+        **_fields(changes, [*changes.uris, *_addresses(view)], view),
         **_custom(changes.custom),
         **_uris(changes),
+        **({} if changes.uris else _matches(changes.match, view)),
         **elements("tag", ({"name": tag} for tag in changes.tags), os.urandom),
     }
 
@@ -86,24 +105,69 @@ def _addresses(view: ItemView) -> Iterator[str]:
     return (each.text("value") or "" for each in view.elements("uri"))
 
 
-def _fields(changes: Changes, uris: Iterable[str]) -> dict[str, FieldValue]:
+def _fields(
+    changes: Changes, uris: Iterable[str], view: ItemView | None = None
+) -> dict[str, FieldValue]:
     found: dict[str, FieldValue] = {}
-    for name, value in changes.fields.items():
-        _check_name(name)
-        # A field that the tables do not know is sealed: better hidden than shown.
+    for meant, value in changes.fields.items():
+        _check_name(meant)
+        name = _field_name(meant, view)
+        _check_value(name, value, view)
+        if meant in changes.in_clear and secrecy(name) is Secrecy.SECRET:
+            raise CliskError(
+                "the field is secret, and arguments are visible to every process",
+                advice="change that value where it counts, then use --ask or --read",
+            )
+        # A newer program's field, which the tables do not know, is sealed: better
+        # hidden than shown.
         clear = secrecy(name) is Secrecy.CLEAR
         found[name] = value.expose() if clear else value
-    for name in changes.generate:
-        if secrecy(name) is not Secrecy.SECRET:
+    for meant in changes.generate:
+        name = _field_name(meant, view)
+        parts = split_element(name)
+        hidden = parts is not None and (parts[0], parts[2]) == ("custom", "hidden")
+        if name not in _MADE_UP and not hidden:
             raise CliskError(
-                "only a secret field can be generated",
-                advice="name one, such as password",
+                "only a password can be generated",
+                advice="name the field of one: password, or a hidden field of yours",
             )
         # What the site is known to take: nobody sees it to correct it.
         rules = rules_for_uris(uris) if name == "password" else None
         made = generate_password() if rules is None else generate_for_site(rules)
         found[name] = made.secret
     return found
+
+
+def _field_name(meant: str, view: ItemView | None) -> str:
+    """Return the field that *meant* names: one of the tables, or of this very item."""
+    if secrecy(meant) is not Secrecy.UNKNOWN:
+        return meant
+    if view is not None:
+        with suppress(NoSuchFieldError):
+            return find_field(view, meant).name
+    ends = "." + meant.lower()
+    near = [name for name in _FIELD_NAMES if name.endswith(ends)]
+    raise CliskError(
+        "there is no field by that name",
+        advice=f"is it {' or '.join(near)}?"
+        if near
+        else "docs/commands.md lists the fields; --custom or --hidden adds your own",
+    )
+
+
+def _check_value(name: str, value: SecretText, view: ItemView | None) -> None:
+    if name == "totp" and value.expose():
+        # Here, while the person has the seed before them; not when a code is due.
+        parse_seed(value)
+    parts = split_element(name)
+    if parts is None:
+        return
+    kind, element, part = parts
+    if (kind, part) == ("uri", "match"):
+        _check_match(value.expose())
+    if (kind, part) == ("custom", "value") and view is not None:
+        text = view.text(element_field("custom", element, "kind"))
+        _check_custom(text or "text", value.expose())
 
 
 def _check_name(name: str) -> None:
@@ -115,15 +179,34 @@ def _check_name(name: str) -> None:
 
 
 def _uris(changes: Changes) -> dict[str, FieldValue]:
-    if changes.match is not None and changes.match not in URI_MATCHES:
-        raise CliskError(
-            "no such way to match an address",
-            advice=f"one of: {', '.join(URI_MATCHES)}",
-        )
+    if changes.match is not None:
+        _check_match(changes.match)
     match = {"match": changes.match} if changes.match else {}
     return elements(
         "uri", ({"value": uri, **match} for uri in changes.uris), os.urandom
     )
+
+
+def _check_match(match: str) -> None:
+    if match not in URI_MATCHES:
+        raise CliskError(
+            "no such way to match an address",
+            advice=f"one of: {', '.join(URI_MATCHES)}",
+        )
+
+
+def _matches(match: str | None, view: ItemView) -> dict[str, FieldValue]:
+    """Return how the addresses that are there already are matched from now on."""
+    if match is None:
+        return {}
+    found = [
+        element_field("uri", each.id, "match")
+        for each in view.elements("uri")
+        if each.text("value")
+    ]
+    if not found:
+        raise CliskError("the item has no address to match", advice="add one: --uri")
+    return dict.fromkeys(found, match)
 
 
 def _removed(names: Iterable[str], view: ItemView) -> Iterator[str]:
@@ -146,8 +229,12 @@ def _custom_row(each: CustomField) -> dict[str, FieldValue]:
     if each.kind == "hidden":
         return {"name": each.name, "kind": "hidden", "hidden": each.value}
     value = each.value.expose()
-    if each.kind == "boolean" and value not in ("true", "false"):
+    _check_custom(each.kind, value)
+    return {"name": each.name, "kind": each.kind, "value": value}
+
+
+def _check_custom(kind: str, value: str) -> None:
+    if kind == "boolean" and value not in ("true", "false"):
         raise CliskError(
             "a field of the kind boolean is true or false", advice="NAME=true"
         )
-    return {"name": each.name, "kind": each.kind, "value": value}

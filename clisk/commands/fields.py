@@ -26,7 +26,7 @@ _OPTIONS = (
         "--match",
         type=click.Choice(URI_MATCHES),
         metavar="HOW",
-        help=f"How these addresses are matched: {', '.join(URI_MATCHES)}.",
+        help=f"How addresses are matched: {', '.join(URI_MATCHES)}.",
     ),
     click.option("--tag", "tags", multiple=True, metavar="TAG", help="Add a tag."),
     click.option("--folder", metavar="NAME", help="Folder to show it in."),
@@ -122,6 +122,7 @@ def changes_from(
         InputError: a secret that was asked for did not come.
     """
     fields = dict(_clear(pair) for pair in assignments)
+    in_clear = list(fields)
     for name, value in (("username", username), ("folder", folder)):
         if value is not None:
             fields[name] = value
@@ -140,6 +141,8 @@ def changes_from(
     custom += [{"name": name, "value": _ask(name), "kind": "hidden"} for name in hidden]
     return {
         "fields": fields,
+        # Only the agent knows whether a name that the item shows is a secret's.
+        "in_clear": in_clear,
         "generate": list(generated),
         "uris": list(uris),
         **({"match": match} if match else {}),

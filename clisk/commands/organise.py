@@ -96,13 +96,14 @@ def tag_list(home: Home, as_json: bool) -> None:
 
 @click.group("folder")
 def folder_command() -> None:
-    """Make, fill, rename and list folders; `/` nests them.
+    """Make, fill, rename, list and forget folders; `/` nests them.
 
     \b
     Examples:
       clisk folder move Work/Servers db1 db2
       clisk folder move "" db2
       clisk folder rename Work Job
+      clisk folder rm Job
     """
 
 
@@ -149,6 +150,17 @@ def folder_rename(home: Home, name: str, to: str, as_json: bool) -> None:
     answer = ask_agent(home, "folders.rename", {"name": name, "to": to})
     moved = len(cast(list[str], answer["items"]))
     _say(answer, f"renamed; {output.count(moved, 'item')} moved", as_json=as_json)
+
+
+@folder_command.command("rm")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def folder_rm(home: Home, name: str, as_json: bool) -> None:
+    """Forget a folder and those within it; their items stay, in no folder."""
+    answer = ask_agent(home, "folders.remove", {"name": name})
+    left = len(cast(list[str], answer["items"]))
+    _say(answer, f"removed; {output.count(left, 'item')} now in none", as_json=as_json)
 
 
 @click.command("history")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -48,9 +49,11 @@ def totp_command(
         return
     if not sys.stderr.isatty():
         raise InputError("--watch counts down on a terminal", advice="leave it out")
-    while True:
-        _count_down(answer)
-        answer = ask_agent(home, "totp", params)
+    with suppress(KeyboardInterrupt):  # the way to end it, and no error
+        while True:
+            _count_down(answer)
+            answer = ask_agent(home, "totp", params)
+    output.say("")
 
 
 def _count_down(answer: Message) -> None:

@@ -96,12 +96,14 @@ def edit_command(
 
 
 @click.command("rm")
-@click.argument("item", shell_complete=item_titles)
-@click.option("--restore", is_flag=True, help="Take it out of the trash again.")
+@click.argument("items", nargs=-1, required=True, shell_complete=item_titles)
+@click.option("--restore", is_flag=True, help="Take them out of the trash again.")
 @json_option
 @click.pass_obj
-def rm_command(home: Home, item: str, restore: bool, as_json: bool) -> None:
-    """Move an item to the trash; nothing in it is lost.
+def rm_command(
+    home: Home, items: tuple[str, ...], restore: bool, as_json: bool
+) -> None:
+    """Move items to the trash; nothing in them is lost.
 
     \b
     Examples:
@@ -109,7 +111,10 @@ def rm_command(home: Home, item: str, restore: bool, as_json: bool) -> None:
       clisk rm --restore GitHub
       clisk list --trash
     """
-    answer = ask_agent(home, "restore" if restore else "trash", {"item": item})
+    if restore:
+        answer = ask_agent(home, "trash.restore", {"items": list(items)})
+    else:
+        answer = ask_agent(home, "arrange", {"items": list(items), "trashed": True})
     if as_json:
         output.write_json(answer)
     else:

@@ -197,3 +197,39 @@ def test_fields_of_each_kind_are_added_and_taken_off(laptop: Device) -> None:
     wrong = laptop.run("edit", "Kinds", "--checkbox", "Terms=maybe")
     assert wrong.code == 1
     assert "hint: NAME=true" in wrong.err
+
+
+def test_a_folder_is_forgotten_and_its_items_stay(laptop: Device) -> None:
+    """Those within it too; a name that no folder has is told."""
+    laptop.add_login("Leaf", "1")
+    laptop.ok("folder", "add", "Tree/Bare")
+    laptop.ok("folder", "move", "Tree/Branch", "Leaf")
+
+    said = laptop.run("folder", "rm", "Tree")
+
+    assert said.err == "removed; 1 item now in none\n"
+    assert "Tree" not in laptop.ok("folder", "list")
+    assert _titles(laptop, "Leaf") == ["Leaf"]
+    assert "there is no such folder" in laptop.run("folder", "rm", "Tree").err
+
+
+def test_several_items_go_into_the_trash_at_once_or_none(laptop: Device) -> None:
+    """A name that nothing matches leaves the others where they are."""
+    laptop.add_login("Ash", "1")
+    laptop.add_login("Birch", "2")
+
+    assert laptop.run("rm", "Ash", "Birch", "No such tree").code == 1
+    assert _titles(laptop, "Ash") == ["Ash"]
+    laptop.ok("rm", "Ash", "Birch")
+    assert _titles(laptop, "Ash") == _titles(laptop, "Birch") == []
+    laptop.ok("rm", "--restore", "Ash", "Birch")
+    assert _titles(laptop, "Birch") == ["Birch"]
+
+
+def test_an_address_is_looked_up_without_its_scheme(laptop: Device) -> None:
+    """As a person types it; what is no address at all gets a hint of ours."""
+    laptop.add_login("Lime", "1", "--uri", "https://lime.example/in")
+
+    assert _titles(laptop, "--url", "lime.example") == ["Lime"]
+    assert _titles(laptop, "--url", "www.lime.example/x") == ["Lime"]
+    assert "konnector" not in laptop.run("list", "--url", "a b").err

@@ -57,6 +57,66 @@ def test_fields_of_ones_own_are_kept_and_found_by_name(laptop: Device) -> None:
     assert laptop.ok("get", "Bank", "-f", "customer") == "4711\n"
 
 
+def test_a_field_of_ones_own_is_changed_by_the_name_that_is_shown(
+    laptop: Device,
+) -> None:
+    """It is no second field; a checkbox stays one, a secret no argument."""
+    laptop.add_login("Club", "x", "--custom", "Member=1", "--checkbox", "Paid=false")
+    laptop.ok("edit", "Club", "--set", "Member=2", "--set", "Paid=true")
+    assert "Member\t2\nPaid\ttrue\n" in laptop.ok("get", "Club")
+    assert laptop.run("edit", "Club", "--set", "Paid=maybe").code == 1
+
+    laptop.ok(
+        "import",
+        "-",
+        "--map",
+        "t=title",
+        "--map",
+        "PIN=hidden",
+        given="t,PIN\nSafe,1\n",
+    )
+    refused = laptop.run("edit", "Safe", "--set", "PIN=2")
+    assert "arguments are visible to every process" in refused.err
+    laptop.ok("edit", "Safe", "--read", "PIN=0", given="3")
+    assert laptop.ok("get", "Safe", "-f", "PIN") == "3\n"
+
+
+def test_how_addresses_that_are_there_are_matched_is_changed(laptop: Device) -> None:
+    """`--match` without a new address is for those that the item has."""
+    laptop.add_login("Host", "x", "--uri", "https://host.example")
+
+    laptop.ok("edit", "Host", "--match", "exact")
+
+    assert "uri match\texact\n" in laptop.ok("get", "Host")
+    refused = laptop.run("edit", "Host", "--set", "uri match=roughly")
+    assert "no such way to match an address" in refused.err
+    laptop.add_login("Bare", "x")
+    assert "no address to match" in laptop.run("edit", "Bare", "--match", "host").err
+
+
+def test_a_seed_that_makes_no_codes_is_refused_when_it_is_written(
+    laptop: Device,
+) -> None:
+    """Not weeks later, when a code is due and the site shows the seed no longer."""
+    laptop.add_login("Seeded", "x")
+
+    for seed, why in (("no seed!", "not base32"), ("otpauth://hotp/x", "by the time")):
+        refused = laptop.run("edit", "Seeded", "--read", "totp=0", given=seed)
+        assert refused.code == 1
+        assert why in refused.err
+        assert "no one-time codes" in laptop.run("totp", "Seeded").err
+
+
+def test_where_no_vault_is_every_command_says_how_to_make_one(tmp_path: Path) -> None:
+    """And not that one is to be unlocked."""
+    with device(tmp_path) as nowhere:
+        for words in (("list",), ("get", "x"), ("trash", "list")):
+            assert nowhere.run(*words).err.splitlines() == [
+                "error: there is no vault here",
+                "hint: make one: clisk init; or clisk join",
+            ]
+
+
 def test_a_password_is_generated_unseen(laptop: Device) -> None:
     """`--generate` puts a password into the vault that no output shows."""
     said = laptop.run("add", "login", "Generated", "--generate", "password")
@@ -105,6 +165,7 @@ def test_a_bad_export_changes_nothing(
     assert (said.code, said.out) == (1, "")
     assert what in said.err
     assert "planted" not in said.err
+    assert "made by this program" not in said.err
     assert laptop.ok("list") == before
 
 
@@ -191,7 +252,14 @@ def test_the_agent_comes_back_locked(laptop: Device) -> None:
         (("add", "login", "X", "-s", "password=planted"), 2, "password is secret"),
         (("add", "login", "X", "--custom", "planted"), 2, "--custom wants NAME=VALUE"),
         (("add", "nonsense", "X"), 2, "invalid value for"),
-        (("add", "login", "X", "--generate", "username"), 1, "only a secret field"),
+        (("add", "login", "X", "--generate", "username"), 1, "only a password can"),
+        (("add", "card", "X", "--generate", "card.number"), 1, "only a password can"),
+        (("add", "card", "X", "-s", "number=4111"), 1, "is it card.number?"),
+        (("edit", "Bank", "-s", "nonsense=1"), 1, "there is no field by that name"),
+        (("edit", "Bank", "-s", "type=card"), 1, "is not a field to write"),
+        (("list", "--url", "a b"), 1, "give a page's address"),
+        (("export", "x"), 2, "'--format'. Choose from: bitwarden,"),
+        (("generate", "--rules", "planted"), 1, "write them as: minlength"),
         (("add", "login", "X", "--read", "password=99"), 1, "descriptor 99 cannot"),
         (
             ("add", "login", "X", "--read", "password=x"),

@@ -10,6 +10,7 @@ from clisk.agent.core import Agent
 from clisk.agent.labels import labelled_fields
 from clisk.agent.registry import Answer, Params, operation
 from clisk.agent.resolve import resolve_item, search
+from clisk.errors import CliskError
 from clisk_vault.ids import ItemId
 from clisk_vault.overview import ItemOverview
 from clisk_vault.vault import Vault
@@ -168,8 +169,15 @@ def _wanted(entry: ItemOverview, params: ListParams) -> bool:
 def _for_page(vault: Vault, url: str) -> set[ItemId]:
     # Late: the matcher is large, and most lists are not for a page.
     from clisk.agent.fill_candidates import find_candidates
+    from konnector_runner.errors import FormatError
 
-    found = find_candidates(vault, url, siblings=False).candidates
+    whole = url if "://" in url else f"https://{url}"
+    try:
+        found = find_candidates(vault, whole, siblings=False).candidates
+    except FormatError as err:
+        raise CliskError(
+            str(err), advice="give a page's address, such as https://example.org/in"
+        ) from None
     return {each.overview.item for each in found}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Literal
 
 from pydantic import Field
 
@@ -22,6 +23,7 @@ from clisk_vault.draft import FieldValue, elements
 from clisk_vault.ids import DeviceId, ItemId
 from clisk_vault.item import TRUE
 from clisk_vault.item_types import element_field
+from clisk_vault.overview import ItemOverview
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.vault import Vault
 from clisk_vault.versions import FieldView, Version
@@ -33,6 +35,8 @@ class ArrangeParams(Params):
     items: list[str] = Field(min_length=1)
     favourite: bool | None = None
     archived: bool | None = None
+    trashed: Literal[True] | None = None
+    """Taking out of the trash may make a new item: trash.restore does that."""
     folder: str | None = None
     add_tags: list[str] = Field(default_factory=list)
     remove_tags: list[str] = Field(default_factory=list)
@@ -48,7 +52,7 @@ class ArrangeAnswer(Answer):
 async def arrange(
     agent: Agent, _caller: Caller, params: ArrangeParams
 ) -> ArrangeAnswer:
-    """Favour, archive, tag or move items, all of them or none."""
+    """Favour, archive, tag, move or trash items, all of them or none."""
 
     def work(vault: Vault) -> list[ItemId]:
         items = [resolve_item(vault, meant) for meant in params.items]
@@ -70,6 +74,8 @@ def _arranged(
     if params.archived is not None and params.archived != view.has("archived"):
         now = datetime.fromtimestamp(vault.session.clock() // 1000, UTC)
         edit["archived"] = now.isoformat() if params.archived else None
+    if params.trashed:
+        edit["trashed"] = TRUE
     if params.folder is not None and params.folder != (view.text("folder") or ""):
         edit["folder"] = params.folder or None
     new = [tag for tag in dict.fromkeys(params.add_tags) if tag not in view.tags]
@@ -151,13 +157,9 @@ async def rename_folder(
     """Call a folder, and those within it, by another name."""
 
     def work(vault: Vault) -> list[ItemId]:
-        if params.name not in _with_parents(vault.folders()):
-            raise CliskError("there is no such folder", advice="clisk folder list")
-        within = params.name + "/"
         moved = [
             (each.item, params.to + each.folder[len(params.name) :])
-            for each in vault.overviews()
-            if each.folder == params.name or each.folder.startswith(within)
+            for each in _inside(vault, params.name)
         ]
         with vault.storage.transaction():
             vault.edit_many((item, {"folder": name}) for item, name in moved)
@@ -166,6 +168,34 @@ async def rename_folder(
 
     items = await agent.change(work)
     return ArrangeAnswer(items=[item.hex() for item in items])
+
+
+@operation("folders.remove", FolderParams, ArrangeAnswer)
+async def remove_folder(
+    agent: Agent, _caller: Caller, params: FolderParams
+) -> ArrangeAnswer:
+    """Forget a folder and those within it; their items stay, in no folder."""
+
+    def work(vault: Vault) -> list[ItemId]:
+        items = [each.item for each in _inside(vault, params.name)]
+        with vault.storage.transaction():
+            vault.edit_many((item, {"folder": None}) for item in items)
+            vault.remove_folder(params.name)
+        return items
+
+    items = await agent.change(work)
+    return ArrangeAnswer(items=[item.hex() for item in items])
+
+
+def _inside(vault: Vault, folder: str) -> list[ItemOverview]:
+    if folder not in _with_parents(vault.folders()):
+        raise CliskError("there is no such folder", advice="clisk folder list")
+    within = folder + "/"
+    return [
+        each
+        for each in vault.overviews()
+        if each.folder == folder or each.folder.startswith(within)
+    ]
 
 
 def _with_parents(names: Iterable[str]) -> set[str]:
