@@ -10,6 +10,7 @@ import getpass
 import os
 from pathlib import Path
 
+from clisk import output
 from clisk.errors import InputError
 from clisk_vault.keys import SecretText
 
@@ -58,12 +59,17 @@ def read_secret(descriptor: int) -> SecretText:
 def ask_secret(prompt: str, *, twice: bool = False) -> SecretText:
     """Return what a person types on the terminal, unseen.
 
+    *twice* is for a secret that is chosen here and now: where it is easily guessed
+    they are told so, and decide.
+
     Raises:
         InputError: no terminal, nothing typed, or two different answers.
     """
     typed = _ask(f"{prompt}: ")
     if not typed:
         raise InputError("nothing was typed", advice="try again")
+    if twice:
+        _warn_if_weak(SecretText(typed))
     if twice and _ask("the same once more: ") != typed:
         raise InputError("the two are not the same", advice="try again")
     return SecretText(typed)
@@ -92,6 +98,19 @@ def ask_line(prompt: str, *, advice: str = _DESCRIPTOR) -> str:
             return keyboard.readline().strip()
     except OSError:
         raise InputError(_NO_TERMINAL, advice=advice) from None
+
+
+def _warn_if_weak(chosen: SecretText) -> None:
+    # Late: the tables of words are large, and most commands choose no secret.
+    from clisk_vault.strength import STRONG, estimate
+
+    strength = estimate(chosen)
+    if strength.score < STRONG:
+        output.say(
+            f"whoever has the file guesses that in about"
+            f" 10^{strength.guesses_log10:.0f} tries; Ctrl-C to think again, and"
+            " for a better one: clisk generate passphrase"
+        )
 
 
 def _ask(prompt: str) -> str:

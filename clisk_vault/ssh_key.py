@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from clisk_vault.errors import CallerError, FormatError
 from clisk_vault.keys import SecretText
+from clisk_vault.primitives import sha256
 
 # draft-ietf-sshm-ssh-agent §3.6.1: which hash an RSA signature is wanted with.
 RSA_SHA2_256 = 2
@@ -60,6 +61,25 @@ def parse_public(line: str) -> bytes:
     return blob
 
 
+def public_half(private: SecretText, passphrase: SecretText | None) -> str:
+    """Return the line that `ssh-keygen -y` would print for *private*.
+
+    Raises:
+        FormatError: the private key cannot be read, or is of a kind not used here.
+    """
+    return _public_line(_load(private, passphrase)).decode()
+
+
+def fingerprint(line: str) -> str:
+    """Return what `ssh-keygen -l` shows of a public key: `SHA256:` and its hash.
+
+    Raises:
+        FormatError: as parse_public().
+    """
+    digest = base64.b64encode(sha256(parse_public(line))).rstrip(b"=")
+    return f"SHA256:{digest.decode()}"
+
+
 def sign(
     private: SecretText,
     passphrase: SecretText | None,
@@ -75,13 +95,7 @@ def sign(
         CallerError: flags that ask for what is not made: SHA-1, above all.
     """
     key = _load(private, passphrase)
-    own = base64.b64decode(
-        key.public_key()
-        .public_bytes(
-            serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-        )
-        .split()[1]
-    )
+    own = base64.b64decode(_public_line(key).split()[1])
     if own != public:
         raise FormatError(
             "ssh key: the item's public key is not that of its private key",
@@ -143,6 +157,12 @@ def _load(private: SecretText, passphrase: SecretText | None) -> _PrivateKey:
     raise FormatError(
         "ssh key: neither Ed25519, ECDSA, nor RSA of 2,048 bits",
         advice="make another: ssh-keygen -t ed25519",
+    )
+
+
+def _public_line(key: _PrivateKey) -> bytes:
+    return key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Literal
 
@@ -13,6 +13,7 @@ from clisk.agent.labels import NoSuchFieldError, find_field
 from clisk.agent.registry import Params, Secret
 from clisk.errors import CliskError
 from clisk_vault.draft import FieldValue, ItemDraft, elements
+from clisk_vault.errors import FormatError
 from clisk_vault.generator import generate_for_site, generate_password
 from clisk_vault.item import ItemView
 from clisk_vault.item_types import (
@@ -135,7 +136,25 @@ def _fields(
         rules = rules_for_uris(uris) if name == "password" else None
         made = generate_password() if rules is None else generate_for_site(rules)
         found[name] = made.secret
-    return found
+    return {**_public_half(found), **found}
+
+
+def _public_half(fields: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
+    """Return what a private key among *fields* says of itself in the open.
+
+    A key that cannot be read here, as one of another kind, is kept all the same.
+    """
+    private, passphrase = fields.get("ssh.private_key"), fields.get("ssh.passphrase")
+    if not isinstance(private, SecretText) or "ssh.public_key" in fields:
+        return {}
+    # Late: most items are no keys.
+    from clisk_vault.ssh_key import fingerprint, public_half
+
+    unlocked = passphrase if isinstance(passphrase, SecretText) else None
+    with suppress(FormatError):
+        line = public_half(private, unlocked)
+        return {"ssh.public_key": line, "ssh.fingerprint": fingerprint(line)}
+    return {}
 
 
 def _field_name(meant: str, view: ItemView | None) -> str:

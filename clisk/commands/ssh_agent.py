@@ -45,13 +45,12 @@ def ssh_agent_command(
     asked for each signature: by the program that SSH_ASKPASS names, or else on
     this terminal. A locked vault signs nothing.
 
-    The keys are the items of type ssh-key that have their public key. RSA keys
-    sign with SHA-2 only.
+    The keys are the items of type ssh-key with a public key, which a private key
+    brings along when it is added. RSA keys sign with SHA-2 only.
 
     \b
     Examples:
       clisk add ssh-key laptop --read ssh.private_key=0 < key
-      clisk edit laptop --set ssh.public_key="$(cat key.pub)"
       clisk ssh-agent --once
       SSH_AUTH_SOCK=~/.local/share/clisk/ssh-agent.sock ssh server
     """

@@ -169,3 +169,25 @@ def test_a_terminal_is_asked_without_echo() -> None:
     assert os.waitstatus_to_exitcode(status) == 0
     assert b"planted" not in shown + os.read(terminal, 1024)
     os.close(terminal)
+
+
+@pytest.mark.parametrize(
+    ("typed", "weak"), [("summer2024", True), ("sliced outmatch cranberry", False)]
+)
+def test_who_chooses_a_secret_that_is_easily_guessed_is_told(
+    typed: str,
+    weak: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """On the screen, without the secret; who types one that is there is not told."""
+    monkeypatch.setattr(passphrase_input, "_ask", lambda _prompt: typed)
+
+    passphrase_input.ask_secret("New passphrase", twice=True)
+
+    said = capsys.readouterr()
+    assert ("guesses that in about" in said.err) is weak
+    assert said.out == ""
+    assert typed not in said.err
+    passphrase_input.ask_secret("Passphrase")
+    assert capsys.readouterr().err == ""

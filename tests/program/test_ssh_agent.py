@@ -127,6 +127,39 @@ def test_openssh_lists_and_signs_with_every_kind(
     assert not Path(env["SSH_AUTH_SOCK"]).exists()
 
 
+@pytest.mark.parametrize("name", _KINDS)
+def test_a_private_key_brings_its_public_half(
+    home: Device, tmp_path: Path, name: str
+) -> None:
+    """As OpenSSH prints it; also when another key takes its place."""
+    key, other = tmp_path / "key", tmp_path / "other"
+    make = ("ssh-keygen", "-q", "-N", "", "-f")
+    subprocess.run([*make, key, *_KINDS[name]], check=True)
+    subprocess.run([*make, other], check=True)
+    words = ("half", "--read", "ssh.private_key=0")
+    home.ok("add", "ssh-key", *words, given=other.read_text())
+    home.ok("edit", *words, given=key.read_text())
+
+    shown = home.ok("get", "half", "-f", "ssh.public_key").split()
+    finger = home.ok("get", "half", "-f", "ssh.fingerprint").strip()
+
+    listed = ("ssh-keygen", "-l", "-f", f"{key}.pub")
+    said = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
+    home.ok("rm", "half")
+    assert shown == Path(f"{key}.pub").read_text().split()[:2]
+    assert finger == said.split()[1]
+
+
+def test_a_private_key_of_a_kind_not_known_here_is_kept(home: Device) -> None:
+    """For safekeeping: nothing is said of its public half, and nothing is lost."""
+    words = ("--read", "ssh.private_key=0")
+    home.ok("add", "ssh-key", "putty", *words, given="PuTTY-User-Key-File-3: x")
+
+    assert "ssh.public_key" not in home.ok("get", "putty")
+    assert home.ok("get", "putty", "-f", "ssh.private_key").startswith("PuTTY")
+    home.ok("rm", "putty")
+
+
 def test_no_private_key_is_on_the_disk(home: Device, keys: Path) -> None:
     """Neither in the home folder nor beside the public keys."""
     found = [
