@@ -28,10 +28,9 @@ from clisk_sync.errors import (
     RecordConflictError,
     RelayMisbehaved,
     RelayRefused,
-    SyncError,
     TransportError,
 )
-from clisk_sync.following import BACKOFF, WAIT_SECONDS, Follower, Rounds
+from clisk_sync.following import BACKOFF, WAIT_SECONDS, Follower, Outcome, Rounds
 from clisk_sync.founding import clock_ms
 from clisk_sync.frontier import Frontier
 from clisk_sync.inbox import Inbox
@@ -382,7 +381,7 @@ class SyncEngine:
         self,
         stop: asyncio.Event,
         *,
-        tell: Callable[[SyncReport | SyncError], None],
+        tell: Callable[[Outcome], None],
         backoff: RetryPolicy = BACKOFF,
     ) -> None:
         """Sync now, at each nudge and whenever the relay has news, until *stop*.

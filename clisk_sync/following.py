@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from clisk_sync.errors import (
     RelayMisbehaved,
@@ -24,6 +24,7 @@ from clisk_sync.report import SyncReport
 from clisk_sync.retry import RetryPolicy
 from clisk_sync.transport import News
 from clisk_vault.elapsed import suspended_time_counts
+from clisk_vault.errors import StoreError
 
 WAIT_SECONDS: Final = 30.0
 _DEBOUNCE_SECONDS: Final = 0.25
@@ -33,6 +34,10 @@ _WHOLE_WHILE_QUIET_SECONDS: Final = 300.0
 # After news that brought nothing, twice in a row: no relay makes us spin.
 _PAUSE_SECONDS: Final = 0.5
 BACKOFF: Final = RetryPolicy(base_seconds=1.0, cap_seconds=300.0)
+# What another round may be spared: a relay that is away, a disk that is full.
+_PASSING: Final = (TransportError, RelayRefused, RelayMisbehaved, StoreError)
+# What a round came to.
+Outcome: TypeAlias = SyncReport | SyncError | StoreError
 # Not of the relay: this device has something to say.
 _NUDGED: Final = News()
 
@@ -73,7 +78,7 @@ class Follower:
 
     async def run(
         self,
-        tell: Callable[[SyncReport | SyncError], None],
+        tell: Callable[[Outcome], None],
         backoff: RetryPolicy = BACKOFF,
     ) -> None:
         """Go on until told to stop; *tell* gets each report or why there was none.
@@ -87,7 +92,7 @@ class Follower:
                 try:
                     await self._step(tell)
                     failures = 0
-                except (TransportError, RelayRefused, RelayMisbehaved) as err:
+                except _PASSING as err:
                     # A hotel's page in between is no reason to give up. The relay
                     # may be another one when it comes back: look at all.
                     await self._forget()
@@ -97,7 +102,7 @@ class Follower:
         finally:
             await self._forget()
 
-    async def _step(self, tell: Callable[[SyncReport | SyncError], None]) -> None:
+    async def _step(self, tell: Callable[[Outcome], None]) -> None:
         if self._whole_at == float("-inf"):
             await self._whole(tell)
         news = await self._something()
@@ -113,16 +118,14 @@ class Follower:
                 return
         await self._whole(tell)
 
-    async def _whole(self, tell: Callable[[SyncReport | SyncError], None]) -> None:
+    async def _whole(self, tell: Callable[[Outcome], None]) -> None:
         self._nudge.clear()
         began = self._monotonic()
         report = await self._rounds.whole()
         self._whole_at = began
         await self._told(tell, report)
 
-    async def _told(
-        self, tell: Callable[[SyncReport | SyncError], None], report: SyncReport
-    ) -> None:
+    async def _told(self, tell: Callable[[Outcome], None], report: SyncReport) -> None:
         tell(report)
         if not report.pushed and not report.pulled:
             self._idle_rounds += 1

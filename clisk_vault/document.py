@@ -42,6 +42,7 @@ from clisk_vault.errors import (
     CostLimitError,
     EquivocationError,
     FormatError,
+    OutOfMemoryError,
     UnsupportedError,
     UntrustedInputError,
 )
@@ -385,11 +386,14 @@ class EntryDocument:
 
 @contextmanager
 def _foreign(what: str) -> Iterator[None]:
-    """Turn whatever the library raises into a FormatError."""
+    """Turn whatever the library raises into a FormatError, but for want of memory."""
     try:
         yield
     except FormatError:
         raise
+    except MemoryError:
+        # Damage would be kept aside and blamed on its author; this is neither.
+        raise OutOfMemoryError(f"{what}: no memory is left for it") from None
     except BaseException as err:
         # A Rust panic arrives as pyo3's PanicException: no Exception, and importable
         # from nowhere. Its text may quote the input, so it is not kept.

@@ -20,10 +20,11 @@
     │   └── RollbackError      older than what this device has already seen
     ├── UnsupportedError       upgrade
     ├── NotHereError           wait for another device
-    └── StoreError             the disk; maybe retry
+    └── StoreError             disk or memory; maybe retry
         ├── DiskFullError      make room
         ├── ReadOnlyError      make it writable
-        └── DiskFaultError     save what can be saved
+        ├── DiskFaultError     save what can be saved
+        └── OutOfMemoryError   close other programs
 
 Messages say what was refused and where, never a value from the input beyond a
 length, an offset or a field name. ``advice`` is the next step for a person.
@@ -204,3 +205,9 @@ class DiskFaultError(StoreError):
     """The disk reports that reading or writing failed."""
 
     default_advice = "copy the vault's folder to another disk, and check this one"
+
+
+class OutOfMemoryError(StoreError):
+    """There was no memory left for it: that says nothing of what was read."""
+
+    default_advice = "close other programs, then try again: nothing is lost"

@@ -15,6 +15,7 @@ from clisk.agent.journal import describe_fault, log
 from clisk.errors import CliskError
 from clisk_sync.engine import SyncEngine
 from clisk_sync.errors import SyncError
+from clisk_sync.following import Outcome
 from clisk_sync.founding import clock_ms, device_name
 from clisk_sync.frontier_store import load_frontier
 from clisk_sync.http_transport import HttpRelay
@@ -94,7 +95,7 @@ class SyncDriver:
             log.error("sync stopped: %s", describe_fault(err))
             self._on_news()
 
-    def _heard(self, what: SyncReport | SyncError) -> None:
+    def _heard(self, what: Outcome) -> None:
         if isinstance(what, SyncReport):
             self.last_sync_ms = clock_ms()
             self.trouble = None
@@ -107,10 +108,11 @@ class SyncDriver:
 
     async def stop(self) -> None:
         """End the background task and close the connections."""
-        if self._following is not None:
-            self._following.cancel()
+        following, self._following = self._following, None
+        if following is not None:
+            following.cancel()
             with suppress(asyncio.CancelledError):
-                await self._following
+                await following
         if self._relay is not None:
             await self._relay.aclose()
 
@@ -159,6 +161,9 @@ class SyncDriver:
             self._heard(err)
             raise
         self._heard(report)
+        if self._following is not None and self._following.done():
+            # Whatever had ended it is over.
+            self._following = asyncio.create_task(self._follow(self.engine))
         return report
 
     def nudge(self) -> None:

@@ -104,6 +104,7 @@ GUARDS = (
     Guard("equivocation", "one number of a session has one change", "clisk_vault.document:EntryDocument._check_place", "if change.seq <= session.seq:", "if False:", ("3.2-actor",)),
     Guard("what is lacking", "a change waits for what it builds on", "clisk_vault.document:EntryDocument._place", "if missing := frozenset(change.deps) - self._max_ops.keys():", "if missing := frozenset():", ("3.2-missing",)),
     Guard("room to wait", "what waits is bounded", "clisk_vault.replica:Replica._hold", 'if not self._has_room("orphan", each, MAX_ORPHANS):', "if False:", ("3.2-flood",)),
+    Guard("want of memory", "want of memory is not taken for damage", "clisk_vault.document:_foreign", "except MemoryError:", "except ZeroDivisionError:", ("3.2-memory",)),
     Guard("run lengths", "a run is counted before it is expanded", "clisk_vault.change_chunk:_parse_columns", "if not 1 <= count <= MAX_CHANGE_ENTRIES:", "if False:", ("3.2-runs",)),
     Guard("cost floor", "no cheap stretching is taken", "clisk_vault.passphrase:CostLimits.check", "if value < getattr(self.floor, name):", "if False:", ("BW07", "LP04", "1P04", "DL04")),
 )  # fmt: skip

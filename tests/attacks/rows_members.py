@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,14 +23,14 @@ from clisk_sync.report import SyncReport
 from clisk_vault import cbor, leb128, replica
 from clisk_vault.change_chunk import ActorId, ChangeHash, hash_of, parse_change
 from clisk_vault.document import Applied, EntryDocument, author_of, new_actor
-from clisk_vault.errors import FormatError
+from clisk_vault.errors import FormatError, OutOfMemoryError
 from clisk_vault.hlc import END_OF_TIME_MS, HybridClock
 from clisk_vault.ids import DeviceId, ItemId
 from clisk_vault.item_write import compose, next_stamp
 from clisk_vault.replica import Quarantined
 from tests.attacks import ours
 from tests.attacks.given import empty_document
-from tests.attacks.stage import Row, Stage, Verdict, story, told
+from tests.attacks.stage import Row, Stage, Verdict, beliefs, story, told
 from tests.attacks.weak_model import WeakServer
 from tests.sync.world import Device, Forger
 from tests.vault import test_change_chunk, test_document, test_item
@@ -408,6 +409,57 @@ async def the_next_edit_wins_over_the_future(on: Stage) -> None:
     assert "Planted Savings Bank" in phone.titles()
 
 
+@story
+async def want_of_memory_is_no_damage(on: Stage) -> None:
+    """Told as what it is: nothing is set aside, blamed or begun anew."""
+    laptop, phone = await on.pair()
+    laptop.vault.edit(on.item, {"title": "Planted Savings Bank, edited"})
+    await laptop.sync()
+    before, held = beliefs(phone), phone.vault.replica.held(on.item)
+
+    def fails(_: bytes) -> None:
+        raise MemoryError
+
+    with on.patch.context() as patch:
+        there = SimpleNamespace(load=fails)
+        patch.setattr("clisk_vault.document.Document", there)
+        with pytest.raises(OutOfMemoryError):
+            await phone.sync()
+    assert beliefs(phone) == before
+    assert phone.vault.replica.held(on.item) == held
+    assert phone.vault.replica.quarantine() == []
+    await on.heals(laptop, phone)
+    assert "Planted Savings Bank, edited" in phone.titles()
+
+
+@story
+async def a_panic_costs_its_change_alone(on: Stage) -> None:
+    """In a device's own sync: kept with its author, and all else goes on."""
+    laptop, phone = await on.pair()
+    before, real = phone.titles(), EntryDocument._receive
+
+    def panics(self: EntryDocument, admitted: list[Any]) -> None:
+        if any("panic" in str(each.entries) for each in admitted):
+            with self._guarded("change"):
+                raise test_document.PanicException("index 3")
+        real(self, admitted)
+
+    on.patch.setattr(EntryDocument, "_receive", panics)
+    bad, good = (
+        change({f"title/{stamp(laptop.id)}": title}, actor=new_actor(laptop.id))
+        for title in ("panic now", "a good one")
+    )
+    report = await _poisoned(laptop, phone, bad, good)
+    assert (report.quarantined, report.alerts) == (1, ())
+    (kept,) = phone.vault.replica.quarantine()
+    assert (kept.author, kept.item_id) == (laptop.id, ours.ITEM)
+    assert "refused by the document library" in kept.reason
+    assert [each.hash for each in phone.vault.replica.held(ours.ITEM)] == [
+        hash_of(good)
+    ]
+    await _goes_on(phone, sorted([*before, "a good one"]))
+
+
 def both(*plays: Callable[[Stage], None]) -> Callable[[Stage], None]:
     """Return a play of all of them, one act after the other."""
 
@@ -524,7 +576,7 @@ MEMBERS = (
     Row("3.2-deflate", "a compressed change", "packs 50 MB into 50 kB", (), inflates_anything, _R, "FormatError", both(told(test_change_chunk.test_an_inflate_bomb_is_refused_unopened), set_aside(_bomb, "compressed"))),
     Row("3.2-runs", "a million operations", "names a run of 2^20 to 2^62", (), expands_runs, _R, "FormatError", both(*(told(test_change_chunk.test_a_run_length_bomb_is_refused_unexpanded, count=count) for count in (2**20, 2**62)), set_aside(_run(1 << 40), "1024 entries"))),
     Row("3.2-heads", "a document that never loads again", "damages a change, its checksum made right", (), is_broken_by_a_mutant, _R, "FormatError", both(told(test_document.test_mutated_changes_never_break_a_document), told(test_document.test_a_save_that_would_load_as_another_document_is_refused), mutants_break_nothing)),
-    Row("3.2-panic", "a panic of the library", "finds a change that makes it panic", (), is_passed_by_a_panic, _R, "FormatError", told(test_document.test_a_panic_of_the_library_ends_here, **_DOC, method="receive_sync_message", use=lambda _: _apply, error=lambda _: test_document.PanicException("index 3"))),
+    Row("3.2-panic", "a panic of the library", "finds a change that makes it panic", (), is_passed_by_a_panic, _R, "FormatError", both(told(test_document.test_a_panic_of_the_library_ends_here, **_DOC, method="receive_sync_message", use=lambda _: _apply, error=lambda _: test_document.PanicException("index 3")), a_panic_costs_its_change_alone)),
     Row("3.2-spelling", "one change in two spellings", "writes a run where a literal belongs, or no right checksum", (), takes_two_spellings, _R, "FormatError", both(a_good_one_is_taken, set_aside(_other_spelling, "spelling"), set_aside(_wrong_checksum, "checksum"))),
     Row("3.2-actor", "one actor, two contents", "signs two changes at one number of one session", (), is_stuck_by_a_copied_actor, _R, "EquivocationError", both(told(test_document.test_one_number_with_two_contents_is_equivocation, **_DOC), a_copied_session_is_told)),
     Row("3.2-missing", "a change before its time", "leaves out what a change builds on", (), queues_in_silence, Verdict.DETECTED, "kept apart until it can be applied", both(told(test_document.test_a_change_before_its_time_waits, **_DOC), a_change_before_its_time_waits)),
@@ -533,6 +585,6 @@ MEMBERS = (
     Row("3.2-counter", "lists, numbers and counters", "writes what makes a reader panic", (), is_passed_by_a_panic, _R, "FormatError", both(told(test_document.test_a_document_of_more_than_entries_is_refused), *(set_aside(_foreign(put), "change") for put in _FOREIGN))),
     Row("3.2-nesting", "deep nesting", "nests 100,000 levels", (), nests_without_end, _R, "FormatError", deep_nesting_is_refused),
     Row("3.2-future", "a time in the future", "dates a value in the year 2999", (), lets_the_future_win, _R, "the next edit wins", both(told(test_item.test_a_future_stamp_does_not_win_for_ever), the_next_edit_wins_over_the_future)),
-    Row("3.2-memory", "want of memory taken for damage", "grows a document past all bounds", (), takes_want_of_memory_for_damage, _R, "CostLimitError", told(test_document.test_a_document_over_16_mib_is_refused_unread)),
+    Row("3.2-memory", "want of memory taken for damage", "makes memory run out over a document", (), takes_want_of_memory_for_damage, _R, "OutOfMemoryError", both(told(test_document.test_a_document_over_16_mib_is_refused_unread), want_of_memory_is_no_damage)),
     Row("3.2-junk", "junk that nobody signed", "gives two megabytes, and a bomb, for envelopes", ("oversize", "inflate-bomb"), parses_what_nobody_signed, _R, "RelayMisbehaved", huge_junk_reaches_no_parser),
 )  # fmt: skip

@@ -16,6 +16,7 @@ from clisk.agent.idle import IdleTimer
 from clisk.agent.labels import NoSuchFieldError, find_field, labelled_fields
 from clisk.agent.registry import OPERATIONS
 from clisk.agent.resolve import AmbiguousItemError, NoSuchItemError, resolve_item
+from clisk.agent.sync_driver import SyncDriver
 from clisk.agent.trash_driver import TrashDriver
 from clisk.errors import CliskError
 from clisk.home import Home
@@ -25,6 +26,7 @@ from clisk_vault.errors import LockedError, PassphraseError, ReadRefused, StoreE
 from clisk_vault.ids import ItemId
 from clisk_vault.keys import SecretText
 from clisk_vault.vault import Vault
+from tests.sync.world import World
 
 operations.load()
 
@@ -325,6 +327,30 @@ def test_a_forged_grant_is_shown_and_allows_nothing(tmp_path: Path) -> None:
         ]
 
     in_a_room(tmp_path, story)
+
+
+def test_a_sync_by_hand_takes_up_the_following_again(tmp_path: Path) -> None:
+    """What had ended it is over: else nothing would come by itself any more."""
+
+    async def story() -> None:
+        laptop = await World(tmp_path).found()
+        driver = SyncDriver(laptop.vault, None)
+        driver._engine = laptop.engine
+        driver._following = asyncio.ensure_future(asyncio.sleep(0))
+        await driver._following
+
+        def follows() -> bool:
+            return driver._following is not None and not driver._following.done()
+
+        await driver.sync_once()
+        assert follows()
+        await driver.stop()
+        await driver.sync_once()
+
+        assert not follows(), "who has let go of it follows no more"
+        laptop.vault.lock()
+
+    asyncio.run(story())
 
 
 def test_the_trash_of_a_vault_that_stays_open_is_emptied_daily(tmp_path: Path) -> None:

@@ -809,6 +809,39 @@ def test_what_a_lie_stood_in_the_place_of_is_read(world: World, lie: str) -> Non
     run(story())
 
 
+def test_a_relay_that_goes_on_lying_is_read_from_the_start_once_a_minute(
+    world: World,
+) -> None:
+    """A lie asks for all to be read again; each one at once would cost the most."""
+
+    async def story() -> None:
+        laptop, phone = await world.pair()
+        begun: list[int] = []
+        real = phone.transport.read
+
+        def read(after: int) -> AsyncIterator[tuple[int, bytes]]:
+            begun.append(after)
+            return real(after)
+
+        phone.transport.read = read  # type: ignore[method-assign]
+        lie = Forger.of(laptop).envelope(50, bytes([7]) * 32)
+        place = itertools.count(100)
+        phone.transport.on_read = lambda log: [*log, (next(place), lie)]
+        await phone.engine.sync_once()
+        begun.clear()
+
+        for _ in range(4):
+            assert "GapError" in names(await phone.engine.sync_once())
+        assert begun.count(0) <= 1, begun
+        world.clock.now_ms += 60_000
+        begun.clear()
+        await phone.engine.sync_once()
+
+        assert 0 in begun
+
+    run(story())
+
+
 def test_an_attacked_device_still_sends(world: World) -> None:
     """Lies about others do not stop a device from writing its own."""
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from clisk_sync.envelope_content import MAX_BATCH_CHANGES
-from clisk_sync.errors import SyncError, TransportError
+from clisk_sync.errors import TransportError
+from clisk_sync.following import Outcome
 from clisk_sync.outbox import HEARTBEAT_MS
 from clisk_sync.report import SyncReport
 from clisk_sync.retry import RetryPolicy
@@ -430,7 +431,7 @@ def test_follow_brings_a_change_without_being_asked(world: World) -> None:
         laptop, phone = await world.pair()
         stop, arrived = asyncio.Event(), asyncio.Event()
 
-        def tell(news: SyncReport | SyncError) -> None:
+        def tell(news: Outcome) -> None:
             assert isinstance(news, SyncReport)
             if "quick" in laptop.titles():
                 arrived.set()
@@ -466,7 +467,7 @@ def test_follow_backs_off_while_the_relay_is_away(world: World) -> None:
         def unplugged(_: list[bytes]) -> list[bytes]:
             raise TransportError("no answer")
 
-        def tell(news: SyncReport | SyncError) -> None:
+        def tell(news: Outcome) -> None:
             told.append(type(news).__name__)
             if isinstance(news, SyncReport):
                 stop.set()

@@ -12,11 +12,12 @@ import pytest
 
 from clisk_sync.envelope import parse_unverified_envelope
 from clisk_sync.errors import RelayMisbehaved, SyncError, TransportError
-from clisk_sync.following import Follower, Rounds
+from clisk_sync.following import Follower, Outcome, Rounds
 from clisk_sync.journal import Journal
 from clisk_sync.report import SyncReport, Tally
 from clisk_sync.retry import RetryPolicy
 from clisk_sync.transport import News
+from clisk_vault.errors import DiskFullError, VaultError
 from tests.sync.world import Device, World, run
 
 _NOTHING: SyncReport = Tally().report({})
@@ -104,11 +105,14 @@ def test_news_of_nothing_does_not_make_us_spin() -> None:
     assert told.pauses == [0.5] * 5
 
 
-@pytest.mark.parametrize("kind", [TransportError, RelayMisbehaved])
-def test_after_a_failure_everything_is_looked_at(kind: type[SyncError]) -> None:
+@pytest.mark.parametrize("kind", [TransportError, RelayMisbehaved, DiskFullError])
+def test_after_a_failure_everything_is_looked_at(
+    kind: type[SyncError | VaultError],
+) -> None:
     """The relay that comes back may be another one, or an older one.
 
-    Nor does an answer that no relay gives, a hotel's page, end the syncing for good.
+    Nor does an answer that no relay gives, a hotel's page, end the syncing for good,
+    nor a disk that was full for a while.
     """
     told = _follow((1, _ENTRY), (2, kind("gone")), (3, _ENTRY))
     assert told.done == ["whole", "brief 1", "whole", "brief 1"]
@@ -224,7 +228,7 @@ def test_a_stopped_follower_leaves_no_question_behind(world: World) -> None:
         laptop, _ = await world.pair()
         stop, told = asyncio.Event(), asyncio.Event()
 
-        def tell(_: SyncReport | SyncError) -> None:
+        def tell(_: Outcome) -> None:
             told.set()
 
         following = asyncio.create_task(laptop.engine.follow(stop, tell=tell))

@@ -21,7 +21,7 @@ from clisk_sync.errors import (
 from clisk_sync.founding import add_record, device_name, found, unwrap_epochs
 from clisk_sync.membership import Head, Membership
 from clisk_sync.record import parse_unverified_record, sign_record
-from clisk_sync.record_body import encode_body, parse_body
+from clisk_sync.record_body import MAX_DEVICES, encode_body, parse_body
 from clisk_vault.device import DevicePublic, DeviceSecrets, enrol
 from clisk_vault.errors import (
     FormatError,
@@ -329,6 +329,17 @@ def test_a_writer_refuses_what_readers_would() -> None:
         add_record(
             vault.membership, stranger, vault.secret, enrol()[0].public, "friend"
         )
+
+
+def test_no_more_devices_than_a_record_can_wrap_for() -> None:
+    """One beyond would leave the vault without a next epoch."""
+    vault = Vault()
+    for number in range(1, MAX_DEVICES):
+        vault.membership = vault.membership.extend(vault.add(f"phone {number}")[1])
+    assert len(vault.membership.devices) == MAX_DEVICES
+
+    with pytest.raises(MembershipError, match="one device too many"):
+        vault.add("one more")
 
 
 def test_names_are_sealed_in_one_size() -> None:

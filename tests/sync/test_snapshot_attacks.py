@@ -326,6 +326,73 @@ def test_a_snapshot_by_a_revoked_device_needs_a_member_to_vouch(tmp_path: Path) 
     run(story())
 
 
+@pytest.mark.parametrize("further", [1, 0], ids=["past the cut", "another at the cut"])
+def test_a_snapshot_counts_nothing_of_a_revoked_device_but_its_cut(
+    tmp_path: Path, further: int
+) -> None:
+    """A member that vouches for what came after the revocation is contradicted."""
+
+    async def story() -> None:
+        world = World(tmp_path)
+        laptop, phone, tablet = await world.three()
+        tablet.write("not heard of by the phone")
+        await tablet.sync()
+        await laptop.sync()
+        await laptop.engine.revoke(tablet.id)
+        world.devices.pop("tablet")
+        await laptop.engine.compact()
+        mill = Mill(laptop)
+        mill.secret = laptop.vault.epochs.secret(mill.good.epoch)
+        cut = laptop.engine.membership.cut(tablet.id)
+        assert cut is not None
+        assert phone.engine.frontier.chain(tablet.id).mark.number < cut.number
+        more = Covered(cut.number + further, EnvelopeHash(bytes(32)), 1)
+        lie = replace(mill.good, covered={**mill.good.covered, tablet.id: more})
+        made, honest = mill.make(lie), mill.make(mill.good)
+        # Only what the snapshots say: the phone has not read what the tablet wrote.
+        phone.transport.on_read = lambda log: log[: len(log) - 3]
+        serve(phone, made)
+
+        await _refuses(world, phone, "SnapshotContradicted")
+
+        # Control: up to the cut it is taken.
+        serve(phone, honest)
+        await phone.engine.compact()
+        assert phone.engine.frontier.chain(tablet.id).mark.hash == cut.hash
+        tablet.vault.lock()
+        world.close()
+
+    run(story())
+
+
+def test_another_snapshot_announced_than_was_taken_is_a_fork(tmp_path: Path) -> None:
+    """The word of it comes late, and is still held against what stands here."""
+
+    async def story() -> None:
+        world, laptop, phone, mill = await _ready(tmp_path)
+        await laptop.sync()
+        other = mill.make(mill.good)
+        serve(phone, other)
+        newest = [each async for each in laptop.transport.honest.read(0)][-1]
+        phone.transport.on_read = lambda log: [each for each in log if each != newest]
+        assert not (await phone.engine.compact())[0].alerts
+        taken = phone.engine._taker.store.taken()
+        assert taken is not None
+        assert taken.hash == parse_unverified_snapshot(other[0]).hash
+        phone.transport.on_snapshots = lambda _: Offer()
+        phone.transport.on_read = lambda log: log
+
+        assert "SnapshotFork" in names(await phone.sync())
+        assert newest[1] in next(
+            (each.first, each.second)
+            for each in phone.engine.evidence()
+            if each.kind == "SnapshotFork"
+        )
+        world.close()
+
+    run(story())
+
+
 def test_an_old_snapshot_replayed_is_named(tmp_path: Path) -> None:
     """Whoever has taken a newer one is not led back; a fork is told from an old one."""
 

@@ -26,6 +26,7 @@ from clisk_vault.errors import (
     CostLimitError,
     EquivocationError,
     FormatError,
+    OutOfMemoryError,
     VaultError,
 )
 from tests.vault.items import A, B, Writer, change, seeded, stamp
@@ -257,6 +258,15 @@ def test_a_panic_of_the_library_ends_here(
     for again in (use, EntryDocument.entries, EntryDocument.save):
         with pytest.raises(CallerError, match="load it again"):
             again(document)
+
+
+def test_want_of_memory_is_not_taken_for_damage(document: EntryDocument) -> None:
+    """It is named as what it is: whoever keeps damage aside must not keep this."""
+    double = _Fails(document._document, "receive_sync_message", MemoryError())
+    document._document = double  # type: ignore[assignment]  # a double
+
+    with pytest.raises(OutOfMemoryError, match="no memory is left"):
+        document.apply(change(_title(2)), author=A)
 
 
 def test_an_interrupt_is_no_fault_of_the_library(document: EntryDocument) -> None:
