@@ -120,6 +120,19 @@ class Family:
             "phone",
         )
 
+    def record_revoking(self, author: Author, newest: Mark | None = None) -> bytes:
+        """Return a record by the founder that ends a membership; nothing is kept.
+
+        None: all that *author* ever wrote counts.
+        """
+        return revoke_record(
+            self.membership,
+            self.founder.secrets,
+            self.epoch_secret,
+            author.secrets.public.id,
+            newest or Mark(author.number, author.previous),
+        )
+
     def add(self) -> tuple[bytes, Author]:
         """Add a device; returns its record and the device."""
         secrets, _ = enrol()
@@ -331,18 +344,10 @@ async def a_revocation_names_all_that_stands(relay: RelayUnderTest) -> None:
     seen = Mark(phone.number, phone.previous)
     await theirs.append(phone.write())
 
-    def revoking(newest: Mark) -> bytes:
-        return revoke_record(
-            family.membership,
-            family.founder.secrets,
-            family.epoch_secret,
-            phone.secrets.public.id,
-            newest,
-        )
-
-    await refused(laptop.append_record(revoking(seen)), RecordConflictError)
+    stale = family.record_revoking(phone, seen)
+    await refused(laptop.append_record(stale), RecordConflictError)
     assert await laptop.records() == [family.genesis, record]
-    revoked = revoking(Mark(phone.number, phone.previous))
+    revoked = family.record_revoking(phone)
     await laptop.append_record(revoked)
     assert await laptop.records() == [family.genesis, record, revoked]
     await refused(theirs.append(phone.peek()), AuthError)

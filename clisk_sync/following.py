@@ -27,7 +27,8 @@ from clisk_vault.elapsed import suspended_time_counts
 from clisk_vault.errors import StoreError
 
 WAIT_SECONDS: Final = 30.0
-_DEBOUNCE_SECONDS: Final = 0.25
+# A change goes at once; those that come sooner after it than this go together.
+_GATHERING_SECONDS: Final = 0.25
 # A whole round this long after the last one: with news, and without any.
 _WHOLE_AFTER_SECONDS: Final = 60.0
 _WHOLE_WHILE_QUIET_SECONDS: Final = 300.0
@@ -73,7 +74,7 @@ class Follower:
         self._stop = stop
         self._monotonic = monotonic
         self._question: asyncio.Future[News | None] | None = None
-        self._whole_at = float("-inf")
+        self._whole_at = self._nudged_at = float("-inf")
         self._idle_rounds = 0
 
     async def run(
@@ -144,8 +145,7 @@ class Follower:
             WAIT_SECONDS + 5, self._question, self._stop.wait(), self._nudge.wait()
         )
         if self._nudge.is_set():
-            # Changes come in bursts, and an envelope holds many.
-            await self._pause(_DEBOUNCE_SECONDS)
+            await self._gather()
         if self._question.done():
             answered, self._question = self._question, None
             news = answered.result()
@@ -154,6 +154,13 @@ class Follower:
             return _NUDGED
         await self._let_go()
         return None
+
+    async def _gather(self) -> None:
+        """Wait for the rest of a burst: an envelope holds many changes."""
+        left = self._nudged_at + _GATHERING_SECONDS - self._monotonic()
+        if left > 0:
+            await self._pause(left)
+        self._nudged_at = self._monotonic()
 
     async def _forget(self) -> None:
         self._whole_at = float("-inf")

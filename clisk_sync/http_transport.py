@@ -12,7 +12,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -92,6 +97,7 @@ class HttpRelay:
         self.origin = relay_origin(url)
         self.retry = retry or RetryPolicy()
         self._connection = connection or Dialled(self.origin, verify)
+        self._open: set[AsyncExitStack] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -106,6 +112,8 @@ class HttpRelay:
 
     async def aclose(self) -> None:
         """Close the connections."""
+        for stack in list(self._open):
+            await stack.aclose()
         await self._connection.close()
 
     async def call(
@@ -152,25 +160,57 @@ class HttpRelay:
         Raises:
             as call().
         """
-        headers = {"Accept-Encoding": "identity", "User-Agent": "clisk-vault"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        if invite:
-            headers[INVITE_HEADER] = invite
         silence = _SILENCE_SECONDS + wait_seconds
-        request = Request(method, path, headers, body, silence)
+        request = Request(method, path, _heads(token, invite), body, silence)
         try:
             async with (
                 asyncio.timeout(seconds + wait_seconds),
-                self._connection.exchange(request) as incoming,
+                self._answered(request) as incoming,
             ):
-                if incoming.headers.get("content-encoding", "identity") != "identity":
-                    raise RelayMisbehaved("the relay's answer is compressed unasked")
-                if not 200 <= incoming.status < 300:
-                    raise await _refusal(incoming.status, incoming.chunks)
                 yield incoming
         except TimeoutError:
             raise _too_late() from None
+
+    async def open(
+        self, path: str, *, token: str, wait_seconds: float
+    ) -> tuple[Incoming, AsyncExitStack]:
+        """GET an answer that goes on, and what closes it: any task may, once.
+
+        It is closed with this relay at the latest. Bounds on its time are the
+        caller's, but for its beginning.
+
+        Raises:
+            as call().
+        """
+        silence = _SILENCE_SECONDS + wait_seconds
+        request = Request("GET", path, _heads(token), b"", silence)
+        stack = AsyncExitStack()
+        try:
+            async with asyncio.timeout(_CALL_SECONDS + wait_seconds):
+                incoming = await stack.enter_async_context(self._answered(request))
+        except TimeoutError:
+            raise _too_late() from None
+        self._open.add(stack)
+        stack.callback(self._open.discard, stack)
+        return incoming, stack
+
+    @asynccontextmanager
+    async def _answered(self, request: Request) -> AsyncIterator[Incoming]:
+        async with self._connection.exchange(request) as incoming:
+            if incoming.headers.get("content-encoding", "identity") != "identity":
+                raise RelayMisbehaved("the relay's answer is compressed unasked")
+            if not 200 <= incoming.status < 300:
+                raise await _refusal(incoming.status, incoming.chunks)
+            yield incoming
+
+
+def _heads(token: str, invite: str = "") -> dict[str, str]:
+    headers = {"Accept-Encoding": "identity", "User-Agent": "clisk-vault"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    if invite:
+        headers[INVITE_HEADER] = invite
+    return headers
 
 
 class Dialled:
@@ -208,7 +248,7 @@ class Dialled:
                 timeout=timeout,
             ) as response:
                 # iter_any: nothing is gathered beyond what the socket gives.
-                chunks = response.content.iter_any()
+                chunks = _Chunks(response.content.iter_any())
                 yield Incoming(response.status, response.headers, chunks)
 
     def _begin(self) -> aiohttp.ClientSession:
@@ -228,6 +268,20 @@ class Dialled:
             trust_env=False,
         )
         return self._session
+
+
+class _Chunks:
+    """The pieces of an answer, for whoever holds it when they come."""
+
+    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        with _no_answer():
+            return await self._pieces.__anext__()
 
 
 async def _bounded(chunks: AsyncIterator[bytes], most: int) -> bytes:

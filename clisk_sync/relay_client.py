@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -22,6 +20,9 @@ from clisk_sync.errors import (
 )
 from clisk_sync.http_transport import HttpRelay
 from clisk_sync.login import sign_login
+from clisk_sync.long_poll import milliseconds, poll
+from clisk_sync.news_stream import NewsStream
+from clisk_sync.page import PageReader, misbehaving
 from clisk_sync.refusals import Code
 from clisk_sync.relay_answers import (
     HEAD_HEADER,
@@ -53,13 +54,6 @@ from clisk_vault.errors import FormatError
 from clisk_vault.ids import DeviceId, PartHash, VaultId
 from clisk_vault.primitives import SigningKey
 
-# A relay's own wait is 30 s; ours is shorter so that its answer comes first.
-_POLL_SECONDS: Final = 25.0
-# After an answer that came too soon, so that no relay makes us spin.
-_POLL_PAUSE_SECONDS: Final = 0.5
-_NO_CONTENT: Final = 204
-_MAX_PAGE_BYTES: Final = 16 << 20
-_MAX_PAGE_ENTRIES: Final = 10_000
 _MAX_RECORDS_BYTES: Final = 32 << 20
 _MAX_OFFER_BYTES: Final = 4 << 20
 _INVITE: Final = re.compile(r"([0-9a-f]{32})?")
@@ -73,7 +67,6 @@ class _Page:
 
     entries: list[tuple[int, bytes]] = field(default_factory=list)
     unverified_head: str = ""
-    is_none: bool = False  # no page: there was no news
     cut: TransportError | None = None
 
 
@@ -116,6 +109,7 @@ class HttpVaultTransport:
         self._path = f"/v1/vaults/{vault.hex()}"
         self._token = ""
         self._signing_in = asyncio.Lock()
+        self._news = NewsStream(relay, f"{self._path}/news", self._with_token)
 
     async def create(self, genesis: bytes) -> VaultId:
         """Bring the vault to the relay."""
@@ -196,22 +190,7 @@ class HttpVaultTransport:
         self, after: int, timeout_seconds: float, *, records: int | None = None
     ) -> News | None:
         """Return what stands above *after* once something does, None at timeout."""
-        known = "" if records is None else f"&records={records}"
-
-        async def poll(seconds: float) -> News | None:
-            page = _Page()
-            path = f"/news?after={after}&wait_ms={_ms(seconds)}{known}"
-            try:
-                await self._with_token(
-                    lambda token: self._fetch(token, path, after, page, seconds)
-                )
-            except TransportError:
-                # What arrived whole is used; the next question is for the rest.
-                if not page.entries:
-                    raise
-            return None if page.is_none else News(tuple(page.entries))
-
-        return await _poll(poll, timeout_seconds)
+        return await self._news.wait(after, timeout_seconds, records=records)
 
     async def _call(self, method: str, path: str, *, body: bytes) -> bytes:
         async def call(token: str) -> bytes:
@@ -256,7 +235,7 @@ class HttpVaultTransport:
         reader = SequenceReader(
             max_item_bytes=MAX_RECORD_ITEM_BYTES, max_bytes=_MAX_RECORDS_BYTES
         )
-        with _misbehaving():
+        with misbehaving():
             async with self._relay.stream("GET", path, token=token) as incoming:
                 async for chunk in incoming.chunks:
                     records += map(parse_record_item, reader.feed(chunk))
@@ -271,7 +250,7 @@ class HttpVaultTransport:
         reader = SequenceReader(
             max_item_bytes=MAX_ENTRY_BYTES, max_bytes=_MAX_OFFER_BYTES
         )
-        with _misbehaving():
+        with misbehaving():
             async with self._relay.stream("GET", path, token=token) as incoming:
                 async for chunk in incoming.chunks:
                     for kind, data in map(parse_entry, reader.feed(chunk)):
@@ -284,35 +263,21 @@ class HttpVaultTransport:
 
     async def _page(self, after: int) -> _Page:
         """Return one page, held whole, so no connection waits for its consumer."""
-        page = _Page()
+        page, path = _Page(), f"{self._path}/envelopes?after={after}"
+
+        async def fetch(token: str) -> None:
+            reader = PageReader(after)
+            async with self._relay.stream("GET", path, token=token) as incoming:
+                async for chunk in incoming.chunks:
+                    page.entries.extend(reader.feed(chunk))
+                page.unverified_head = incoming.headers.get(HEAD_HEADER, "")
+            reader.close()
+
         try:
-            path = f"/envelopes?after={after}"
-            await self._with_token(lambda token: self._fetch(token, path, after, page))
+            await self._with_token(fetch)
         except TransportError as err:
             page.cut = err
         return page
-
-    async def _fetch(
-        self, token: str, path: str, after: int, page: _Page, wait_seconds: float = 0
-    ) -> None:
-        reader = SequenceReader(
-            max_item_bytes=MAX_ENTRY_BYTES, max_bytes=_MAX_PAGE_BYTES
-        )
-        with _misbehaving():
-            async with self._relay.stream(
-                "GET", self._path + path, token=token, wait_seconds=wait_seconds
-            ) as incoming:
-                page.is_none = incoming.status == _NO_CONTENT
-                async for chunk in incoming.chunks:
-                    for position, envelope in map(parse_entry, reader.feed(chunk)):
-                        if position <= after:
-                            raise RelayMisbehaved("the relay's positions do not rise")
-                        after = position
-                        page.entries.append((position, envelope))
-                    if len(page.entries) > _MAX_PAGE_ENTRIES:
-                        raise RelayMisbehaved("the relay gave too long a page")
-                page.unverified_head = incoming.headers.get(HEAD_HEADER, "")
-            reader.close()
 
 
 class HttpMailboxTransport:
@@ -333,8 +298,8 @@ class HttpMailboxTransport:
     ) -> bytes | None:
         """Return what stands in the slot, waiting for it, or None at timeout."""
 
-        async def poll(seconds: float) -> bytes | None:
-            path = f"{_slot_path(mailbox, slot)}?wait_ms={_ms(seconds)}"
+        async def ask(seconds: float) -> bytes | None:
+            path = f"{_slot_path(mailbox, slot)}?wait_ms={milliseconds(seconds)}"
             body = await self._relay.retry.run(
                 lambda: self._relay.call(
                     "GET", path, wait_seconds=seconds, max_bytes=MAX_MAILBOX_BODY_BYTES
@@ -342,7 +307,7 @@ class HttpMailboxTransport:
             )
             return body or None
 
-        return await _poll(poll, timeout_seconds)
+        return await poll(ask, timeout_seconds)
 
 
 def _part_path(name: PartHash) -> str:
@@ -351,32 +316,3 @@ def _part_path(name: PartHash) -> str:
 
 def _slot_path(mailbox: bytes, slot: int) -> str:
     return f"/v1/mailboxes/{mailbox.hex()}/{int(slot)}"
-
-
-def _ms(seconds: float) -> int:
-    return max(0, int(seconds * 1000))
-
-
-async def _poll(
-    poll: Callable[[float], Awaitable[T | None]], timeout_seconds: float
-) -> T | None:
-    """Return the first answer that is not None, asking again until the timeout."""
-    ends = time.monotonic() + timeout_seconds
-    while True:
-        left = max(0.0, ends - time.monotonic())
-        asked, began = min(left, _POLL_SECONDS), time.monotonic()
-        found = await poll(asked)
-        left = ends - time.monotonic()
-        if found is not None or left <= 0:
-            return found
-        if time.monotonic() - began < asked / 2:
-            await asyncio.sleep(min(_POLL_PAUSE_SECONDS, left))
-
-
-@contextmanager
-def _misbehaving() -> Iterator[None]:
-    """Turn what our parsers refuse into what it says of the relay."""
-    try:
-        yield
-    except FormatError as err:
-        raise RelayMisbehaved(f"the relay's answer: {err}") from err

@@ -7,16 +7,18 @@ need to be told, and a mailbox's id would open it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from clisk_sync.refusals import Code, refuse
 from clisk_vault.ids import RecordHash
 from clisk_vault.primitives import sha256
 
 _TOPIC_BYTES: Final = 16
+# Of whoever is slower than what is written: then it looks at the store.
+_MOST_UNHEARD: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +29,36 @@ class Written:
     record_head: RecordHash
     entries: tuple[tuple[int, bytes], ...]
 
-    def follows(self, after: int, *, most: int, most_bytes: int) -> bool:
-        """Whether this is what a page above *after* within these bounds holds."""
-        places = [position for position, _ in self.entries]
-        return (
-            len(places) <= most
-            and places == list(range(after + 1, after + 1 + len(places)))
-            and sum(len(data) for _, data in self.entries) <= most_bytes
-        )
 
+class Listener:
+    """One who waits, and what it has yet to hear."""
 
-# What was written, or None: look.
-Wake: TypeAlias = "asyncio.Future[Written | None]"
+    __slots__ = ("_unheard", "wake")
+
+    def __init__(self) -> None:
+        # None: more than is kept, or nobody knows what; look at the store.
+        self._unheard: list[Written] | None = []
+        self.wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def tell(self, written: Written | None) -> None:
+        """Wake it, with what was *written* or to look for itself."""
+        if (
+            written is None
+            or self._unheard is None
+            or len(self._unheard) == _MOST_UNHEARD
+        ):
+            self._unheard = None
+        else:
+            self._unheard.append(written)
+        if not self.wake.done():
+            self.wake.set_result(None)
+
+    def take(self) -> Sequence[Written] | None:
+        """Return what it was told, in order, and listen on. None: look."""
+        unheard, self._unheard = self._unheard, []
+        if self.wake.done():
+            self.wake = asyncio.get_running_loop().create_future()
+        return unheard
 
 
 def topic_of(what: bytes) -> bytes:
@@ -53,7 +73,7 @@ class News:
         self._most = most
         self._most_each = most_each
         self._count = 0
-        self._waiting: dict[bytes, set[Wake]] = {}
+        self._waiting: dict[bytes, set[Listener]] = {}
         self._closed = False
 
     @property
@@ -62,8 +82,8 @@ class News:
         return self._closed
 
     @contextmanager
-    def listening(self, what: bytes) -> Iterator[Wake]:
-        """Give a future that is done at the next news of *what*.
+    def listening(self, what: bytes) -> Iterator[Listener]:
+        """Give a listener that wakes at each news of *what*.
 
         Listen first and look at the store second: then news in between wakes.
 
@@ -75,14 +95,14 @@ class News:
         full = self._count >= self._most or len(waiters) >= self._most_each
         if full or self._closed:
             raise refuse(Code.BUSY)
-        wake: Wake = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(topic, waiters).add(wake)
+        listener = Listener()
+        self._waiting.setdefault(topic, waiters).add(listener)
         self._count += 1
         try:
-            yield wake
+            yield listener
         finally:
             self._count -= 1
-            waiters.discard(wake)
+            waiters.discard(listener)
             if not waiters:
                 self._waiting.pop(topic, None)
 
@@ -97,9 +117,8 @@ class News:
 
     def wake(self, topic: bytes, written: Written | None = None) -> None:
         """Wake whoever waits for what has this hash."""
-        for wake in self._waiting.get(topic, ()):
-            if not wake.done():
-                wake.set_result(written)
+        for listener in self._waiting.get(topic, ()):
+            listener.tell(written)
 
     def look_again(self) -> None:
         """Let everybody look: news of other processes may have been lost."""

@@ -5,7 +5,8 @@ Each checks in the order token, rate, size, body, content: cheap before dear.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -13,7 +14,9 @@ from starlette.routing import Route
 
 from clisk_sync.login import MAX_LOGIN_BYTES
 from clisk_sync.refusals import Code, refuse
+from clisk_sync.relay.auth import Caller
 from clisk_sync.relay.metrics import CONTENT_TYPE
+from clisk_sync.relay.pages import SEQUENCE_TYPE, GoingAnswer, page_answer
 from clisk_sync.relay.requests import (
     address_of,
     after_of,
@@ -33,9 +36,7 @@ from clisk_sync.relay.requests import (
 from clisk_sync.relay.service import Reading
 from clisk_sync.relay.store_snapshots import Kept
 from clisk_sync.relay_answers import (
-    HEAD_HEADER,
     INVITE_HEADER,
-    RECORDS_HEADER,
     Challenge,
     Created,
     Health,
@@ -54,7 +55,6 @@ from clisk_sync.transport import MAX_SNAPSHOT_BYTES
 from clisk_vault.ids import HASH_LENGTH, PartHash
 
 _MAILBOX_ID_BYTES = 32
-_SEQUENCE = "application/cbor-seq"
 _OCTETS = "application/octet-stream"
 
 
@@ -109,7 +109,7 @@ async def append_record(request: Request) -> Response:
 async def list_records(request: Request) -> Response:
     """GET the membership records, a sequence of byte strings."""
     records = await relay_of(request).records(await caller_of(request))
-    return StreamingResponse(_record_items(records), media_type=_SEQUENCE)
+    return StreamingResponse(_record_items(records), media_type=SEQUENCE_TYPE)
 
 
 async def append_envelope(request: Request) -> Response:
@@ -124,17 +124,31 @@ async def append_envelope(request: Request) -> Response:
 async def read_envelopes(request: Request) -> Response:
     """GET one page above `after`, a sequence of [position, envelope]."""
     relay, caller = relay_of(request), await caller_of(request)
-    return _page(await relay.read(caller, after_of(request)))
+    return page_answer(await relay.read(caller, after_of(request)))
 
 
 async def wait_for_news(request: Request) -> Response:
-    """GET that page once there is one; 204 if there is none after `wait_ms`."""
-    relay, caller = relay_of(request), await caller_of(request)
+    """GET that page once there is one, and what follows; 204 if there is none."""
+    readings = _news(request, await caller_of(request))
+    try:
+        first = await anext(readings, None)
+        if first is None:
+            return Response(status_code=204)
+        return GoingAnswer(first, readings)
+    except BaseException:
+        await readings.aclose()
+        raise
+
+
+async def _news(request: Request, caller: Caller) -> AsyncGenerator[Reading, None]:
     after, seconds = after_of(request), seconds_of(request)
-    records = records_of(request)
     with until_gone(request) as gone:
-        reading = await relay.wait(caller, after, seconds, records=records, gone=gone)
-    return Response(status_code=204) if reading is None else _page(reading)
+        readings = relay_of(request).follow(
+            caller, after, seconds, records=records_of(request), gone=gone
+        )
+        async with aclosing(readings):
+            async for reading in readings:
+                yield reading
 
 
 async def put_part(request: Request) -> Response:
@@ -167,7 +181,7 @@ async def list_snapshots(request: Request) -> Response:
     """GET snapshots and acknowledgements, a sequence of [kind, bytes]."""
     relay, caller = relay_of(request), await caller_of(request)
     kept = await relay.snapshots(caller)
-    return StreamingResponse(_offer(kept), media_type=_SEQUENCE)
+    return StreamingResponse(_offer(kept), media_type=SEQUENCE_TYPE)
 
 
 async def acknowledge(request: Request) -> Response:
@@ -217,33 +231,6 @@ def _offer(kept: list[Kept]) -> Iterator[bytes]:
 def _record_items(records: list[bytes]) -> Iterator[bytes]:
     for record in records:
         yield encode_record_item(record)
-
-
-def _page(reading: Reading) -> Response:
-    headers = {
-        HEAD_HEADER: str(reading.head),
-        RECORDS_HEADER: str(reading.records),
-    }
-    first = b"".join(encode_entry(*entry) for entry in reading.first)
-    if reading.rest is None:  # news, mostly: one write instead of a stream
-        return Response(first, headers=headers, media_type=_SEQUENCE)
-    whole = _pieces(first, reading.rest)
-    return StreamingResponse(whole, headers=headers, media_type=_SEQUENCE)
-
-
-async def _pieces(
-    first: bytes, rest: AsyncIterator[tuple[int, bytes]]
-) -> AsyncIterator[bytes]:
-    """Yield the items of a page, many small ones in one piece."""
-    yield first
-    piece = bytearray()
-    async for position, envelope in rest:
-        piece += encode_entry(position, envelope)
-        if len(piece) >= 1 << 16:
-            yield bytes(piece)
-            piece.clear()
-    if piece:
-        yield bytes(piece)
 
 
 ROUTES = [

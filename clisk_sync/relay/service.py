@@ -5,7 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -23,7 +30,7 @@ from clisk_sync.relay.auth import Authority, Caller, RelaySecret, now_ms
 from clisk_sync.relay.invites import invite_hash
 from clisk_sync.relay.limits import FullVaults, Gate, TokenBuckets
 from clisk_sync.relay.metrics import Metrics
-from clisk_sync.relay.news import News, Wake, Written, topic_of
+from clisk_sync.relay.news import News, Written, topic_of
 from clisk_sync.relay.sessions import Sessions
 from clisk_sync.relay.settings import Creation, Settings
 from clisk_sync.relay.store import Store, VaultRow
@@ -50,6 +57,13 @@ class Reading:
     records: int
     first: Sequence[tuple[int, bytes]]
     rest: AsyncIterator[tuple[int, bytes]] | None
+
+    @property
+    def end(self) -> int | None:
+        """The position of the last of *first*; None if there was more to read."""
+        last = self.first[-1][0] if self.first else self.head
+        # Beyond the head stands what was written while it was read.
+        return None if self.rest is not None or last < self.head else last
 
 
 class Relay:
@@ -237,7 +251,7 @@ class Relay:
         rest = self.store.rest(caller.vault, page) if page.later else None
         return Reading(page.row.head, page.row.records, page.first, rest)
 
-    async def wait(
+    async def follow(
         self,
         caller: Caller,
         after: int,
@@ -245,24 +259,30 @@ class Relay:
         *,
         records: int | None,
         gone: Gone,
-    ) -> Reading | None:
-        """Return the page above *after* once there is one, None if there is none.
+    ) -> AsyncGenerator[Reading, None]:
+        """Yield the page above *after* once there is one, then all that follows it.
 
-        A membership of another number of *records* is news too, with or without a
+        Ends after *seconds*, or after as much as one page may hold. A membership of
+        another number of *records* is the last that it yields, with or without a
         page. None: of another number than there are now.
         """
-        ends, written = time.monotonic() + seconds, None
-        while True:
-            with self.news.listening(caller.vault) as wake:
-                reading = self._just_written(caller, after, written)
-                if reading is None:
-                    reading = await self._look(caller, after)
-                records = reading.records if records is None else records
+        ends = time.monotonic() + min(seconds, self.limits.wait_seconds)
+        room = self.limits.page_bytes
+        with self.news.listening(caller.vault) as listener:
+            reading = await self._look(caller, after)
+            records = reading.records if records is None else records
+            while True:
                 if reading.first or reading.records != records:
-                    return reading
-                if not await self._woken(wake, ends - time.monotonic(), gone):
-                    return None
-                written = wake.result()
+                    yield reading
+                    room -= sum(len(data) for _, data in reading.first)
+                    if reading.records != records or reading.end is None or room <= 0:
+                        return
+                    after = reading.end
+                if not await self._woken(listener.wake, ends - time.monotonic(), gone):
+                    return
+                reading = self._just_written(
+                    caller, after, listener.take()
+                ) or await self._look(caller, after)
 
     async def _look(self, caller: Caller, after: int) -> Reading:
         """Return the page above *after*; where there is none, for one small look."""
@@ -273,21 +293,23 @@ class Relay:
         return Reading(row.head, row.records, (), None)
 
     def _just_written(
-        self, caller: Caller, after: int, written: Written | None
+        self, caller: Caller, after: int, written: Sequence[Written] | None
     ) -> Reading | None:
-        """Return the page above *after*, if it is just what one commit wrote.
+        """Return the page above *after*, if it is just what was *written*.
 
-        That commit found the membership to be the newest.
+        Its last commit found the membership to be the newest.
         """
         members = self._memberships.get(caller.vault)
-        if written is None or members is None or members.head != written.record_head:
+        if not written or members is None or members.head != written[-1].record_head:
             return None
-        most, most_bytes = self.limits.page_items, self.limits.page_bytes
-        if not written.follows(after, most=most, most_bytes=most_bytes):
+        entries = [entry for each in written for entry in each.entries]
+        if len(entries) > self.limits.page_items:
+            return None
+        places = [position for position, _ in entries]
+        if places != list(range(after + 1, after + 1 + len(places))):
             return None
         members.active(caller.device)
-        head = written.entries[-1][0]
-        return Reading(head, members.count, written.entries, None)
+        return Reading(places[-1], members.count, entries, None)
 
     # --- snapshots
 
@@ -374,17 +396,19 @@ class Relay:
         """Return what stands in a mailbox slot, waiting for it."""
         ends = time.monotonic() + seconds
         while True:
-            with self.news.listening(mailbox) as wake:
+            with self.news.listening(mailbox) as listener:
                 body = await self.store.slot(mailbox, slot, now=self._clock())
                 left = ends - time.monotonic()
                 if body is not None:
                     return body
-                if not await self._woken(wake, left, gone):
+                if not await self._woken(listener.wake, left, gone):
                     return None
 
     # --- inside
 
-    async def _woken(self, wake: Wake, seconds: float, gone: Gone) -> bool:
+    async def _woken(
+        self, wake: asyncio.Future[None], seconds: float, gone: Gone
+    ) -> bool:
         """Return once *wake* is done: True. At timeout, or when nobody waits: False."""
         if seconds <= 0:
             return False

@@ -137,6 +137,28 @@ def test_news_of_other_records_is_not_taken_for_a_nudge() -> None:
     assert asyncio.run(story()).done[:2] == ["whole", "whole"]
 
 
+def test_a_change_goes_at_once_and_a_burst_behind_it_together() -> None:
+    """Whoever saves one item waits for nothing; a loop of them makes few envelopes."""
+
+    async def story() -> _Told:
+        follower = _Told((0.0, _ENTRY), (5.0, None), (5.1, None), (9.0, None))
+        answer = follower._next
+
+        async def nudged() -> News | None:
+            news = await answer()
+            if not news:
+                follower.nudge.set()
+            return news
+
+        follower._rounds = replace(follower._rounds, news=nudged)
+        await follower.run(lambda _: None)
+        return follower
+
+    told = asyncio.run(story())
+    assert told.done == ["whole", "brief 1", "brief 0", "brief 0", "brief 0"]
+    assert told.pauses == [pytest.approx(0.15)]
+
+
 @pytest.mark.parametrize("who", ["phone", "tablet"])
 def test_a_change_is_not_sealed_for_a_device_that_is_gone(
     world: World, who: str

@@ -258,6 +258,7 @@ def test_only_so_many_may_wait(tmp_path: Path, limits: Limits) -> None:
             third = await relay.get(path, token)
             assert (third.status_code, refusal_of(third)) == (503, "busy")
             await relay.append(family.founder, token, family.founder.write())
+            relay.relay.news.close()  # or their answers would go on
             for task in waiting:
                 news = await task
                 assert (news.status_code, news.headers["clisk-head"]) == (200, "1")

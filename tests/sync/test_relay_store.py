@@ -504,12 +504,12 @@ def test_news_before_the_look_is_not_lost() -> None:
         news = News(most=10, most_each=10)
         with news.listening(b"a") as mine, news.listening(b"b") as theirs:
             news.publish(b"a")
-            assert mine.done()
-            assert not theirs.done()
+            assert mine.wake.done()
+            assert not theirs.wake.done()
         with news.listening(b"a") as again:
-            assert not again.done()
+            assert not again.wake.done()
             news.close()
-            assert again.done()
+            assert again.wake.done()
         with pytest.raises(RelayRefused), news.listening(b"a"):
             pass
 
