@@ -7,10 +7,17 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from clisk.agent.caller import Caller
+from clisk.errors import CliskError
 
 Result = TypeVar("Result")
 
 _EVERY_SECONDS = 1.0
+
+
+class StoppedError(CliskError):
+    """The client left before the work was done."""
+
+    default_advice = "begin it again; nothing of it was kept"
 
 
 class Counter:
@@ -18,10 +25,21 @@ class Counter:
 
     def __init__(self) -> None:
         self.items = 0
+        self._stopped = False
 
     def one_more(self) -> None:
-        """Count one."""
+        """Count one.
+
+        Raises:
+            StoppedError: after stop(); what was begun is to be left undone.
+        """
+        if self._stopped:
+            raise StoppedError("stopped: nobody waits for it any longer")
         self.items += 1
+
+    def stop(self) -> None:
+        """Let the work end at the next item: the client is gone."""
+        self._stopped = True
 
     async def read(self) -> int:
         """Return how many were counted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -384,5 +385,40 @@ def test_the_trash_of_a_vault_that_stays_open_is_emptied_daily(tmp_path: Path) -
         await agent.lock()
         room.clock.now += 2 * day
         assert not await driver.empty_if_due()
+
+    in_a_room(tmp_path, story)
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_an_import_that_is_interrupted_leaves_nothing(
+    leaves: bool, tmp_path: Path
+) -> None:
+    """Ctrl-C hangs up while the vault's thread is busy; else all of it arrives."""
+
+    async def story(room: Room) -> None:
+        client, busy, free = caller(), threading.Event(), threading.Event()
+        await room.ask("import.begin", client, source="csv")
+        rows = [
+            {"place": f"row {n}", "fields": {"type": "note", "title": f"n{n}"}}
+            for n in range(3)
+        ]
+        await room.ask("import.items", client, items=rows)
+
+        def hold(_vault: Vault) -> None:
+            busy.set()
+            free.wait()
+
+        held = asyncio.ensure_future(room.agent.vault(hold))
+        await asyncio.to_thread(busy.wait)
+        work = asyncio.ensure_future(room.ask("import.finish", client))
+        await asyncio.sleep(0)
+        if leaves:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+        free.set()
+        await asyncio.gather(held, work, return_exceptions=True)
+
+        found = await room.agent.vault(lambda vault: len(vault.overviews()))
+        assert found == (0 if leaves else 3)
 
     in_a_room(tmp_path, story)

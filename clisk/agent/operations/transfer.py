@@ -6,6 +6,7 @@ keys are. It hands the items over in parts; the last step plans, and does, it al
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 
@@ -14,7 +15,7 @@ from pydantic import Field
 from clisk.agent import hardening
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
-from clisk.agent.progress import with_progress
+from clisk.agent.progress import Counter, with_progress
 from clisk.agent.registry import Answer, Done, Params, Secret, operation
 from clisk.agent.staged_import import StagedImport, StagingError
 from clisk_vault.item_types import Secrecy, secrecy
@@ -100,19 +101,6 @@ class ImportReportAnswer(Answer):
     items: list[ImportedItem]
 
 
-class _Counter:
-    """Written by the vault's thread, read by the loop that tells the client."""
-
-    def __init__(self) -> None:
-        self.items = 0
-
-    def one_more(self) -> None:
-        self.items += 1
-
-    async def read(self) -> int:
-        return self.items
-
-
 @operation("import.begin", ImportBeginParams, Done)
 async def begin(agent: Agent, caller: Caller, params: ImportBeginParams) -> Done:
     """Begin an import; one that was begun before by this client is forgotten."""
@@ -158,8 +146,11 @@ async def file(_agent: Agent, caller: Caller, params: ImportFileParams) -> Done:
 async def finish(
     agent: Agent, caller: Caller, params: ImportFinishParams
 ) -> ImportFinishAnswer:
-    """Plan the import and, unless it is a dry run, do it in one transaction."""
-    staged, counter = _staged(caller), _Counter()
+    """Plan the import and, unless it is a dry run, do it in one transaction.
+
+    A client that hangs up before its end, by Ctrl-C say, leaves nothing behind.
+    """
+    staged, counter = _staged(caller), Counter()
 
     def work(vault: Vault) -> tuple[ImportPlan, int]:
         plan = plan_file(vault, staged.file())
@@ -170,7 +161,11 @@ async def finish(
         return plan, folders
 
     doing = agent.vault(work) if params.dry_run else agent.change(work)
-    plan, folders = await with_progress(caller, doing, counter.read)
+    try:
+        plan, folders = await with_progress(caller, doing, counter.read)
+    except asyncio.CancelledError:
+        counter.stop()  # the vault's thread ends what it has begun, unless it is told
+        raise
     staged.plan = plan
     staged.items.clear()
     return ImportFinishAnswer(
