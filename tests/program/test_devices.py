@@ -19,7 +19,7 @@ from clisk_vault.draft import Edit, ItemDraft
 from clisk_vault.ids import DeviceId, ItemId
 from clisk_vault.keys import SecretText
 from clisk_vault.overview import ItemOverview
-from tests.program.world import Device, Said, device, pair, relay
+from tests.program.world import PASSPHRASE, Device, Said, device, pair, relay
 from tests.vault.made import FakeClock, Family, carry
 
 
@@ -56,6 +56,31 @@ def _three(tmp_path: Path) -> Iterator[Three]:
 
 def names(one: Device) -> list[str]:
     return [row["name"] for row in one.ask("devices")["devices"]]
+
+
+@pytest.mark.slow
+def test_what_does_not_wait_for_a_relay_says_so(tmp_path: Path) -> None:
+    """Who revokes without a relay must not think that it will happen by itself."""
+    with device(tmp_path / "laptop") as laptop:
+        with relay(tmp_path / "relay") as url:
+            laptop.init("--name", "laptop", "--relay", url)
+            laptop.ok("sync")
+        kit = ("recovery", "create", "--words", "--passphrase-fd", "0")
+
+        said = [
+            laptop.run("devices", "revoke", "laptop", "--yes"),
+            laptop.run("devices", "rotate"),
+            laptop.run("devices", "rename", "other"),
+            laptop.run(*kit, given=PASSPHRASE),
+        ]
+
+        for each in said:
+            assert each.code == 1
+            assert "hint: this does not wait: once the relay is there" in each.err
+            assert "changes are kept" not in each.err
+        assert names(laptop) == ["laptop"]
+        # A change of an item waits.
+        assert "changes are kept" in laptop.run("sync").err
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pydantic import Field
 
 from clisk.agent import renewal
+from clisk.agent.at_once import at_once
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.exposure import Exposed, changed_since, exposure_of
@@ -169,7 +170,8 @@ async def revoke(agent: Agent, _caller: Caller, params: DeviceParams) -> RevokeA
         departed = await driver.engine.revoke(member.id)
         return _revoked(driver, departed)
 
-    return await agent.sync(work)
+    with at_once():
+        return await agent.sync(work)
 
 
 @operation("devices.exposed", DeviceParams, RevokeAnswer)
@@ -196,7 +198,8 @@ async def rename(agent: Agent, _caller: Caller, params: RenameParams) -> RenameA
         await driver.engine.rename(params.name)
         return RenameAnswer(device=driver.vault.device_id.hex(), name=params.name)
 
-    return await agent.sync(work)
+    with at_once():
+        return await agent.sync(work)
 
 
 @operation("devices.renew", RenewParams, RenewAnswer)
@@ -228,7 +231,8 @@ async def rotate(agent: Agent, _caller: Caller, _params: NoParams) -> RotateAnsw
     async def work(driver: SyncDriver) -> RotateAnswer:
         return RotateAnswer(epoch=await driver.engine.rotate())
 
-    return await agent.sync(work)
+    with at_once():
+        return await agent.sync(work)
 
 
 def _resolve(driver: SyncDriver, meant: str) -> Member:

@@ -6,6 +6,7 @@ The page is written between begin and confirm: a kit that nobody holds is no mem
 from __future__ import annotations
 
 from clisk.agent import opening
+from clisk.agent.at_once import at_once
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.drafted_kit import DraftedKit
@@ -59,7 +60,8 @@ async def begin(agent: Agent, caller: Caller, params: KitParams) -> KitAnswer:
     async def work(driver: SyncDriver) -> DraftedKit:
         return await DraftedKit.draw(driver, params.name)
 
-    drafted = caller.kit = await agent.sync(work)
+    with at_once():
+        drafted = caller.kit = await agent.sync(work)
     return KitAnswer(
         text=drafted.kit.text(),
         name=drafted.name,
@@ -86,7 +88,8 @@ async def confirm(
         raise CliskError(
             "no such kit was drawn here", advice="clisk recovery create --pdf FILE"
         )
-    await agent.sync(drafted.make_member)
+    with at_once():
+        await agent.sync(drafted.make_member)
     caller.kit = None
     return KitMemberAnswer(name=drafted.name, device=params.device)
 
