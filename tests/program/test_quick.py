@@ -91,5 +91,29 @@ def test_the_short_way_loads_little(laptop: Device) -> None:
     assert done.stdout == "planted\n[]\n"
 
 
+@pytest.mark.parametrize(
+    "words", [["list"], ["add"], ["edit"], ["generate"], ["import"], ["devices"]]
+)
+def test_help_loads_no_vault(words: list[str]) -> None:
+    """What the agent does needs nothing of it here: neither to say so, nor to ask."""
+    heavy = ["automerge", "cryptography", "nacl", "pydantic", "clisk_vault.vault"]
+    script = (
+        "import sys\n"
+        "from clisk import __main__\n"
+        "assert __main__.run([*sys.argv[1:], '--help']) == 0\n"
+        f"print([name for name in {heavy} if name in sys.modules], file=sys.stderr)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _WITH_PATH + script, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.startswith("Usage:")
+    assert done.stderr == "[]\n"
+
+
 _ROOT = Path(__file__).parents[2]
 _WITH_PATH = f"import sys; sys.path.insert(0, {str(_ROOT)!r})\n"

@@ -436,7 +436,7 @@ _JUDGED = {
     "secret",
     # test_attachments.py and test_purging.py
     "read", "remove", "purge", "purge_expired", "keep_days", "forget_leftover", "heed",
-    "trashed_ms", "rename_folder",
+    "trashed_ms", "rename_folder", "remove_folder",
 }  # fmt: skip
 
 
