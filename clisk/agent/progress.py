@@ -59,3 +59,16 @@ async def with_progress(
             await caller.send_event("progress", {"items": await items()})
     finally:
         task.cancel()
+
+
+async def counted(caller: Caller, work: Awaitable[Result], counter: Counter) -> Result:
+    """Do as with_progress(), for work that calls *counter*.
+
+    It ends at the next item once the client has hung up. The vault's thread would
+    else go on to the end with what it has begun, and answer nobody meanwhile.
+    """
+    try:
+        return await with_progress(caller, work, counter.read)
+    except asyncio.CancelledError:
+        counter.stop()
+        raise

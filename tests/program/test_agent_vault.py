@@ -389,14 +389,35 @@ def test_the_trash_of_a_vault_that_stays_open_is_emptied_daily(tmp_path: Path) -
     in_a_room(tmp_path, story)
 
 
+async def _left_while_busy(
+    room: Room, leaves: bool, operation: str, client: Caller
+) -> None:
+    """Ask while the vault's thread is busy; the client *leaves*, or gets its answer."""
+    busy, free = threading.Event(), threading.Event()
+
+    def hold(_vault: Vault) -> None:
+        busy.set()
+        free.wait()
+
+    held = asyncio.ensure_future(room.agent.vault(hold))
+    await asyncio.to_thread(busy.wait)
+    work = asyncio.ensure_future(room.ask(operation, client))
+    await asyncio.sleep(0)
+    if leaves:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+    free.set()
+    await asyncio.gather(held, work, return_exceptions=True)
+
+
 @pytest.mark.parametrize("leaves", [True, False])
 def test_an_import_that_is_interrupted_leaves_nothing(
     leaves: bool, tmp_path: Path
 ) -> None:
-    """Ctrl-C hangs up while the vault's thread is busy; else all of it arrives."""
+    """Ctrl-C hangs up; who stays gets all of it."""
 
     async def story(room: Room) -> None:
-        client, busy, free = caller(), threading.Event(), threading.Event()
+        client = caller()
         await room.ask("import.begin", client, source="csv")
         rows = [
             {"place": f"row {n}", "fields": {"type": "note", "title": f"n{n}"}}
@@ -404,21 +425,34 @@ def test_an_import_that_is_interrupted_leaves_nothing(
         ]
         await room.ask("import.items", client, items=rows)
 
-        def hold(_vault: Vault) -> None:
-            busy.set()
-            free.wait()
-
-        held = asyncio.ensure_future(room.agent.vault(hold))
-        await asyncio.to_thread(busy.wait)
-        work = asyncio.ensure_future(room.ask("import.finish", client))
-        await asyncio.sleep(0)
-        if leaves:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
-        free.set()
-        await asyncio.gather(held, work, return_exceptions=True)
+        await _left_while_busy(room, leaves, "import.finish", client)
 
         found = await room.agent.vault(lambda vault: len(vault.overviews()))
         assert found == (0 if leaves else 3)
+
+    in_a_room(tmp_path, story)
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_an_examination_that_is_interrupted_keeps_nobody_waiting(
+    leaves: bool, tmp_path: Path
+) -> None:
+    """No more passwords are read, and recorded, than the first few."""
+    count = 300
+
+    async def story(room: Room) -> None:
+        await room.agent.vault(
+            lambda vault: vault.add_many(
+                ItemDraft("login", f"n{n}", {"password": SecretText(f"pw {n}")})
+                for n in range(count)
+            )
+        )
+
+        await _left_while_busy(room, leaves, "health", caller())
+
+        read = await room.agent.vault(
+            lambda vault: sum(1 for _ in vault.log.records(0))
+        )
+        assert (read < count) is leaves
 
     in_a_room(tmp_path, story)

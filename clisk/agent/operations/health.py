@@ -10,7 +10,7 @@ from pydantic import Field
 
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
-from clisk.agent.progress import with_progress
+from clisk.agent.progress import Counter, counted
 from clisk.agent.registry import Answer, Params, operation
 from clisk_vault.ids import ItemId
 from clisk_vault.vault import Vault
@@ -58,14 +58,7 @@ async def health(agent: Agent, caller: Caller, params: HealthParams) -> HealthAn
     from clisk_vault.breaches import PREFIX_CHARS, open_breaches
     from clisk_vault.health import examine, worst_first
 
-    done = 0
-
-    def one_more() -> None:
-        nonlocal done
-        done += 1
-
-    async def read() -> int:
-        return done
+    counter = Counter()
 
     def work(vault: Vault) -> Checkup:
         source = open_breaches(Path(params.breaches)) if params.breaches else None
@@ -74,10 +67,10 @@ async def health(agent: Agent, caller: Caller, params: HealthParams) -> HealthAn
             caller.requester,
             old_days=params.old_days,
             breaches=source,
-            on_item=one_more,
+            on_item=counter.one_more,
         )
 
-    found = await with_progress(caller, agent.vault(work), read)
+    found = await counted(caller, agent.vault(work), counter)
     findings: list[Finding] = list(found.findings)
     prefixes = {digest[:PREFIX_CHARS] for digest in found.digests.values()}
     if params.online:

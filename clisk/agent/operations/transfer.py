@@ -6,7 +6,6 @@ keys are. It hands the items over in parts; the last step plans, and does, it al
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 
@@ -15,7 +14,7 @@ from pydantic import Field
 from clisk.agent import hardening
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
-from clisk.agent.progress import Counter, with_progress
+from clisk.agent.progress import Counter, counted
 from clisk.agent.registry import Answer, Done, Params, Secret, operation
 from clisk.agent.staged_import import StagedImport, StagingError
 from clisk_vault.item_types import Secrecy, secrecy
@@ -161,11 +160,7 @@ async def finish(
         return plan, folders
 
     doing = agent.vault(work) if params.dry_run else agent.change(work)
-    try:
-        plan, folders = await with_progress(caller, doing, counter.read)
-    except asyncio.CancelledError:
-        counter.stop()  # the vault's thread ends what it has begun, unless it is told
-        raise
+    plan, folders = await counted(caller, doing, counter)
     staged.plan = plan
     staged.items.clear()
     return ImportFinishAnswer(
