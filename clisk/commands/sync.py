@@ -135,7 +135,8 @@ def status_command(home: Home, everything: bool, as_json: bool) -> None:
     alerts = cast(list[dict[str, Any]], answer["alerts"])
     output.write_line()
     if not alerts:
-        output.write_line("nothing was found against the relay or a device")
+        found = "nothing new" if answer["acknowledged"] else "nothing"
+        output.write_line(f"{found} was found against the relay or a device")
     for alert in alerts:
         _show(alert)
 

@@ -102,6 +102,7 @@ def test_a_restored_laptop_goes_on_as_another(two: Two) -> None:
     status = laptop.ask("sync", "status")
     assert (status["state"], status["alerts"]) == ("ok", [])
     assert status["acknowledged"] > 0, "what was found stays as evidence"
+    assert "nothing new was found" in laptop.ok("sync", "status")
     again = laptop.run("devices", "renew", "--passphrase-fd", "0", given=PASSPHRASE)
     assert (again.code, again.out) == (1, "")
     assert "not restored from a backup" in again.err
