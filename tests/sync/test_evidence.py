@@ -20,8 +20,9 @@ from clisk_sync.evidence import (
     encode_evidence,
     parse_evidence,
 )
-from clisk_sync.founding import add_record
+from clisk_sync.founding import add_record, found
 from clisk_sync.journal import Journal, State
+from clisk_sync.membership import Membership
 from clisk_sync.outbox import HEARTBEAT_MS
 from clisk_sync.recovery_kit import kit_device, new_secret
 from clisk_sync.safety_code import safety_code
@@ -379,5 +380,43 @@ def test_evidence_of_another_vault_is_judged_by_nobody(world: World) -> None:
         file = _exported(laptop)
         with pytest.raises((PeerError, TamperedError)):
             check_evidence(EvidenceFile(VaultId(bytes(32)), file.records, ()))
+
+    run(story())
+
+
+def _elsewhere(device: Device) -> Membership:
+    """Return another vault that *device* founded, with one more member."""
+    genesis, vault, secret = found(device.secrets, "laptop")
+    other = Membership.verify(vault, [genesis])
+    newcomer = kit_device(new_secret(), vault).public
+    return other.extend(add_record(other, device.secrets, secret, newcomer, "x"))
+
+
+@pytest.mark.parametrize("height", [0, 1], ids=["genesis", "record"])
+def test_nobody_is_framed_with_a_record_of_another_vault(
+    world: World, height: int
+) -> None:
+    """Attack: a member of two vaults signed one record in each, at one height."""
+
+    async def story() -> None:
+        laptop, _ = await world.pair()
+        own, other = laptop.engine.membership, _elsewhere(laptop)
+
+        def verdict(*shown: bytes) -> Verdict:
+            finding = Finding("MembershipFork", laptop.id, height, 0, shown)
+            file = EvidenceFile(laptop.vault_id, own.records, (finding,))
+            (found,) = check_evidence(file)
+            return found
+
+        assert verdict(own.records[height], other.records[height]) is Verdict.BROKEN
+        assert verdict(other.records[height]) is Verdict.BROKEN
+        # Control: the vault's own record is one, and a second one beside it a fork.
+        assert verdict(own.records[height]) is Verdict.SUPPORTED
+        epochs, newcomer = laptop.vault.epochs, kit_device(new_secret(), own.vault_id)
+        start = Membership.verify(own.vault_id, own.records[:1])
+        second = add_record(
+            start, laptop.secrets, epochs.secret(1), newcomer.public, "y"
+        )
+        assert verdict(own.records[1], second) is Verdict.PROVEN
 
     run(story())

@@ -27,7 +27,7 @@ from clisk_sync.snapshot import (
 )
 from clisk_sync.transport import Offer
 from clisk_vault.device import DeviceSecrets, enrol
-from clisk_vault.ids import EnvelopeHash, SnapshotHash
+from clisk_vault.ids import EnvelopeHash, SnapshotHash, VaultId
 from clisk_vault.keys import EpochSecret
 from tests.sync.world import Device, World, names, run
 
@@ -259,7 +259,7 @@ def test_a_chain_moved_ahead_by_another_device_is_not_believed(tmp_path: Path) -
 
 
 def test_a_forged_acknowledgement_moves_no_chain(tmp_path: Path) -> None:
-    """Signed by a stranger, or for another snapshot, it is as if it were not there."""
+    """By a stranger, for another snapshot or vault, it is as if it were not there."""
 
     async def story() -> None:
         world = World(tmp_path)
@@ -276,7 +276,10 @@ def test_a_forged_acknowledgement_moves_no_chain(tmp_path: Path) -> None:
             laptop.vault_id, tablet.id, 1, SnapshotHash(bytes(32)),
             key=tablet.secrets.signing,
         )  # fmt: skip
-        serve(phone, (data, part), acks=(forged, of_other, b"junk"))
+        elsewhere = sign_ack(
+            VaultId(bytes(32)), tablet.id, 1, hash_, key=tablet.secrets.signing
+        )
+        serve(phone, (data, part), acks=(forged, of_other, elsewhere, b"junk"))
         await _refuses(world, phone, "SnapshotUnproven")
 
         # Control: the tablet's own signature on that very snapshot does move it.
