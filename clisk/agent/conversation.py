@@ -21,6 +21,7 @@ from clisk.errors import CliskError, WireError
 _REQUEST_KEYS = {"v", "id", "op", "params"}
 _KONNECTOR_OPERATIONS = "konnector."
 _TOKEN_OPERATIONS = ("reveal", "totp")
+_OLDER = "the agent may be older than this program: clisk agent stop, then unlock"
 _FILL_OPERATIONS = ("fill.open", "fill.release", "fill.renew")
 
 
@@ -131,7 +132,7 @@ def _operation(message: wire.Message) -> Operation:
     if found is None:
         raise RequestError(
             "the agent has no such operation",
-            advice="it may be older than this program: clisk agent stop, then unlock",
+            advice=_OLDER,
         )
     return found
 
@@ -142,8 +143,14 @@ def _params(found: Operation, message: wire.Message) -> Params:
     except ValidationError as err:
         raise RequestError(
             f"{found.name}: not allowed: {_places(err)}",
-            advice="it is empty, too long or not of its kind",
+            advice=_advice(err),
         ) from None
+
+
+def _advice(err: ValidationError) -> str:
+    if any(fault["type"] == "extra_forbidden" for fault in err.errors()):
+        return _OLDER
+    return "it is empty, too long or not of its kind"
 
 
 def _places(err: ValidationError) -> str:

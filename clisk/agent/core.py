@@ -16,11 +16,28 @@ from clisk.agent.run_queue import RunQueue
 from clisk.agent.settings import load_settings
 from clisk.agent.sync_driver import SyncDriver
 from clisk.agent.worker import VaultThread
+from clisk.errors import CliskError
 from clisk.home import Home
 from clisk_vault.errors import LockedError, VaultError
 from clisk_vault.vault import Vault
 
 Result = TypeVar("Result")
+
+
+class NoMemberError(CliskError):
+    """This device was revoked: what is here can be read, and nothing is added."""
+
+    default_advice = (
+        "take it along: clisk export, or clisk backup create;"
+        " or join again, in another home folder: clisk join"
+    )
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this device is no member of the vault any more:"
+            " what is changed here would reach no other"
+        )
+
 
 IDLE_SECONDS = 15 * 60.0
 # A sleeping machine wakes with its timers unfinished: look at least this often.
@@ -81,9 +98,19 @@ class Agent:
         return await self.thread.run(watched)
 
     async def change(self, work: Callable[[Vault], Result]) -> Result:
-        """Do as vault(), and send to the other devices what *work* changed."""
+        """Do as vault(), and send to the other devices what *work* changed.
+
+        Raises:
+            NoMemberError: they would never hear of it.
+        """
         driver = self.driver
-        result = await self.vault(work)
+
+        def checked(vault: Vault) -> Result:
+            if driver.is_revoked:
+                raise NoMemberError
+            return work(vault)
+
+        result = await self.vault(checked)
         await self.thread.run(driver.nudge)
         return result
 

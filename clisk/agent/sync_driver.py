@@ -172,6 +172,11 @@ class SyncDriver:
             self._engine.nudge()
 
     @property
+    def is_revoked(self) -> bool:
+        """Whether this device is known to be no member any more."""
+        return self.vault.device_id in self.membership.departed
+
+    @property
     def membership(self) -> Membership:
         """Who belongs to the vault, as verified so far."""
         return self._engine.membership if self._engine else self._kept

@@ -50,15 +50,19 @@ def devices_command(context: click.Context, as_json: bool) -> None:
 
 def _member_rows(answer: Message) -> Iterator[tuple[object, ...]]:
     for row in cast(list[dict[str, Any]], answer["devices"]):
-        founder = row["added_by"] == row["device"]
         yield (
             row["name"],
             row["device"],
             date_and_time(row["added_ms"]),
-            "founded the vault" if founder else row["added_by_name"],
+            _added_by(row),
             "this device" if row["this"] else _heard(row),
             "",
         )
+
+
+def _added_by(row: dict[str, Any]) -> str:
+    founder = row["added_by"] == row["device"]
+    return "founded the vault" if founder else str(row["added_by_name"])
 
 
 def _heard(row: dict[str, Any]) -> str:
@@ -73,7 +77,7 @@ def _revoked_rows(answer: Message) -> Iterator[tuple[object, ...]]:
             row["name"],
             row["device"],
             date_and_time(row["added_ms"]),
-            "",
+            _added_by(row),
             "this device" if row["this"] else ago(row["heard_ms"]),
             f"{when}, left" if left else f"{when} by {row['revoked_by_name']}",
         )

@@ -264,6 +264,8 @@ def _facts(answer: Message) -> list[tuple[str, object]]:
     ):
         if answer.get(key) is not None:
             facts.append((name, answer[key]))
+    if answer.get("revoked"):
+        facts.append(("member", "no more; by whom and since when: clisk devices"))
     if answer.get("keyring"):
         facts.append(("keyring", "needed to unlock, beside the passphrase"))
     if answer.get("relay"):

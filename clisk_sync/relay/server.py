@@ -19,6 +19,7 @@ from clisk_sync.origin import is_loopback, relay_origin
 from clisk_sync.relay.app import create_app
 from clisk_sync.relay.limits import Limits
 from clisk_sync.relay.logs import log_event, set_up_logs
+from clisk_sync.relay.only import only_relay_on
 from clisk_sync.relay.patience import patient_protocol
 from clisk_sync.relay.settings import Creation, Settings
 from clisk_sync.relay.store import Store
@@ -63,7 +64,7 @@ def serve(
     origins = list(origins)
     _check_host(host, origins, allowed=unsafe_listen_beyond_this_machine)
     set_up_logs()
-    with _bound(host, port) as bound:
+    with only_relay_on(database), _bound(host, port) as bound:
         settings = Settings(
             database=database,
             origins=_origins_of(bound) | {relay_origin(each) for each in origins},
@@ -100,7 +101,7 @@ async def start(
         CallerError: *host* is not on loopback, or as serve().
     """
     _check_host(host, (), allowed=False)
-    with _bound(host, port) as bound:
+    with only_relay_on(database), _bound(host, port) as bound:
         settings = Settings(
             database=database, origins=_origins_of(bound), limits=limits or Limits()
         )

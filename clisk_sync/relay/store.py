@@ -421,9 +421,14 @@ class Store:
         await self._db.write(work)
 
 
+def is_file(where: str | Path) -> bool:
+    """Whether *where* is a path for SQLite, not the address of a server."""
+    return "://" not in str(where)
+
+
 def _database(where: str | Path) -> Database:
     address = str(where)
-    if "://" not in address:
+    if is_file(where):
         return SqliteDatabase(Path(where))
     # Imported here: a relay on SQLite needs no PostgreSQL driver.
     from clisk_sync.relay.store_postgres import SCHEME, PostgresDatabase

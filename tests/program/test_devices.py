@@ -131,6 +131,8 @@ def test_a_lost_phone_is_revoked(three: Three) -> None:
     assert [row[0] for row in table] == ["laptop", "tablet", "phone"]
     assert table[2][5].endswith(" by laptop")
 
+    assert [row[3] for row in table] == ["founded the vault", "laptop", "laptop"]
+
     # The phone returns: told by whom, still with what it had, and no more.
     phone.unlock()
     told = phone.run("sync")
@@ -140,8 +142,18 @@ def test_a_lost_phone_is_revoked(three: Three) -> None:
     assert first == "error: this device was revoked by laptop"
     assert hint.startswith("hint: nothing new is read or sent; ")
     assert phone.ok("get", "Bank", "-f", "password") == "planted-1\n"
-    phone.add_login("Mine alone", "planted-3")
     assert phone.run("sync", "--json").code == 1
+    changes = ("add", "note", "Mine alone", "--set", "note=x"), ("rm", "Wifi", "--yes")
+    for change in changes:
+        refused = phone.run(*change)
+        assert (refused.code, refused.out) == (1, ""), refused
+        assert "no member of the vault any more" in refused.err
+        assert "hint: take it along: clisk export" in refused.err
+    assert phone.ask("status")["revoked"]
+    assert "member: no more" in phone.ok("status").replace("\t", ": ")
+    listed = phone.ok("list")
+    assert "Wifi" in listed
+    assert "Mine alone" not in listed
     for words in (("devices", "revoke", "laptop", "--yes"), ("devices", "rotate")):
         refused = phone.run(*words)
         assert (refused.code, refused.out) == (1, ""), refused
@@ -183,6 +195,17 @@ def test_without_a_relay_the_way_on_is_named(tmp_path: Path) -> None:
         (row,) = alone.ask("devices")["devices"]
         assert (row["added_by"], row["added_by_name"]) == (row["device"], "alone")
         assert "founded the vault" in alone.ok("devices")
+
+
+@pytest.mark.slow
+def test_two_devices_do_not_bear_one_name(three: Three) -> None:
+    """Else "revoke phone" could not say which."""
+    refused = three.tablet.run("devices", "rename", "phone")
+    assert refused.code == 1
+    assert "another device of this vault has that name" in refused.err
+    assert "hint: choose another" in refused.err
+    three.tablet.ok("devices", "rename", "tablet")  # its own is no other's
+    assert names(three.tablet) == ["laptop", "tablet", "phone"]
 
 
 def test_a_name_that_is_none_is_refused_with_what_one_is(tmp_path: Path) -> None:

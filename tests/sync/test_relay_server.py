@@ -52,6 +52,21 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_a_second_relay_on_one_file_is_refused(tmp_path: Path) -> None:
+    """Nobody would wake those who wait at the other; once it has ended, one may."""
+    database = tmp_path / "relay.db"
+
+    async def run() -> None:
+        async with start(database=database):
+            with pytest.raises(CallerError, match="another relay runs"):
+                async with start(database=database):
+                    pass
+        async with start(database=database):
+            pass
+
+    asyncio.run(run())
+
+
 def test_a_database_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     """A relay without its database does not start, and says why it did not."""
     (tmp_path / "relay.db").write_bytes(b"no database at all" * 100)

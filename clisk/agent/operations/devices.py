@@ -33,6 +33,12 @@ class AmbiguousDeviceError(CliskError):
     default_advice = "use the id that clisk devices shows"
 
 
+class NameTakenError(CliskError):
+    """Another member has that name."""
+
+    default_advice = "choose another; those that are taken: clisk devices"
+
+
 class DeviceLine(Answer):
     """One member device."""
 
@@ -52,6 +58,8 @@ class RevokedLine(Answer):
     device: str
     name: str
     added_ms: int
+    added_by: str
+    added_by_name: str
     heard_ms: int | None
     revoked_ms: int
     revoked_by: str
@@ -195,6 +203,10 @@ async def rename(agent: Agent, _caller: Caller, params: RenameParams) -> RenameA
     check_name(params.name)
 
     async def work(driver: SyncDriver) -> RenameAnswer:
+        own, members = driver.vault.device_id, driver.membership.devices.values()
+        others = (driver.name_of(each) for each in members if each.id != own)
+        if params.name in others:
+            raise NameTakenError("another device of this vault has that name")
         await driver.engine.rename(params.name)
         return RenameAnswer(device=driver.vault.device_id.hex(), name=params.name)
 
@@ -288,6 +300,8 @@ def _revoked_line(driver: SyncDriver, departed: Departed) -> RevokedLine:
         device=member.id.hex(),
         name=driver.name_of(member),
         added_ms=member.added_ms,
+        added_by=member.added_by.hex(),
+        added_by_name=driver.name_of(driver.membership.known(member.added_by)),
         heard_ms=_heard_ms(driver, member),
         revoked_ms=departed.revoked_ms,
         revoked_by=departed.by.hex(),

@@ -34,6 +34,7 @@ class StatusAnswer(Answer):
     relay: str | None = None
     last_sync_ms: int | None = None
     locks_in_seconds: int | None = None
+    revoked: bool | None = None
 
 
 @operation("status", NoParams, StatusAnswer, counts_as_use=False)
@@ -73,6 +74,7 @@ async def _open_facts(agent: Agent) -> dict[str, object]:
             "relay": driver.relay_url,
             "last_sync_ms": driver.last_sync_ms,
             "locks_in_seconds": max(0, round(agent.timer.left_seconds())),
+            "revoked": driver.is_revoked,
         }
 
     return await agent.vault(facts)
