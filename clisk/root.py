@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "exec": ("references", "Start a program with values in its environment."),
     "list": ("read", "List items; search in them."),
     "edit": ("write", "Change fields of an item."),
+    "clone": ("cloning", "Make a new item like another one."),
     "rm": ("write", "Move an item to the trash, or back."),
     "trash": ("trash", "Show the trash; bring things back, or forget them."),
     "attach": ("attach", "Keep files with items."),

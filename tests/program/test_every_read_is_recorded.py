@@ -42,7 +42,7 @@ _PLANTED = {
 # asked by itself, for an item of its own, and in this order.
 _ASKED_LAST = (
     "watch", "add", "edit", "fill.renew", "history.restore", "settle", "attach.remove",
-    "grants.revoke", "merge", "trash", "trash.empty",
+    "grants.revoke", "clone", "merge", "trash", "trash.empty",
     "passphrase.change", "lock", "unlock", "stop",
 )  # fmt: skip
 # What has nothing to say without a relay, another device, or where a vault is
@@ -256,6 +256,7 @@ async def _params_last(room: Room, item: ItemId) -> dict[str, dict[str, Any]]:
         "settle": at,
         "attach.remove": {**of_item, "name": "file"},
         "grants.revoke": {"grant": grants.grants[-1].grant},
+        "clone": of_item,
         "merge": {"keep": item.hex(), "items": [other.item]},
         "trash": of_item,
         "trash.empty": {"items": [item.hex()]},

@@ -202,6 +202,7 @@ def _order(world: World) -> None:
         ("attach", "add", first, str(outside / "secret.txt"), "--name", "scan.txt"),
         ("attach", "list", first),
         ("attach", "get", first, "scan.txt", "-o", str(outside / "again.txt")),
+        ("clone", first, "--title", "Second"),
         ("attach", "rm", first, "scan.txt"),
         ("tag", "add", "work", first),
         ("folder", "move", "Job", first),

@@ -233,3 +233,27 @@ def test_an_address_is_looked_up_without_its_scheme(laptop: Device) -> None:
     assert _titles(laptop, "--url", "lime.example") == ["Lime"]
     assert _titles(laptop, "--url", "www.lime.example/x") == ["Lime"]
     assert "konnector" not in laptop.run("list", "--url", "a b").err
+
+
+def test_an_item_is_cloned_and_the_reads_are_recorded(
+    laptop: Device, tmp_path: Path
+) -> None:
+    """The id on standard output; what came along and what did not, beside it."""
+    laptop.add_login("Original", "planted-orig", "-u", "alice", "--tag", "work")
+    laptop.run("edit", "Original", "-s", "passkey.0a0a0a0a.rp_id=site.example")
+    source = tmp_path / "note.txt"
+    source.write_text("hello\n")
+    laptop.ok("attach", "add", "Original", str(source))
+
+    said = laptop.run("clone", "Original", "--title", "Second")
+
+    assert said.err == "made: Second, with 1 file; left out: 1 passkey\n"
+    made = said.out.strip()
+    assert laptop.ok("get", made, "-f", "password") == "planted-orig\n"
+    assert laptop.ok("attach", "get", made, "note.txt") == "hello\n"
+    assert _titles(laptop, "--tag", "work").count("Second") == 1
+    recorded = laptop.ask("log", "list", "--item", "Original")["records"]
+    assert {"clone"} == {each["purpose"] for each in recorded}
+    blank = laptop.run("clone", "Original", "--title", " ")
+    assert (blank.code, blank.out) == (1, "")
+    assert "an item needs a title" in blank.err

@@ -16,6 +16,7 @@ MODULES = (
     "attachments",
     "trash",
     "duplicates",
+    "cloning",
     "transfer",
     "export",
     "backup",

@@ -84,6 +84,12 @@ def trash(visit: Visit) -> Response:
     return visit.go("/items")
 
 
+def clone(visit: Visit) -> Response:
+    """Make a second item like this one, and show it."""
+    made = visit.desk.ask("clone", item=visit.params["item"])
+    return visit.go(f"/items/{made['item']}")
+
+
 def restore(visit: Visit) -> Response:
     """Take an item out of the trash."""
     item = visit.params["item"]
@@ -110,6 +116,7 @@ def _arrange(visit: Visit, **change: Any) -> Response:
 ROUTES = (
     show("/items", listed),
     show("/items/{item:str}", one),
+    act("/items/{item:str}/clone", clone),
     act("/items/{item:str}/trash", trash),
     act("/items/{item:str}/restore", restore),
     act("/items/{item:str}/favourite", favour),
