@@ -1,6 +1,6 @@
-"""What a shell is offered when Tab is pressed: titles too, while the vault is open.
+"""What a shell is offered when Tab is pressed: names too, while the vault is open.
 
-Titles are chosen by whoever sent an export or a share, so each is quoted for the shell
+Names are chosen by whoever sent an export or a share, so each is quoted for the shell
 that puts it on the command line. No agent is started, nothing counts as use, and what
 goes wrong offers nothing: a person in the middle of a line wants no error there.
 """
@@ -24,6 +24,7 @@ from click.shell_completion import (
 from clisk.client import AgentClient
 from clisk.errors import CliskError
 from clisk.home import Home, default_folder
+from clisk.wire import Message
 
 VARIABLE = "_CLISK_COMPLETE"
 _SECONDS = 2.0
@@ -109,15 +110,46 @@ def script(shell: str, program: click.Command) -> str:
     return complete.source_template % complete.source_vars()
 
 
-def titles(ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
-    """Return titles that begin with *incomplete*; none while the vault is locked."""
-    home = Home(ctx.find_root().params.get("home") or default_folder())
+def names(
+    ctx: click.Context, incomplete: str, of: str, *, item: str = ""
+) -> list[CompletionItem[str]]:
+    """Return names that begin with *incomplete*; none while the vault is locked.
+
+    *of* is what they are the names of, as the agent's operation `names` has it.
+    """
+    asked: Message = {"of": of, "item": item, "prefix": incomplete, "limit": _MOST}
     try:
-        with AgentClient.connect(home, answer_seconds=_SECONDS) as agent:
-            asked = {"prefix": incomplete, "limit": _MOST}
-            found = agent.call("titles", asked)["titles"]
+        with AgentClient.connect(_home(ctx), answer_seconds=_SECONDS) as agent:
+            found = agent.call("names", asked)["names"]
     except (CliskError, OSError, ValueError):
         return []
     assert isinstance(found, list)
     # A line break would be another answer, and an escape another colour.
-    return [CompletionItem(title) for title in found if str(title).isprintable()]
+    return [CompletionItem(name) for name in found if str(name).isprintable()]
+
+
+def konnectors(ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+    """Return the names of installed konnectors; they are no secret of the vault's."""
+    from clisk.commands.konnector_store import installed_konnectors
+
+    try:
+        found = installed_konnectors(_home(ctx)).slugs()
+    except (CliskError, OSError):
+        return []
+    return [CompletionItem(slug) for slug in found if slug.startswith(incomplete)]
+
+
+def meant_item(ctx: click.Context) -> str:
+    """Return the item that the line names before the word at hand, or nothing."""
+    named = ctx.params.get("item") or ctx.params.get("settle")
+    if not named and any(
+        isinstance(each, click.Argument) and each.name == "item"
+        for each in ctx.command.params
+    ):
+        # While an option still lacks its value click puts no argument into its place.
+        named = next(iter(ctx.args), "")
+    return str(named or "")
+
+
+def _home(ctx: click.Context) -> Home:
+    return Home(ctx.find_root().params.get("home") or default_folder())

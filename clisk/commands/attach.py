@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, item_titles, json_option
+from clisk.commands.options import ask_agent, item_attachments, item_titles, json_option
 from clisk.errors import InputError
 from clisk.home import Home
 from clisk.wire import Message
@@ -102,7 +102,7 @@ def attach_list(home: Home, item: str, as_json: bool) -> None:
 
 @attach_command.command("get")
 @click.argument("item", shell_complete=item_titles)
-@click.argument("name")
+@click.argument("name", shell_complete=item_attachments)
 @click.option(
     "-o",
     "--output",
@@ -150,7 +150,7 @@ def attach_get(
 
 @attach_command.command("rm")
 @click.argument("item", shell_complete=item_titles)
-@click.argument("name")
+@click.argument("name", shell_complete=item_attachments)
 @json_option
 @click.pass_obj
 def attach_rm(home: Home, item: str, name: str, as_json: bool) -> None:

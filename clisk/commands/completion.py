@@ -1,4 +1,4 @@
-"""completion: what a shell needs to complete commands, options and titles."""
+"""completion: what a shell needs to complete commands, options and names."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import click
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion_command(shell: str) -> None:
-    """Write the script by which a shell completes commands, options and titles.
+    """Write the script by which a shell completes commands, options and names.
 
-    Titles of items are offered while the vault is open; Tab neither opens it nor
-    keeps it open.
+    Titles, fields of the item that the line names, tags, folders, attachments, tokens
+    and devices are offered while the vault is open; Tab neither opens it nor keeps
+    it open, and reads no secret.
 
     \b
     Set it up once:

@@ -7,7 +7,7 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, item_titles, json_option
+from clisk.commands.options import ask_agent, item_fields, item_titles, json_option
 from clisk.errors import UsageError
 from clisk.home import Home
 from clisk.times import date_and_time
@@ -23,7 +23,12 @@ _MASK = "••••••••"
     shell_complete=item_titles,
     help="Settle a conflict of this item.",
 )
-@click.option("--field", metavar="FIELD", help="The field it is about.")
+@click.option(
+    "--field",
+    metavar="FIELD",
+    shell_complete=item_fields,
+    help="The field it is about.",
+)
 @click.option("--keep", metavar="VERSION", help="The version that shall stand.")
 @click.option("--show", metavar="VERSION", help="Write this version; it is recorded.")
 @json_option

@@ -6,7 +6,7 @@ import click
 
 from clisk import output
 from clisk.client import AgentClient
-from clisk.commands.options import item_titles, json_option
+from clisk.commands.options import item_fields, item_titles, json_option
 from clisk.home import Home
 from clisk.wire import Message
 
@@ -18,6 +18,7 @@ from clisk.wire import Message
     default="password",
     show_default=True,
     metavar="FIELD",
+    shell_complete=item_fields,
     help="The field to copy.",
 )
 @click.option("--code", is_flag=True, help="The one-time code, instead.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from clisk import output
-from clisk.commands.options import json_option
+from clisk.commands.options import json_option, konnector_names
 from clisk.errors import CliskError, UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +35,12 @@ _folder_option = click.option(
     help="The folder that konnectors save to. Default: ~/Clisk.",
 )
 _filter_options = (
-    click.option("--konnector", metavar="NAME", help="Only of this konnector."),
+    click.option(
+        "--konnector",
+        metavar="NAME",
+        shell_complete=konnector_names,
+        help="Only of this konnector.",
+    ),
     click.option("--account", metavar="ACCOUNT", help="Only of this account."),
     click.option("--bills", is_flag=True, help="Only bills."),
     _folder_option,

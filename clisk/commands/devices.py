@@ -8,7 +8,13 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, json_option, passphrase_option
+from clisk.commands.options import (
+    ask_agent,
+    device_names,
+    json_option,
+    passphrase_option,
+    revoked_names,
+)
 from clisk.errors import CliskError
 from clisk.home import Home
 from clisk.output import count
@@ -84,7 +90,7 @@ def _revoked_rows(answer: Message) -> Iterator[tuple[object, ...]]:
 
 
 @devices_command.command("revoke")
-@click.argument("device", metavar="NAME")
+@click.argument("device", metavar="NAME", shell_complete=device_names)
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
 @json_option
 @click.pass_obj
@@ -166,7 +172,7 @@ def _tell_exposed(answer: Message) -> None:
 
 
 @devices_command.command("exposed")
-@click.argument("device", metavar="NAME")
+@click.argument("device", metavar="NAME", shell_complete=revoked_names)
 @json_option
 @click.pass_obj
 def exposed_command(home: Home, device: str, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from clisk.commands.options import folder_names, tag_names
 from clisk.errors import UsageError
 from clisk.wire import Message
 from clisk_vault.item_types import (
@@ -28,8 +29,19 @@ _OPTIONS = (
         metavar="HOW",
         help=f"How addresses are matched: {', '.join(URI_MATCHES)}.",
     ),
-    click.option("--tag", "tags", multiple=True, metavar="TAG", help="Add a tag."),
-    click.option("--folder", metavar="NAME", help="Folder to show it in."),
+    click.option(
+        *("--tag", "tags"),
+        multiple=True,
+        metavar="TAG",
+        shell_complete=tag_names,
+        help="Add a tag.",
+    ),
+    click.option(
+        "--folder",
+        metavar="NAME",
+        shell_complete=folder_names,
+        help="Folder to show it in.",
+    ),
     click.option("--favourite/--no-favourite", default=None, help="Mark it."),
     click.option(
         "-s",

@@ -7,7 +7,14 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, item_titles, json_option, limit_options
+from clisk.commands.options import (
+    ask_agent,
+    item_fields,
+    item_titles,
+    json_option,
+    konnector_names,
+    limit_options,
+)
 from clisk.home import Home
 from clisk.times import date_and_time
 from clisk.wire import Message
@@ -72,6 +79,7 @@ def list_command(home: Home, as_json: bool) -> None:
     default=("username", "password"),
     show_default=True,
     metavar="FIELD",
+    shell_complete=item_fields,
     help="A field it may read.",
 )
 @click.option(
@@ -126,7 +134,7 @@ def add_command(
 
 
 @grants_command.command("show")
-@click.argument("who", metavar="X")
+@click.argument("who", metavar="X", shell_complete=konnector_names)
 @json_option
 @click.pass_obj
 def show_command(home: Home, who: str, as_json: bool) -> None:

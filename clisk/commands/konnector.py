@@ -13,7 +13,14 @@ from clisk.client import AgentClient
 from clisk.commands import konnector_author, konnector_runs, konnector_store
 from clisk.commands.konnector_runs import EVERY
 from clisk.commands.konnector_store import installed_konnectors
-from clisk.commands.options import ask_agent, item_titles, json_option, limit_options
+from clisk.commands.options import (
+    ask_agent,
+    item_fields,
+    item_titles,
+    json_option,
+    konnector_names,
+    limit_options,
+)
 from clisk.errors import AgentRefusal, CliskError
 from clisk.home import Home
 from clisk.wire import Message
@@ -35,7 +42,7 @@ def konnector_command() -> None:
 
 
 @konnector_command.command("access")
-@click.argument("name")
+@click.argument("name", shell_complete=konnector_names)
 @json_option
 @click.pass_obj
 def access_command(home: Home, name: str, as_json: bool) -> None:
@@ -53,7 +60,7 @@ def access_command(home: Home, name: str, as_json: bool) -> None:
 
 
 @konnector_command.command("run")
-@click.argument("path", metavar="KONNECTOR")
+@click.argument("path", metavar="KONNECTOR", shell_complete=konnector_names)
 @click.option(
     "--item",
     required=True,
@@ -65,7 +72,11 @@ def access_command(home: Home, name: str, as_json: bool) -> None:
 @click.option("--account", help="Only for this account of the site.")
 @click.option("--grant", is_flag=True, help="Grant what it needs, without asking.")
 @click.option(
-    "--field", "fields", multiple=True, metavar="FIELD", help="Grant this field."
+    *("--field", "fields"),
+    multiple=True,
+    metavar="FIELD",
+    shell_complete=item_fields,
+    help="Grant this field.",
 )
 @click.option(
     "--origin", "origins", multiple=True, metavar="ORIGIN", help="Grant this site."

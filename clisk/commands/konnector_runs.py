@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, item_titles, json_option
+from clisk.commands.options import ask_agent, item_titles, json_option, konnector_names
 from clisk.home import Home
 from clisk.times import date_and_time
 
@@ -73,7 +73,7 @@ def runs_command(home: Home, as_json: bool) -> None:
 
 
 @click.command("forget")
-@click.argument("name")
+@click.argument("name", shell_complete=konnector_names)
 @click.option(
     "--item",
     metavar="ITEM",

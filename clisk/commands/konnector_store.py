@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from clisk import output
-from clisk.commands.options import json_option
+from clisk.commands.options import json_option, konnector_names
 from clisk.errors import CliskError
 from clisk.home import Home
 
@@ -133,7 +133,7 @@ def list_command(home: Home, as_json: bool) -> None:
 
 
 @click.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=konnector_names)
 @json_option
 @click.pass_obj
 def show_command(home: Home, name: str, as_json: bool) -> None:
@@ -162,7 +162,7 @@ def show_command(home: Home, name: str, as_json: bool) -> None:
 
 
 @click.command("remove")
-@click.argument("name")
+@click.argument("name", shell_complete=konnector_names)
 @json_option
 @click.pass_obj
 def remove_command(home: Home, name: str, as_json: bool) -> None:

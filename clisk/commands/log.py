@@ -16,7 +16,7 @@ from clisk.commands.log_bundle import (
 )
 from clisk.commands.log_list import list_command, show_command, summary_command
 from clisk.commands.log_prune import prune_command, retention_command
-from clisk.commands.options import ask_agent, json_option
+from clisk.commands.options import ask_agent, device_names, json_option
 from clisk.errors import AgentRefusal, InputError
 from clisk.home import Home
 from clisk.wire import Message
@@ -139,7 +139,7 @@ def _write_evidence(folder: Path, found: list[bytes]) -> None:
 
 
 @log_command.command("heads")
-@click.argument("device", metavar="DEVICE")
+@click.argument("device", metavar="DEVICE", shell_complete=device_names)
 @json_option
 @click.pass_obj
 def heads_command(home: Home, device: str, as_json: bool) -> None:

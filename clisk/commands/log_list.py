@@ -7,7 +7,13 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, item_titles, json_option
+from clisk.commands.options import (
+    ask_agent,
+    device_names,
+    item_titles,
+    json_option,
+    konnector_names,
+)
 from clisk.home import Home
 from clisk.times import date_and_time, moment_ms
 
@@ -30,10 +36,16 @@ from clisk.times import date_and_time, moment_ms
     shell_complete=item_titles,
     help="Only reads of this item.",
 )
-@click.option("--konnector", metavar="NAME", help="Only by this konnector.")
+@click.option(
+    "--konnector",
+    metavar="NAME",
+    shell_complete=konnector_names,
+    help="Only by this konnector.",
+)
 @click.option(
     "--device",
     metavar="NAME|ID",
+    shell_complete=device_names,
     help="Of this device's logs, as far as they came here.",
 )
 @click.option("--all-devices", is_flag=True, help="Of every device's logs.")
@@ -133,8 +145,18 @@ def list_command(
     shell_complete=item_titles,
     help="Only reads of this item.",
 )
-@click.option("--konnector", metavar="NAME", help="Only by this konnector.")
-@click.option("--device", metavar="NAME|ID", help="Of this device's newest log.")
+@click.option(
+    "--konnector",
+    metavar="NAME",
+    shell_complete=konnector_names,
+    help="Only by this konnector.",
+)
+@click.option(
+    "--device",
+    metavar="NAME|ID",
+    shell_complete=device_names,
+    help="Of this device's newest log.",
+)
 @json_option
 @click.pass_obj
 def summary_command(
@@ -178,7 +200,12 @@ def summary_command(
 
 @click.command("show")
 @click.argument("number", metavar="N", type=click.IntRange(0))
-@click.option("--device", metavar="NAME|ID", help="Of this device's log.")
+@click.option(
+    "--device",
+    metavar="NAME|ID",
+    shell_complete=device_names,
+    help="Of this device's log.",
+)
 @click.option(
     "--incarnation",
     type=click.IntRange(1),

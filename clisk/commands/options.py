@@ -27,13 +27,39 @@ unlock_seconds_option = click.option(
 )
 
 
-def item_titles(
+Completion = Callable[[click.Context, click.Parameter, str], list[Any]]
+
+
+def _offering(of: str, *, with_item: bool = False) -> Completion:
+    """Return what completes a name of that kind, while the vault is open."""
+
+    def offer(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Any:
+        from clisk.completing import meant_item, names
+
+        item = meant_item(ctx) if with_item else ""
+        return names(ctx, incomplete, of, item=item)
+
+    return offer
+
+
+item_titles = _offering("title")
+trashed_titles = _offering("trashed")
+item_fields = _offering("field", with_item=True)
+item_attachments = _offering("attachment", with_item=True)
+tag_names = _offering("tag")
+folder_names = _offering("folder")
+token_names = _offering("token")
+device_names = _offering("device")
+revoked_names = _offering("revoked")
+
+
+def konnector_names(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[Any]:
-    """Return what completes the name of an item: titles, while the vault is open."""
-    from clisk.completing import titles
+    """Return what completes the name of an installed konnector."""
+    from clisk.completing import konnectors
 
-    return titles(ctx, incomplete)
+    return konnectors(ctx, incomplete)
 
 
 def limit_options(command: Function) -> Function:

@@ -7,7 +7,14 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, item_titles, json_option
+from clisk.commands.options import (
+    ask_agent,
+    folder_names,
+    item_fields,
+    item_titles,
+    json_option,
+    tag_names,
+)
 from clisk.errors import AgentRefusal, UsageError
 from clisk.home import Home
 from clisk.times import date_and_time
@@ -67,7 +74,7 @@ def tag_command() -> None:
 
 
 @tag_command.command("add")
-@click.argument("tag")
+@click.argument("tag", shell_complete=tag_names)
 @click.argument("items", nargs=-1, required=True, shell_complete=item_titles)
 @json_option
 @click.pass_obj
@@ -77,7 +84,7 @@ def tag_add(home: Home, tag: str, items: tuple[str, ...], as_json: bool) -> None
 
 
 @tag_command.command("rm")
-@click.argument("tag")
+@click.argument("tag", shell_complete=tag_names)
 @click.argument("items", nargs=-1, required=True, shell_complete=item_titles)
 @json_option
 @click.pass_obj
@@ -116,7 +123,7 @@ def folder_list(home: Home, as_json: bool) -> None:
 
 
 @folder_command.command("add")
-@click.argument("name")
+@click.argument("name", shell_complete=folder_names)
 @json_option
 @click.pass_obj
 def folder_add(home: Home, name: str, as_json: bool) -> None:
@@ -131,7 +138,7 @@ def folder_add(home: Home, name: str, as_json: bool) -> None:
 
 
 @folder_command.command("move")
-@click.argument("folder")
+@click.argument("folder", shell_complete=folder_names)
 @click.argument("items", nargs=-1, required=True, shell_complete=item_titles)
 @json_option
 @click.pass_obj
@@ -141,8 +148,8 @@ def folder_move(home: Home, folder: str, items: tuple[str, ...], as_json: bool) 
 
 
 @folder_command.command("rename")
-@click.argument("name")
-@click.argument("to")
+@click.argument("name", shell_complete=folder_names)
+@click.argument("to", shell_complete=folder_names)
 @json_option
 @click.pass_obj
 def folder_rename(home: Home, name: str, to: str, as_json: bool) -> None:
@@ -153,7 +160,7 @@ def folder_rename(home: Home, name: str, to: str, as_json: bool) -> None:
 
 
 @folder_command.command("rm")
-@click.argument("name")
+@click.argument("name", shell_complete=folder_names)
 @json_option
 @click.pass_obj
 def folder_rm(home: Home, name: str, as_json: bool) -> None:
@@ -165,7 +172,12 @@ def folder_rm(home: Home, name: str, as_json: bool) -> None:
 
 @click.command("history")
 @click.argument("item", shell_complete=item_titles)
-@click.option("-f", "--field", metavar="FIELD", help="Only this field.")
+@click.option(
+    *("-f", "--field"),
+    metavar="FIELD",
+    shell_complete=item_fields,
+    help="Only this field.",
+)
 @click.option("--show", metavar="N", help="Write version N; recorded.")
 @click.option("--restore", metavar="N", help="Bring version N back.")
 @json_option

@@ -9,7 +9,14 @@ import click
 
 from clisk import output, quick
 from clisk.client import AgentClient
-from clisk.commands.options import ask_agent, item_titles, json_option
+from clisk.commands.options import (
+    ask_agent,
+    folder_names,
+    item_fields,
+    item_titles,
+    json_option,
+    tag_names,
+)
 from clisk.errors import UsageError
 from clisk.home import Home
 from clisk.times import date_and_time, moment_ms
@@ -21,7 +28,12 @@ _MASK = "••••••••"
 
 @click.command("get")
 @click.argument("item", shell_complete=item_titles)
-@click.option("-f", "--field", metavar="FIELD", help="Write this field, secrets too.")
+@click.option(
+    *("-f", "--field"),
+    metavar="FIELD",
+    shell_complete=item_fields,
+    help="Write this field, secrets too.",
+)
 @click.option("--no-newline", is_flag=True, help="End without a line feed.")
 @json_option
 @click.pass_obj
@@ -81,8 +93,15 @@ def _show_item(answer: Message, *, as_json: bool) -> None:
     metavar="TYPE",
     help="Only items of this type.",
 )
-@click.option("--tag", metavar="TAG", help="Only items with this tag.")
-@click.option("--folder", metavar="NAME", help="Only items in this folder.")
+@click.option(
+    "--tag", metavar="TAG", shell_complete=tag_names, help="Only items with this tag."
+)
+@click.option(
+    "--folder",
+    metavar="NAME",
+    shell_complete=folder_names,
+    help="Only items in this folder.",
+)
 @click.option("--favourite", is_flag=True, help="Only favourites.")
 @click.option("--archived", is_flag=True, help="What is archived, instead.")
 @click.option("--url", metavar="URL", help="Only logins for this page.")

@@ -8,7 +8,13 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, item_titles, json_option
+from clisk.commands.options import (
+    ask_agent,
+    item_fields,
+    item_titles,
+    json_option,
+    token_names,
+)
 from clisk.errors import UsageError
 from clisk.home import Home
 from clisk.terminal import write_value
@@ -43,6 +49,7 @@ def token_command() -> None:
     default=("password",),
     show_default=True,
     metavar="FIELD",
+    shell_complete=item_fields,
     help="A field that it may read; any number of them.",
 )
 @click.option(
@@ -109,7 +116,7 @@ def list_command(home: Home, as_json: bool) -> None:
 
 
 @token_command.command("revoke")
-@click.argument("name")
+@click.argument("name", shell_complete=token_names)
 @json_option
 @click.pass_obj
 def revoke_command(home: Home, name: str, as_json: bool) -> None:

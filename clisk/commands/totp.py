@@ -11,7 +11,7 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, item_titles, json_option
+from clisk.commands.options import ask_agent, item_fields, item_titles, json_option
 from clisk.errors import CliskError, InputError
 from clisk.home import Home
 from clisk.terminal import write_value
@@ -20,7 +20,12 @@ from clisk.wire import Message
 
 @click.command("totp")
 @click.argument("item", shell_complete=item_titles)
-@click.option("-f", "--field", metavar="FIELD", help="Another field with a seed.")
+@click.option(
+    *("-f", "--field"),
+    metavar="FIELD",
+    shell_complete=item_fields,
+    help="Another field with a seed.",
+)
 @click.option("--watch", is_flag=True, help="Count down, and show the next ones too.")
 @json_option
 @click.pass_obj

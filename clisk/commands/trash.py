@@ -7,7 +7,7 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, item_titles, json_option
+from clisk.commands.options import ask_agent, item_titles, json_option, trashed_titles
 from clisk.errors import UsageError
 from clisk.home import Home
 from clisk.times import date_and_time
@@ -58,7 +58,7 @@ def trash_list(home: Home, as_json: bool) -> None:
 
 
 @trash_command.command("restore")
-@click.argument("items", nargs=-1, required=True)
+@click.argument("items", nargs=-1, required=True, shell_complete=trashed_titles)
 @json_option
 @click.pass_obj
 def trash_restore(home: Home, items: tuple[str, ...], as_json: bool) -> None:
@@ -75,7 +75,7 @@ def trash_restore(home: Home, items: tuple[str, ...], as_json: bool) -> None:
 
 
 @trash_command.command("empty")
-@click.argument("items", nargs=-1)
+@click.argument("items", nargs=-1, shell_complete=trashed_titles)
 @click.option("--all", "everything", is_flag=True, help="All that is in the trash.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option

@@ -9,7 +9,7 @@ import click
 
 from clisk import output
 from clisk.commands.fields import ask_for_fields, changes_from, field_options
-from clisk.commands.options import ask_agent, item_titles, json_option
+from clisk.commands.options import ask_agent, item_fields, item_titles, json_option
 from clisk.errors import UsageError
 from clisk.home import Home
 from clisk_vault.item_types import ITEM_TYPES
@@ -57,6 +57,7 @@ def add_command(home: Home, /, title: str, as_json: bool, **options: Any) -> Non
     "cleared",
     multiple=True,
     metavar="FIELD",
+    shell_complete=item_fields,
     help="Empty a field; its earlier values stay in the history.",
 )
 @json_option

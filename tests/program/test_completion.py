@@ -1,8 +1,9 @@
-"""Tab in real shells: commands, options, and titles while the vault is open."""
+"""Tab in real shells: commands, options, and names while the vault is open."""
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -14,19 +15,31 @@ import pytest
 from clisk.completing import fits_quote, quote_for_bash
 from tests.program.world import Device, device
 
+_TOKEN = ("token", "create", "--item", "GitHub", "--uses", "1", "--expires", "1h")
 _HOSTILE = "$(touch planted) `touch planted`; 'a' \"b\" *"
 
 
 @pytest.fixture(scope="module", name="laptop")
 def _laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
     with device(tmp_path_factory.mktemp("tab") / "home") as made:
-        made.init()
+        made.init("--name", "my laptop")
         for title in ("GitHub", "GitLab: work", "Gmail, private", f"Z{_HOSTILE}"):
             made.add_login(title, "planted-password")
         for title in ("Exclaims!", "Ex-wife's"):
             made.add_login(title, "planted-password")
         made.add_login("Gone", "x")
         made.ok("rm", "Gone")
+        made.ok("edit", "GitHub", "-u", "alice", "--tag", "work", "--folder", "Job/Web")
+        made.ok("edit", "GitHub", "--custom", "Pet name=Rex")
+        made.ok("attach", "add", "GitHub", "-", "--name", "codes, old.txt", given="x")
+        made.ok("attach", "add", "GitHub", "-", "--name", "contract.pdf", given="x")
+        made.ok("folder", "add", "Junk")
+        made.ok(*_TOKEN, "nightly")
+        made.ok(*_TOKEN, "ended")
+        made.ok("token", "revoke", "ended")
+        pin = made.home / "konnectors" / "edf" / "installed.json"
+        pin.parent.mkdir(parents=True)
+        pin.touch()
         yield made
 
 
@@ -175,15 +188,130 @@ def test_fish_offers_titles(laptop: Device, programs: Path) -> None:
     assert commands.split("\t")[0] == "doctor"
 
 
-def test_zsh_is_offered_titles(laptop: Device, programs: Path) -> None:
-    """The script is zsh, and what it asks for has three lines a title."""
-    script = "clisk completion zsh > completion.zsh && zsh -n completion.zsh\n"
-    script += "export _CLISK_COMPLETE=zsh_complete COMP_CWORD=2\n"
-    script += "COMP_WORDS='clisk get GitL' clisk\n"
+def _zsh(programs: Path, home: Path, *lines: str) -> list[str]:
+    """Return what *lines* become in zsh, on a terminal, when Tab ends them."""
+    script = r"""
+        zmodload zsh/zpty
+        zpty shell zsh -f -i
+        zpty -w shell 'PS1=; autoload -Uz compinit; compinit -u -D'
+        zpty -w shell 'eval "$(clisk completion zsh)"; unsetopt beep'
+        zpty -w shell 'shown() { print -rn -- "<<$BUFFER>>"; zle kill-buffer }'
+        zpty -w shell 'zle -N shown; bindkey "^X^P" shown; print rea""dy'
+        zpty -r shell said '*ready*'
+    """
+    for line in lines:
+        script += f"zpty -w -n shell {shlex.quote(line)}$'\\t\\x18\\x10'\n"
+        script += "zpty -r shell said '*<<*>>*'\nprint -r -- \"$said\"\n"
+    said = "\n".join(_shell(["zsh", "-f"], programs, home, script))
+    return re.findall("<<(.*?)>>", said)
 
-    said = _shell(["zsh", "-f"], programs, laptop.home, script)
 
-    assert said == ["plain", "GitLab: work", "_"]
+def test_zsh_completes_what_was_begun(laptop: Device, programs: Path) -> None:
+    """In a real zsh with its own completion: quoted as the line needs it."""
+    found = _zsh(
+        programs,
+        laptop.home,
+        "clisk get GitL",
+        "clisk get 'GitL",
+        "clisk get Z",
+        "clisk doct",
+        "clisk copy --cl",
+        "clisk get GitHub -f us",
+        "clisk get GitHub --field Pet",
+        "clisk trash restore G",
+        "clisk attach get GitHub con",
+        "clisk list --tag w",
+        "clisk list --folder J",
+        "clisk list --type ss",
+        "clisk token revoke n",
+        "clisk devices revoke m",
+        "clisk konnector show e",
+    )
+
+    assert [shlex.split(line)[2:] for line in found[:3]] == [
+        ["GitLab: work"],
+        ["GitLab: work"],
+        [f"Z{_HOSTILE}"],
+    ]
+    assert not (programs / "planted").exists()
+    assert found[3:] == [
+        "clisk doctor ",
+        "clisk copy --clear-after ",
+        "clisk get GitHub -f username ",
+        "clisk get GitHub --field Pet\\ name ",
+        "clisk trash restore Gone ",
+        "clisk attach get GitHub contract.pdf ",
+        "clisk list --tag work ",
+        "clisk list --folder J",  # Job, Job/Web and Junk
+        "clisk list --type ssh-key ",
+        "clisk token revoke nightly ",
+        "clisk devices revoke my\\ laptop ",
+        "clisk konnector show edf ",
+    ]
+
+
+_NAMES = [
+    ("get GitHub -f us", ["username"]),
+    ("get GitHub --field Pet", ["Pet name"]),
+    ("get -f us", []),  # nobody knows of which item
+    ("get Nobody -f us", []),
+    ("totp GitHub -f pass", ["password"]),
+    ("edit GitHub --clear us", ["username"]),
+    ("conflicts --settle GitHub --field us", ["username"]),
+    ("list --tag w", ["work"]),
+    ("list --folder J", ["Job", "Job/Web", "Junk"]),
+    ("list --type ss", ["ssh-key"]),
+    ("add login New --folder Ju", ["Junk"]),
+    ("tag rm w", ["work"]),
+    ("trash restore G", ["Gone"]),
+    ("trash empty G", ["Gone"]),
+    ("token revoke ", ["nightly"]),
+    ("folder move J", ["Job", "Job/Web", "Junk"]),
+    ("folder rename Ju", ["Junk"]),
+    ("folder rm Job/", ["Job/Web"]),
+    ("attach get GitHub co", ["codes, old.txt", "contract.pdf"]),
+    ("attach rm GitHub con", ["contract.pdf"]),
+    ("devices revoke ", ["my laptop"]),
+    ("devices exposed ", []),
+    ("konnector show e", ["edf"]),
+    ("konnector forget ", ["edf"]),
+    ("log list --konnector e", ["edf"]),
+]
+
+
+def test_bash_offers_names_of_every_kind(laptop: Device, programs: Path) -> None:
+    """What stands where a field, a tag, a folder, a token, a device is wanted."""
+    lines = ["clisk\t" + line.replace(" ", "\t") for line, _ in _NAMES]
+
+    found = _bash(programs, laptop.home, *lines)
+
+    # A bare Python reads back what bash would.
+    read = [[" ".join(shlex.split(each)) for each in offer] for offer in found]
+    assert read == [offer for _, offer in _NAMES]
+
+
+def test_fish_offers_names_of_every_kind(laptop: Device, programs: Path) -> None:
+    """As bash does; fish has its own way of spelling them."""
+    script = "clisk completion fish | source\n"
+    for line, _ in _NAMES:
+        script += f"complete -C 'clisk {line}'\necho --end--\n"
+
+    said = _shell(["fish", "--no-config"], programs, laptop.home, script)
+
+    parts = "\n".join(["", *said]).split("\n--end--")
+    found = [part.replace("\\", "").split("\n")[1:] for part in parts[:-1]]
+    assert [sorted(each) for each in found] == [offer for _, offer in _NAMES]
+
+
+def test_a_completion_reads_no_secret(laptop: Device, programs: Path) -> None:
+    """No record is written for a name; a read of the password writes one."""
+    before = laptop.ask("log", "list")["records"]
+
+    _bash(programs, laptop.home, "clisk\tget\tGitHub\t-f\t", "clisk\tget\tG")
+
+    assert laptop.ask("log", "list")["records"] == before
+    laptop.ok("get", "GitHub", "-f", "password")
+    assert len(laptop.ask("log", "list")["records"]) > len(before)
 
 
 def test_a_locked_vault_offers_no_titles_and_no_error(
@@ -192,7 +320,10 @@ def test_a_locked_vault_offers_no_titles_and_no_error(
     """Nor does one without an agent, and Tab starts none."""
     laptop.ok("lock")
     try:
-        assert _bash(programs, laptop.home, "clisk\tget\tG") == [[]]
+        lines = ["clisk\t" + line.replace(" ", "\t") for line, _ in _NAMES]
+        # What no vault has to be opened for: types, and konnectors by their folders.
+        offered = [*filter(None, _bash(programs, laptop.home, *lines))]
+        assert offered == [["ssh-key"], ["edf"], ["edf"], ["edf"]]
     finally:
         laptop.unlock()
 
@@ -207,4 +338,4 @@ def test_tab_does_not_keep_the_vault_open() -> None:
 
     operations.load()
 
-    assert not OPERATIONS["titles"].counts_as_use
+    assert not OPERATIONS["names"].counts_as_use

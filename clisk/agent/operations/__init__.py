@@ -8,6 +8,7 @@ MODULES = (
     "life",
     "watching",
     "items",
+    "names",
     "reading",
     "conflicts",
     "one_time_codes",

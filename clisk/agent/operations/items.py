@@ -201,37 +201,6 @@ def _line(entry: ItemOverview) -> ItemLine:
     )
 
 
-class TitlesParams(Params):
-    """How titles begin, in any case; and how many at most."""
-
-    prefix: str = Field(default="", max_length=1000)
-    limit: int = Field(ge=1, le=1000)
-
-
-class TitlesAnswer(Answer):
-    """Titles, each once, in the order of the alphabet."""
-
-    titles: list[str]
-
-
-@operation("titles", TitlesParams, TitlesAnswer, counts_as_use=False)
-async def list_titles(
-    agent: Agent, _caller: Caller, params: TitlesParams
-) -> TitlesAnswer:
-    """List titles for a shell to complete; never counts as use."""
-    prefix = params.prefix.casefold()
-
-    def work(vault: Vault) -> set[str]:
-        return {
-            each.title
-            for each in vault.overviews()
-            if not each.trashed and each.title.casefold().startswith(prefix)
-        }
-
-    found = sorted(await agent.vault(work), key=str.casefold)
-    return TitlesAnswer(titles=found[: params.limit])
-
-
 class ShownField(Answer):
     """One field: a secret one shows that it is there, never what it is."""
 

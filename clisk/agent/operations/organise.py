@@ -15,6 +15,7 @@ from clisk.agent.core import Agent
 from clisk.agent.labels import find_field, labelled_fields
 from clisk.agent.operations.items import ItemAnswer, ItemParams
 from clisk.agent.operations.reading import RevealAnswer
+from clisk.agent.places import check_folder, tags_in_use
 from clisk.agent.registry import Answer, Done, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
@@ -102,16 +103,7 @@ class NamesAnswer(Answer):
 @operation("tags", NoParams, NamesAnswer)
 async def tags(agent: Agent, _caller: Caller, _params: NoParams) -> NamesAnswer:
     """List the tags in use."""
-    return await agent.vault(
-        lambda vault: _named(
-            Counter(
-                tag
-                for each in vault.overviews()
-                if not each.trashed
-                for tag in each.tags
-            )
-        )
-    )
+    return await agent.vault(lambda vault: _named(tags_in_use(vault)))
 
 
 @operation("folders", NoParams, NamesAnswer)
@@ -188,22 +180,13 @@ async def remove_folder(
 
 
 def _inside(vault: Vault, folder: str) -> list[ItemOverview]:
-    if folder not in _with_parents(vault.folders()):
-        raise CliskError("there is no such folder", advice="clisk folder list")
+    check_folder(vault, folder)
     within = folder + "/"
     return [
         each
         for each in vault.overviews()
         if each.folder == folder or each.folder.startswith(within)
     ]
-
-
-def _with_parents(names: Iterable[str]) -> set[str]:
-    found = set()
-    for name in names:
-        parts = name.split("/")
-        found |= {"/".join(parts[:count]) for count in range(1, len(parts) + 1)}
-    return found
 
 
 class HistoryParams(ItemParams):

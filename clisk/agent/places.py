@@ -1,0 +1,47 @@
+"""The tags and folders by which items are found."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from clisk.errors import CliskError
+from clisk_vault.vault import Vault
+
+
+def tags_in_use(vault: Vault) -> Counter[str]:
+    """Return each tag of items outside the trash, with how many have it."""
+    return Counter(
+        tag for each in vault.overviews() if not each.trashed for tag in each.tags
+    )
+
+
+def folders_with_parents(vault: Vault) -> set[str]:
+    """Return every folder, empty ones and those that only hold others too."""
+    found = set()
+    for name in vault.folders():
+        parts = name.split("/")
+        found |= {"/".join(parts[:count]) for count in range(1, len(parts) + 1)}
+    return found
+
+
+def check_tag(vault: Vault, tag: str, *, trashed: bool = False) -> None:
+    """Refuse a tag that no item has; *trashed*: those in the trash count as well.
+
+    Raises:
+        CliskError: it is not there.
+    """
+    if tag in tags_in_use(vault):
+        return
+    if trashed and any(tag in each.tags for each in vault.overviews()):
+        return
+    raise CliskError("there is no such tag", advice="look at: clisk tag list")
+
+
+def check_folder(vault: Vault, folder: str) -> None:
+    """Refuse a folder that is not there.
+
+    Raises:
+        CliskError: it is not there.
+    """
+    if folder not in folders_with_parents(vault):
+        raise CliskError("there is no such folder", advice="look at: clisk folder list")
