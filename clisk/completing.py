@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -130,12 +131,9 @@ def names(
 
 def konnectors(ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
     """Return the names of installed konnectors; they are no secret of the vault's."""
-    from clisk.commands.konnector_store import installed_konnectors
+    from konnector_runner.installed import InstalledKonnectors
 
-    try:
-        found = installed_konnectors(_home(ctx)).slugs()
-    except (CliskError, OSError):
-        return []
+    found = InstalledKonnectors(Path(_home(ctx).konnectors)).slugs()
     return [CompletionItem(slug) for slug in found if slug.startswith(incomplete)]
 
 

@@ -2,6 +2,7 @@
 
     vault.sqlite   sealed vault                agent.sock   socket of the agent
     agent.lock     held while an agent runs    agent.log    what it did, no secrets
+    konnectors     those that are installed
 
 Kept light: every start of the program pays for this file.
 """
@@ -44,6 +45,10 @@ class Home:
     @property
     def log(self) -> str:
         return os.path.join(self.folder, "agent.log")
+
+    @property
+    def konnectors(self) -> str:
+        return os.path.join(self.folder, "konnectors")
 
     def make(self) -> None:
         """Create the folder if need be and close it to everybody else.

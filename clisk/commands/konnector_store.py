@@ -17,14 +17,12 @@ if TYPE_CHECKING:
     from konnector_runner.installed import Installed, InstalledKonnectors
     from konnector_runner.konnector import Konnector
 
-_FOLDER = "konnectors"
-
 
 def installed_konnectors(home: Home) -> InstalledKonnectors:
     """Return the konnectors that are installed in *home*."""
     from konnector_runner.installed import InstalledKonnectors
 
-    return InstalledKonnectors(Path(home.folder) / _FOLDER)
+    return InstalledKonnectors(Path(home.konnectors))
 
 
 yes_option = click.option("--yes", is_flag=True, help="Answer yes beforehand.")

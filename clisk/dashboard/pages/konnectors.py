@@ -38,7 +38,7 @@ class Shown:
 
 
 def _store(visit: Visit) -> InstalledKonnectors:
-    return InstalledKonnectors(Path(visit.desk.home.folder) / "konnectors")
+    return InstalledKonnectors(Path(visit.desk.home.konnectors))
 
 
 def _shown(store: InstalledKonnectors, slug: str) -> Shown:
