@@ -122,6 +122,9 @@ ITEM_TYPES = {
     )
 }
 
+SSH_KINDS = ("ed25519", "ecdsa-p256", "rsa-4096")
+"""The kinds of SSH key that this program makes."""
+
 # Fields of which an item has any number: `<kind>.<8 hex digits>.<part>`. Any type
 # of item may have them: a login with a passkey is a login that has `passkey` parts.
 ELEMENTS = {

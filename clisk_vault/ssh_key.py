@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from clisk_vault.errors import CallerError, FormatError
+from clisk_vault.item_types import SSH_KINDS
 from clisk_vault.keys import SecretText
 from clisk_vault.primitives import sha256
 
@@ -30,6 +32,11 @@ _CURVES: dict[str, hashes.HashAlgorithm] = {
     "secp521r1": hashes.SHA512(),
 }
 _PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+_MAKERS: dict[str, Callable[[], _PrivateKey]] = {
+    "ed25519": ed25519.Ed25519PrivateKey.generate,
+    "ecdsa-p256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "rsa-4096": lambda: rsa.generate_private_key(65537, 4096),
+}
 
 
 def ssh_string(data: bytes) -> bytes:
@@ -59,6 +66,28 @@ def parse_public(line: str) -> bytes:
             "ssh public key: of another kind than its line says", advice=_PUBLIC_ADVICE
         )
     return blob
+
+
+def make_key(kind: str) -> SecretText:
+    """Return a new private key as `ssh-keygen` writes it, with no passphrase.
+
+    The vault seals it, as it seals any secret.
+
+    Raises:
+        CallerError: *kind* is not one of SSH_KINDS.
+    """
+    make = _MAKERS.get(kind)
+    if make is None:
+        raise CallerError(
+            "ssh key: not a kind that is made here",
+            advice=f"one of: {', '.join(SSH_KINDS)}",
+        )
+    pem = make().private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
+    )
+    return SecretText(pem.decode())
 
 
 def public_half(private: SecretText, passphrase: SecretText | None) -> str:

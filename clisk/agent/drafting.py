@@ -33,6 +33,11 @@ from clisk_vault.password_rules import rules_for_uris
 _NOT_EDITED = {"type", "trashed", "created", "changed", "origin"}
 # What a program may make up: a card's number or a key is given by somebody else.
 _MADE_UP = {"password", "ssh.passphrase"}
+# What comes of a private key that is made here; the vault seals it, so it has none.
+_OF_THE_KEY = {
+    *("ssh.private_key", "ssh.public_key", "ssh.fingerprint", "ssh.key_type"),
+    "ssh.passphrase",
+}
 _FIELD_NAMES = [
     spec.name
     for specs in (COMMON_FIELDS, *(kind.fields for kind in ITEM_TYPES.values()))
@@ -62,12 +67,16 @@ class Changes(Params):
     custom: list[CustomField] = Field(default_factory=list)
 
 
-def draft(kind: str, title: str, changes: Changes) -> ItemDraft:
-    """Return a new item.
+def draft(
+    kind: str, title: str, changes: Changes, *, make: str | None = None
+) -> ItemDraft:
+    """Return a new item; *make*: with a new SSH key of this kind.
 
     Raises:
         CliskError: a field that no item has, or a value that does not fit its field.
     """
+    if make is not None:
+        changes = _with_new_key(kind, changes, make)
     return ItemDraft(
         type=kind,
         title=title,
@@ -78,6 +87,20 @@ def draft(kind: str, title: str, changes: Changes) -> ItemDraft:
         },
         tags=tuple(changes.tags),
     )
+
+
+def _with_new_key(kind: str, changes: Changes, make: str) -> Changes:
+    named = {*changes.fields, *changes.generate}
+    if kind != "ssh-key" or named & _OF_THE_KEY:
+        raise CliskError(
+            "only an SSH key is made, all of it here",
+            advice=f"clisk add ssh-key TITLE --make {make}, and no key given beside it",
+        )
+    # Late: most items are no keys.
+    from clisk_vault.ssh_key import make_key
+
+    fields = {**changes.fields, "ssh.private_key": make_key(make)}
+    return changes.model_copy(update={"fields": fields})
 
 
 def edit(changes: Changes, view: ItemView) -> dict[str, FieldValue | None]:
@@ -153,7 +176,11 @@ def _public_half(fields: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
     unlocked = passphrase if isinstance(passphrase, SecretText) else None
     with suppress(FormatError):
         line = public_half(private, unlocked)
-        return {"ssh.public_key": line, "ssh.fingerprint": fingerprint(line)}
+        return {
+            "ssh.public_key": line,
+            "ssh.fingerprint": fingerprint(line),
+            "ssh.key_type": line.split()[0],
+        }
     return {}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -12,16 +12,25 @@ from clisk.commands.fields import ask_for_fields, changes_from, field_options
 from clisk.commands.options import ask_agent, item_fields, item_titles, json_option
 from clisk.errors import UsageError
 from clisk.home import Home
-from clisk_vault.item_types import ITEM_TYPES
+from clisk.wire import Message
+from clisk_vault.item_types import ITEM_TYPES, SSH_KINDS
 
 
 @click.command("add")
 @click.argument("type", type=click.Choice(list(ITEM_TYPES)))
 @click.argument("title")
 @field_options
+@click.option(
+    "--make",
+    type=click.Choice(SSH_KINDS),
+    metavar="KIND",
+    help=f"Make the key of a new ssh-key: {', '.join(SSH_KINDS)}.",
+)
 @json_option
 @click.pass_obj
-def add_command(home: Home, /, title: str, as_json: bool, **options: Any) -> None:
+def add_command(
+    home: Home, /, title: str, make: str | None, as_json: bool, **options: Any
+) -> None:
     """Store a new item and write its id.
 
     Without options each field is asked for; an empty line leaves it out.
@@ -35,17 +44,36 @@ def add_command(home: Home, /, title: str, as_json: bool, **options: Any) -> Non
       clisk add login Shop --generate password
       clisk add note "Wifi at home" --ask notes
       clisk add card Visa --ask card.number -s card.holder="A. Lice"
+      clisk add ssh-key Laptop --make ed25519
     """
     kind = options.pop("type")
-    if sys.stdin.isatty() and not any(options.values()):
+    if make is not None and kind != "ssh-key":
+        raise UsageError(
+            "--make makes SSH keys", advice="clisk add ssh-key TITLE --make ed25519"
+        )
+    if sys.stdin.isatty() and make is None and not any(options.values()):
         changes = ask_for_fields(kind)
     else:
         changes = changes_from(**options)
-    answer = ask_agent(home, "add", {"type": kind, "title": title, "changes": changes})
+    params: Message = {"type": kind, "title": title, "changes": changes}
+    if make is not None:
+        params["make"] = make
+    answer = ask_agent(home, "add", params)
+    made = _public_half(home, answer) if make is not None else {}
     if as_json:
-        output.write_json(answer)
-    else:
-        output.write_line(str(answer["item"]))
+        output.write_json({**answer, **made})
+        return
+    output.write_line(str(answer["item"]))
+    for name, value in made.items():
+        output.say(f"{name.replace('_', ' ')}: {value}")
+
+
+def _public_half(home: Home, added: Message) -> Message:
+    """Return what a key that was just made says of itself, to be put on servers."""
+    shown = ask_agent(home, "view", {"item": added["item"]})
+    fields = cast(list[dict[str, Any]], shown["fields"])
+    values = {each["field"]: each["value"] for each in fields}
+    return {name: values[f"ssh.{name}"] for name in ("public_key", "fingerprint")}
 
 
 @click.command("edit")

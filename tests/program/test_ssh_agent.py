@@ -22,12 +22,19 @@ from clisk.client import AgentClient
 from clisk.errors import AgentAbsentError, HomeError
 from clisk.home import Home
 from clisk.ssh_agent import MAX_FRAME, Server, SshAgent, describe
+from clisk_vault.item_types import SSH_KINDS
 from tests.program.world import Device, device
 
 _KINDS = {
     "ed25519": ("-t", "ed25519"),
     "ecdsa": ("-t", "ecdsa", "-b", "384"),
     "rsa": ("-t", "rsa", "-b", "2048", "-m", "PEM"),
+}
+
+_MADE = {
+    "ed25519": "ssh-ed25519",
+    "ecdsa-p256": "ecdsa-sha2-nistp256",
+    "rsa-4096": "ssh-rsa",
 }
 
 
@@ -148,6 +155,77 @@ def test_a_private_key_brings_its_public_half(
     home.ok("rm", "half")
     assert shown == Path(f"{key}.pub").read_text().split()[:2]
     assert finger == said.split()[1]
+
+
+@pytest.mark.parametrize("kind", SSH_KINDS)
+def test_a_key_is_made_in_the_vault(home: Device, tmp_path: Path, kind: str) -> None:
+    """OpenSSH reads it, finds the same public half, and it has the kind asked for."""
+    said = home.run("add", "ssh-key", "made", "--make", kind)
+    item, key = said.out.strip(), tmp_path / "key"
+    key.touch(0o600)
+    key.write_text(home.ok("get", item, "-f", "ssh.private_key"))
+
+    public = home.ok("get", item, "-f", "ssh.public_key").strip()
+    finger = home.ok("get", item, "-f", "ssh.fingerprint").strip()
+    form = home.ok("get", item, "-f", "ssh.key_type").strip()
+    home.ok("rm", item)
+
+    assert said.err == f"public key: {public}\nfingerprint: {finger}\n"
+    found = ("ssh-keygen", "-y", "-f", key)
+    again = subprocess.run(found, capture_output=True, text=True, check=True).stdout
+    assert again.split()[:2] == public.split()
+    assert form == public.split()[0] == _MADE[kind]
+    public_file = tmp_path / "key.pub"
+    public_file.write_text(public + "\n")
+    listed = ("ssh-keygen", "-l", "-f", public_file)
+    line = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
+    assert line.split()[1] == finger
+
+
+def test_a_made_key_is_shown_as_json_without_its_private_half(home: Device) -> None:
+    """What goes onto a server, and nothing more."""
+    made = home.ask("add", "ssh-key", "made", "--make", "ed25519")
+    home.ok("rm", made["item"])
+
+    assert made.keys() == {"item", "public_key", "fingerprint"}
+    assert made["public_key"].startswith("ssh-ed25519 ")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("add", "login", "x", "--make", "ed25519"), 2, "--make makes SSH keys"),
+        (("add", "ssh-key", "x", "--make", "dsa"), 2, "'dsa'"),
+        (
+            ("add", "ssh-key", "x", "--make", "ed25519", "--read", "ssh.private_key=0"),
+            1,
+            "all of it here",
+        ),
+        (
+            (
+                "add",
+                "ssh-key",
+                "x",
+                "--make",
+                "ed25519",
+                "--generate",
+                "ssh.passphrase",
+            ),
+            1,
+            "all of it here",
+        ),
+    ],
+)
+def test_a_key_is_not_made_beside_another(
+    home: Device, words: tuple[str, ...], code: int, says: str
+) -> None:
+    """Nor for an item that is none; nothing is stored."""
+    said = home.run(*words, given="planted-key")
+
+    assert (said.code, said.out) == (code, "")
+    assert says in said.err
+    assert "hint: " in said.err
+    assert home.ask("list", "--type", "ssh-key", "x")["items"] == []
 
 
 def test_a_private_key_of_a_kind_not_known_here_is_kept(home: Device) -> None:
