@@ -143,7 +143,10 @@ def test_a_lost_phone_is_revoked(three: Three) -> None:
     assert hint.startswith("hint: nothing new is read or sent; ")
     assert phone.ok("get", "Bank", "-f", "password") == "planted-1\n"
     assert phone.run("sync", "--json").code == 1
-    changes = ("add", "note", "Mine alone", "--set", "note=x"), ("rm", "Wifi", "--yes")
+    changes = (
+        ("add", "login", "Mine alone", "--set", "username=x"),
+        ("rm", "Wifi", "--yes"),
+    )
     for change in changes:
         refused = phone.run(*change)
         assert (refused.code, refused.out) == (1, ""), refused
