@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.harness import Figure
+from benchmarks.harness import Figure, MissingError
 
 _PARTS = (
     "vault",
@@ -20,6 +20,7 @@ _PARTS = (
     "sync",
     "relay",
     "live",
+    "relay-peers",
     "konnector",
     "autofill",
     "dashboard",
@@ -35,13 +36,25 @@ def main() -> int:
     asked = parser.parse_args()
     if unknown := set(asked.parts) - set(_PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    complete = True
     for part in asked.parts or _PARTS:
-        module = importlib.import_module(f"benchmarks.{part}")
-        with tempfile.TemporaryDirectory(prefix="clisk-bench-") as folder:
-            for figure in module.run(Path(folder), rounds=asked.rounds):
-                print(json.dumps(figure.row()) if asked.json else _line(figure))
-                sys.stdout.flush()
-    return 0
+        try:
+            _run(part, rounds=asked.rounds, as_json=asked.json)
+        except MissingError as missing:
+            print(f"error: {part}: {missing}\nhint: {missing.advice}", file=sys.stderr)
+            complete = False
+        except KeyboardInterrupt:
+            print(f"stopped in {part}", file=sys.stderr)
+            return 130
+    return 0 if complete else 1
+
+
+def _run(part: str, *, rounds: int, as_json: bool) -> None:
+    module = importlib.import_module(f"benchmarks.{part.replace('-', '_')}")
+    with tempfile.TemporaryDirectory(prefix="clisk-bench-") as folder:
+        for figure in module.run(Path(folder), rounds=rounds):
+            print(json.dumps(figure.row()) if as_json else _line(figure))
+            sys.stdout.flush()
 
 
 def _line(figure: Figure) -> str:

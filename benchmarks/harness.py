@@ -14,6 +14,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 
+class MissingError(Exception):
+    """What a part measures is not on this machine; *advice* says how it gets there."""
+
+    def __init__(self, missing: str, *, advice: str) -> None:
+        super().__init__(missing)
+        self.advice = advice
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One result: seconds are medians of one operation."""

@@ -22,9 +22,10 @@ from clisk_sync.testing import Family
 from clisk_vault.primitives import SigningKey, sign, verify
 from tests.sync.relay_process import RelayProcess, transport_of
 
-_LIVE = 300
-_PAIRS = 25
-_EACH = 40
+LIVE = 300
+PAIRS = 25
+EACH = 40
+_WARM_UP = 20
 _LISTENERS = 1000
 _FLOOR = "a commit of one row of 512 bytes"
 _WAIT_IN_ONE_VAULT = 50
@@ -45,37 +46,55 @@ def run(folder: Path, *, rounds: int) -> Iterator[Figure]:
         process.stop()
 
 
+class Live:
+    """A device whose single changes another one waits for."""
+
+    def __init__(self, runner: asyncio.Runner, url: str) -> None:
+        self._crowd = Crowd(runner, [url], 1)
+        self.latencies(_WARM_UP)
+
+    def latencies(self, times: int) -> list[float]:
+        """Return the seconds from each of so many changes until it is opened."""
+        taken: list[float] = []
+
+        async def once(client: Client) -> None:
+            started = time.perf_counter()
+            await client.send_and_see()
+            taken.append(time.perf_counter() - started)
+
+        self._crowd.all(once, times)
+        return taken
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._crowd.close()
+
+
+def percentile(taken: list[float], share: float) -> float:
+    """Return the value that so large a share of *taken* lies below."""
+    return sorted(taken)[int(len(taken) * share)]
+
+
 def _latency(
     runner: asyncio.Runner, url: str, folder: Path, rounds: int
 ) -> Iterator[Figure]:
     """Median and 99th percentile from a change to the device that waits for it."""
-    crowd = Crowd(runner, [url], 1)
-    taken: list[float] = []
-
-    async def once(client: Client) -> None:
-        started = time.perf_counter()
-        await client.send_and_see()
-        taken.append(time.perf_counter() - started)
-
-    crowd.all(once, 20)
-    taken.clear()
-    for _ in range(rounds):
-        crowd.all(once, _LIVE // rounds)
-    floors = sorted(commit_seconds(folder) for _ in range(_LIVE))
-    taken.sort()
-    for name, at, aim in (
+    live = Live(runner, url)
+    taken = [one for _ in range(rounds) for one in live.latencies(LIVE // rounds)]
+    floors = [commit_seconds(folder) for _ in range(LIVE)]
+    for name, share, aim in (
         ("median", 0.5, "1.6 ms, as secsync, which stores nothing"),
         ("99th percentile", 0.99, "18 ms, as secsync"),
     ):
         yield Figure(
             f"live: from a change to the other device, durable, {name}",
-            taken[int(len(taken) * at)],
+            percentile(taken, share),
             _FLOOR,
-            floors[int(len(floors) * at)],
+            percentile(floors, share),
             rounds,
             aim,
         )
-    crowd.close()
+    live.close()
 
 
 class _Pair:
@@ -96,42 +115,55 @@ class _Pair:
 
     async def _follow(self, after: int, until: int) -> None:
         while after < until:
-            news = await self._reader.wait(after, 20)
-            assert news is not None
-            after = news.entries[-1][0]
+            after = self.writer.read(await self._reader.wait(after, 20))
+
+
+class Pairs:
+    """PAIRS writers and the readers that follow them, each pair in its own vault."""
+
+    def __init__(self, runner: asyncio.Runner, url: str) -> None:
+        self._runner = runner
+        self._relays = [HttpRelay(url) for _ in range(PAIRS)]
+        self._pairs = [_Pair(relay) for relay in self._relays]
+        runner.run(self._found())
+
+    def carry(self) -> None:
+        """Write EACH envelopes in each pair, one by one; return when all are read."""
+        self._runner.run(self._carry())
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._runner.run(self._close())
+
+    async def _found(self) -> None:
+        for pair in self._pairs:
+            await pair.writer.transport.create(pair.writer.family.genesis)
+
+    async def _carry(self) -> None:
+        await asyncio.gather(*(pair.carry(EACH) for pair in self._pairs))
+
+    async def _close(self) -> None:
+        for relay in self._relays:
+            await relay.aclose()
 
 
 def _pairs(
     runner: asyncio.Runner, url: str, folder: Path, rounds: int, process: RelayProcess
 ) -> Iterator[Figure]:
-    relays = [HttpRelay(url) for _ in range(_PAIRS)]
-    pairs = [_Pair(relay) for relay in relays]
-
-    async def found() -> None:
-        for pair in pairs:
-            await pair.writer.transport.create(pair.writer.family.genesis)
-
-    async def carry() -> None:
-        await asyncio.gather(*(pair.carry(_EACH) for pair in pairs))
-
-    async def close() -> None:
-        for relay in relays:
-            await relay.aclose()
-
-    runner.run(found())
+    pairs = Pairs(runner, url)
     taken, floors, spent, signing = [list[float]() for _ in range(4)]
     for number in range(rounds + 1):
-        started, cpu = time.perf_counter(), _cpu(process)
-        runner.run(carry())
+        started, cpu = time.perf_counter(), cpu_seconds(process)
+        pairs.carry()
         if number:
-            taken.append((time.perf_counter() - started) / (_PAIRS * _EACH))
-            spent.append((_cpu(process) - cpu) / (_PAIRS * _EACH))
+            taken.append((time.perf_counter() - started) / (PAIRS * EACH))
+            spent.append((cpu_seconds(process) - cpu) / (PAIRS * EACH))
             floors.append(commit_seconds(folder))
             signing.append(_signing_seconds())
-    runner.run(close())
+    pairs.close()
     each = statistics.median(taken)
     yield Figure(
-        f"{2 * _PAIRS} clients in pairs, a change each: {1 / each:,.0f} a second",
+        f"{2 * PAIRS} clients in pairs, a change each: {1 / each:,.0f} a second",
         each,
         _FLOOR,
         statistics.median(floors),
@@ -139,7 +171,7 @@ def _pairs(
         "1,690 a second, as secsync, which stores nothing",
     )
     yield Figure(
-        f"{2 * _PAIRS} clients in pairs, a change: CPU of relay and both clients",
+        f"{2 * PAIRS} clients in pairs, a change: CPU of relay and both clients",
         statistics.median(spent),
         "signing 600 bytes and verifying them, twice",
         statistics.median(signing),
@@ -156,14 +188,14 @@ def _asking(runner: asyncio.Runner, url: str, process: RelayProcess) -> Figure:
         assert await client.transport.wait(client.position, 0) is None
 
     crowd.all(Client.send, 1)
-    crowd.all(ask, 20)
-    before = _cpu(process, with_own=False)
-    crowd.all(ask, _LIVE)
-    spent = _cpu(process, with_own=False) - before
+    crowd.all(ask, _WARM_UP)
+    before = cpu_seconds(process, with_own=False)
+    crowd.all(ask, LIVE)
+    spent = cpu_seconds(process, with_own=False) - before
     crowd.close()
     return Figure(
         "a wait for news that is asked anew: CPU of the relay",
-        spent / _LIVE,
+        spent / LIVE,
         "signing 600 bytes and verifying them, twice",
         _signing_seconds(),
         1,
@@ -171,7 +203,8 @@ def _asking(runner: asyncio.Runner, url: str, process: RelayProcess) -> Figure:
     )
 
 
-def _cpu(process: RelayProcess, *, with_own: bool = True) -> float:
+def cpu_seconds(process: RelayProcess, *, with_own: bool = True) -> float:
+    """Return the CPU seconds of the relay and of this process, its clients, so far."""
     theirs = psutil.Process(process.pid).cpu_times()
     own = time.process_time() if with_own else 0.0
     return own + theirs.user + theirs.system

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from benchmarks.harness import Figure, compare
 from clisk_sync.admission import Members, admit_envelope
+from clisk_sync.envelope import parse_unverified_envelope
 from clisk_sync.http_transport import HttpRelay
 from clisk_sync.relay import Limits
 from clisk_sync.relay.store import Store
 from clisk_sync.relay_client import HttpVaultTransport
 from clisk_sync.testing import Family
+from clisk_sync.transport import News
 from tests.sync.postgres import running_postgres
 from tests.sync.relay_process import RelayProcess, transport_of
 
@@ -41,13 +43,21 @@ class Client:
         self.position = await self.transport.append(envelope)
 
     async def send_and_see(self) -> None:
-        """Append one envelope; return when a reader that waits has it."""
+        """Append one envelope; return when a reader that waits has opened it."""
         after = self.position
         waiting = asyncio.create_task(self.transport.wait(after, 20))
         await self.send()
-        news = await waiting
+        assert self.read(await waiting) > after
+
+    def read(self, news: News | None) -> int:
+        """Verify and open what came, as a reader does; return how far it goes."""
         assert news is not None
-        assert news.entries
+        author = self.family.founder
+        for _, envelope in news.entries:
+            unverified = parse_unverified_envelope(envelope)
+            verified = unverified.verify(author.secrets.public.signing)
+            verified.open(author.epoch_secret)
+        return news.entries[-1][0]
 
 
 class Crowd:

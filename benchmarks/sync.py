@@ -15,7 +15,7 @@ from clisk_sync.founding import add_record, found, unwrap_epochs
 from clisk_sync.http_transport import HttpRelay
 from clisk_sync.journal import Journal
 from clisk_sync.membership import Membership
-from clisk_sync.relay import RunningRelay, start
+from clisk_sync.relay import start
 from clisk_sync.relay_client import HttpVaultTransport
 from clisk_vault.device import DeviceSecrets, enrol
 from clisk_vault.ids import ItemId
@@ -77,47 +77,78 @@ def _transport(vault: Vault, relay: HttpRelay) -> HttpVaultTransport:
     )
 
 
+class Carrying:
+    """A laptop whose changes a phone takes in, over the relay at *url*."""
+
+    def __init__(self, runner: asyncio.Runner, url: str, folder: Path) -> None:
+        self._runner, self._url = runner, url
+        self._devices = Devices(folder, 1)
+        self._items = self._devices.laptop.add_many(drafts(ITEMS))
+        runner.run(_introduce(self._devices, url))
+
+    def change(self) -> None:
+        """Make CHANGES changes on the laptop; nothing is sent."""
+        _change_all(self._devices.laptop, self._items)
+
+    def carry(self) -> None:
+        """Send all that the laptop has, and take it in on the phone."""
+        for vault in (self._devices.laptop, self._devices.phones[0]):
+            self._runner.run(_sync(vault, self._url))
+
+    def close(self) -> None:
+        """Close all files."""
+        self._devices.lock()
+
+
+class CatchingUp:
+    """Phones that have nothing yet of a laptop's changes: one for each time."""
+
+    def __init__(
+        self, runner: asyncio.Runner, url: str, folder: Path, times: int
+    ) -> None:
+        self._runner, self._url = runner, url
+        self._devices = Devices(folder, times)
+        _change_all(self._devices.laptop, self._devices.laptop.add_many(drafts(ITEMS)))
+        runner.run(_introduce(self._devices, url))
+        runner.run(_sync(self._devices.laptop, url))
+        self._fresh = iter(self._devices.phones)
+
+    def catch_up(self) -> None:
+        """Let the next phone take in all there is."""
+        self._runner.run(_sync(next(self._fresh), self._url))
+
+    def close(self) -> None:
+        """Close all files."""
+        self._devices.lock()
+
+
 def run(folder: Path, *, rounds: int) -> Iterator[Figure]:
     """Yield the figures of two devices; the relay runs beside them in this process."""
     with asyncio.Runner() as runner:
         context = start(database=folder / "relay.db")
-        relay = runner.run(context.__aenter__())
-        devices = Devices(folder / "carrying", 1)
-        items = devices.laptop.add_many(drafts(ITEMS))
-        runner.run(_introduce(devices, relay))
+        url = runner.run(context.__aenter__()).url
+        carrying = Carrying(runner, url, folder / "carrying")
         yield from compare_both(
             f"{CHANGES:,} small changes, device to relay to device",
-            lambda: runner.run(_carry(devices, relay)),
-            before=lambda: _change_all(devices.laptop, items),
+            carrying.carry,
+            before=carrying.change,
             floor=f"{CHANGES:,} rows of 512 bytes, {_BATCH} a commit, three times",
             floor_work=lambda: _commit_rows(folder, 3),
             rounds=rounds,
             aim="under 3 s; secsync 7.7 s",
         )
-        devices.lock()
-        yield from _catch_up(runner, relay, folder, rounds)
+        carrying.close()
+        catching_up = CatchingUp(runner, url, folder / "catching up", rounds + 1)
+        yield from compare_both(
+            f"a fresh device takes in {CHANGES:,} changes",
+            catching_up.catch_up,
+            floor=f"{CHANGES:,} rows of 512 bytes, {_BATCH} a commit",
+            floor_work=lambda: _commit_rows(folder, 1),
+            rounds=rounds,
+            aim="2.3 s, as secsync",
+        )
+        catching_up.close()
         runner.run(context.__aexit__(None, None, None))
-
-
-def _catch_up(
-    runner: asyncio.Runner, relay: RunningRelay, folder: Path, rounds: int
-) -> Iterator[Figure]:
-    """How long a device that has nothing yet takes for all there is."""
-    devices = Devices(folder / "catching up", rounds + 1)
-    items = devices.laptop.add_many(drafts(ITEMS))
-    _change_all(devices.laptop, items)
-    runner.run(_introduce(devices, relay))
-    runner.run(_sync(devices.laptop, relay))
-    fresh = iter(devices.phones)
-    yield from compare_both(
-        f"a fresh device takes in {CHANGES:,} changes",
-        lambda: runner.run(_sync(next(fresh), relay)),
-        floor=f"{CHANGES:,} rows of 512 bytes, {_BATCH} a commit",
-        floor_work=lambda: _commit_rows(folder, 1),
-        rounds=rounds,
-        aim="2.3 s, as secsync",
-    )
-    devices.lock()
 
 
 def _change_all(vault: Vault, items: Sequence[ItemId]) -> None:
@@ -128,22 +159,16 @@ def _change_all(vault: Vault, items: Sequence[ItemId]) -> None:
         )
 
 
-async def _introduce(devices: Devices, relay: RunningRelay) -> None:
-    async with HttpRelay(relay.url) as connection:
+async def _introduce(devices: Devices, url: str) -> None:
+    async with HttpRelay(url) as connection:
         transport = _transport(devices.laptop, connection)
         await transport.create(devices.genesis)
         for record in devices.records:
             await transport.append_record(record)
 
 
-async def _carry(devices: Devices, relay: RunningRelay) -> None:
-    """Send all that the laptop has, and take it in on the phone."""
-    await _sync(devices.laptop, relay)
-    await _sync(devices.phones[0], relay)
-
-
-async def _sync(vault: Vault, relay: RunningRelay) -> None:
-    async with HttpRelay(relay.url) as connection:
+async def _sync(vault: Vault, url: str) -> None:
+    async with HttpRelay(url) as connection:
         report = await SyncEngine(vault, _transport(vault, connection)).sync_once()
     assert not report.alerts
     assert report.changes_in + report.changes_out >= CHANGES
