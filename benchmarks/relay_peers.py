@@ -100,15 +100,19 @@ class _Ours:
         self._process = RelayProcess(folder / "ours.db", folder / "ours.log")
         url = self._process.start()
         stack.callback(self._process.stop)
-        self._carrying = Carrying(runner, url, folder / "carrying")
+        # A vault for each turn, as the peers have a document: histories do not grow.
+        self._vaults = (
+            Carrying(runner, url, folder / f"carrying {turn}") for turn in range(turns)
+        )
         self._catching_up = CatchingUp(runner, url, folder / "catching up", turns)
         self._live, self._pairs = Live(runner, url), Pairs(runner, url)
-        for each in (self._carrying, self._catching_up, self._live, self._pairs):
+        for each in (self._catching_up, self._live, self._pairs):
             stack.callback(each.close)
 
     def turn(self, times: int) -> _Turn:
-        make = self._spent(self._carrying.change)
-        carry = self._spent(self._carrying.carry)
+        with contextlib.closing(next(self._vaults)) as carrying:
+            make = self._spent(carrying.change)
+            carry = self._spent(carrying.carry)
         catch_up = self._spent(self._catching_up.catch_up)
         latencies = self._live.latencies(times)
         pairs = self._spent(self._pairs.carry)

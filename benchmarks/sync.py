@@ -78,13 +78,17 @@ def _transport(vault: Vault, relay: HttpRelay) -> HttpVaultTransport:
 
 
 class Carrying:
-    """A laptop whose changes a phone takes in, over the relay at *url*."""
+    """A laptop whose changes a phone takes in, over the relay at *url*.
+
+    The phone has the laptop's items already, as they were added.
+    """
 
     def __init__(self, runner: asyncio.Runner, url: str, folder: Path) -> None:
         self._runner, self._url = runner, url
         self._devices = Devices(folder, 1)
         self._items = self._devices.laptop.add_many(drafts(ITEMS))
         runner.run(_introduce(self._devices, url))
+        self._carry(at_least=ITEMS)
 
     def change(self) -> None:
         """Make CHANGES changes on the laptop; nothing is sent."""
@@ -92,8 +96,11 @@ class Carrying:
 
     def carry(self) -> None:
         """Send all that the laptop has, and take it in on the phone."""
+        self._carry(at_least=CHANGES)
+
+    def _carry(self, *, at_least: int) -> None:
         for vault in (self._devices.laptop, self._devices.phones[0]):
-            self._runner.run(_sync(vault, self._url))
+            self._runner.run(_sync(vault, self._url, at_least=at_least))
 
     def close(self) -> None:
         """Close all files."""
@@ -110,12 +117,12 @@ class CatchingUp:
         self._devices = Devices(folder, times)
         _change_all(self._devices.laptop, self._devices.laptop.add_many(drafts(ITEMS)))
         runner.run(_introduce(self._devices, url))
-        runner.run(_sync(self._devices.laptop, url))
+        runner.run(_sync(self._devices.laptop, url, at_least=CHANGES))
         self._fresh = iter(self._devices.phones)
 
     def catch_up(self) -> None:
         """Let the next phone take in all there is."""
-        self._runner.run(_sync(next(self._fresh), self._url))
+        self._runner.run(_sync(next(self._fresh), self._url, at_least=CHANGES))
 
     def close(self) -> None:
         """Close all files."""
@@ -167,11 +174,11 @@ async def _introduce(devices: Devices, url: str) -> None:
             await transport.append_record(record)
 
 
-async def _sync(vault: Vault, url: str) -> None:
+async def _sync(vault: Vault, url: str, *, at_least: int) -> None:
     async with HttpRelay(url) as connection:
         report = await SyncEngine(vault, _transport(vault, connection)).sync_once()
     assert not report.alerts
-    assert report.changes_in + report.changes_out >= CHANGES
+    assert report.changes_in + report.changes_out >= at_least
 
 
 def _commit_rows(folder: Path, times: int) -> None:

@@ -2,6 +2,7 @@
 // the input asks for one work, in JSON; a line of the output says what it took.
 import { randomBytes } from "node:crypto";
 import { createInterface } from "node:readline";
+import { isDeepStrictEqual } from "node:util";
 import { getState } from "yjs";
 
 const PATIENCE_SECONDS = 180;
@@ -46,6 +47,12 @@ class Pair {
     });
   }
 
+  /** Throw unless *doc* says what the writer's says. */
+  check(doc = this.reader.doc) {
+    const [its, written] = [doc, this.writer.doc].map((each) => each.getMap().toJSON());
+    if (!isDeepStrictEqual(its, written)) throw new Error("a change was lost");
+  }
+
   async write(times, characters, { acknowledged }) {
     for (let number = 0; number < times; number += 1) {
       this.change("item", characters);
@@ -63,13 +70,15 @@ const works = {
 
   async carry({ changes, items, characters }) {
     const [pair] = pairs;
-    return timed(async () => {
+    const taken = await timed(async () => {
       for (let number = 0; number < changes; number += 1) {
         pair.change(`item ${number % items}`, characters);
         if (number % AT_ONCE === 0) await new Promise(setImmediate);
       }
       await pair.arrived();
     });
+    pair.check();
+    return taken;
   },
 
   async catch_up() {
@@ -79,6 +88,7 @@ const works = {
       fresh = await Client.open(url, pair.room);
       await pair.arrived(fresh.doc);
     });
+    pair.check(fresh.doc);
     fresh.close();
     return taken;
   },
@@ -98,9 +108,10 @@ const works = {
   },
 
   async write({ each, characters, acknowledged }) {
-    return timed(() =>
-      Promise.all(pairs.map((pair) => pair.write(each, characters, { acknowledged }))),
-    );
+    const write = (pair) => pair.write(each, characters, { acknowledged });
+    const taken = await timed(() => Promise.all(pairs.map(write)));
+    for (const pair of pairs) pair.check();
+    return taken;
   },
 
   async close() {
