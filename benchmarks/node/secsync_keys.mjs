@@ -1,4 +1,5 @@
 // What the clients of secsync share: the document's key, and who may write.
+// libsodium-wrappers stays at 0.7.13: what 0.7.16 imports as a module it does not ship.
 import sodium from "libsodium-wrappers";
 import { createSignatureKeyPair } from "secsync";
 
