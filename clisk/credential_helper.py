@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from clisk.client import AgentClient
 from clisk.errors import CliskError
+from clisk.passphrase_again import ask_guarded
 from clisk.wire import Message
 
 # A host as it stands between // and /: a name or an address, and maybe a port.
@@ -82,14 +83,17 @@ def find_login(agent: AgentClient, url: str, username: str | None) -> Login | No
 
 
 def password_of(agent: AgentClient, login: Login, *, purpose: str, use: str) -> str:
-    """Return the password of *login*; the agent records the read first."""
+    """Return the password of *login*; the agent records the read first.
+
+    A login that asks for the passphrase again asks on the terminal, if there is one.
+    """
     params: Message = {
         "item": login.item,
         "field": "password",
         "purpose": purpose,
         "use": use,
     }
-    return str(agent.call("reveal", params)["value"])
+    return str(ask_guarded(agent, "reveal", params)["value"])
 
 
 def add_login(

@@ -13,9 +13,18 @@ from typing import Any, cast
 from clisk.client import AgentClient
 from clisk.errors import AgentRefusal
 from clisk.wire import Message
-from clisk_vault.errors import ReadRefused, UnrecordedError
+from clisk_vault.errors import (
+    PassphraseNeededError,
+    ReadRefused,
+    UnrecordedError,
+)
 from clisk_vault.keys import SecretText
 from konnector_runner.credentials import CredentialField
+
+# Of the agent's refusals, those that say no to a read.
+_REFUSED = {
+    each.__name__ for each in (ReadRefused, UnrecordedError, PassphraseNeededError)
+}
 
 
 class AgentSource:
@@ -71,6 +80,6 @@ class AgentSource:
             try:
                 return await asyncio.to_thread(self._agent.call, operation, params)
             except AgentRefusal as err:
-                if err.name not in {ReadRefused.__name__, UnrecordedError.__name__}:
+                if err.name not in _REFUSED:
                     raise
                 raise ReadRefused(str(err), advice=err.advice) from None

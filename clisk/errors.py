@@ -3,6 +3,7 @@
 CliskError
 ├── UsageError          call the program in another way (exit code 2)
 ├── InputError          something to be typed or read did not come
+│   └── NoTerminalError nobody can be asked here
 ├── HomeError           the folder is not fit to hold a vault
 ├── KeychainError       this system keeps no secrets for us
 ├── AgentAbsentError    no agent listens
@@ -35,6 +36,10 @@ class UsageError(CliskError):
 
 class InputError(CliskError):
     """What should have been typed, or read from a descriptor, did not come."""
+
+
+class NoTerminalError(InputError):
+    """There is no terminal, so nobody can be asked."""
 
 
 class HomeError(CliskError):

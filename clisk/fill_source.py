@@ -9,13 +9,22 @@ from typing import Any, cast
 
 from clisk.client import AgentClient
 from clisk.errors import AgentRefusal
+from clisk.passphrase_again import Again, ask_guarded
 from clisk.wire import Message
-from clisk_vault.errors import ReadRefused, UnrecordedError
+from clisk_vault.errors import (
+    PassphraseNeededError,
+    ReadRefused,
+    UnrecordedError,
+)
 from clisk_vault.keys import SecretText
 from konnector_runner.autofill.matching import MatchMode, Site
 from konnector_runner.credentials import CredentialField
 from konnector_runner.origin import origin_of
 
+# Of the agent's refusals, those that say no to a read.
+_REFUSED = {
+    each.__name__ for each in (ReadRefused, UnrecordedError, PassphraseNeededError)
+} | {"NotForThisPageError"}
 # Not a field of the item: what it gets where a page asks for a new password.
 NEW_PASSWORD = "new-password"  # noqa: S105 - a name
 
@@ -40,7 +49,7 @@ class FillSource:
         agent: AgentClient,
         item: str,
         *,
-        passphrase: Callable[[], SecretText],
+        passphrase: Again,
         on_renewed: Callable[[Renewed], None],
     ) -> None:
         self._agent = agent
@@ -55,13 +64,7 @@ class FillSource:
     def open(self, url: str) -> Message:
         """Say which page is filled; return the agent's answer to `fill.open`."""
         params: dict[str, object] = {"item": self._item, "url": url}
-        try:
-            answer = self._agent.call("fill.open", params)
-        except AgentRefusal as err:
-            if err.name != "PassphraseNeededError":
-                raise
-            given = {"passphrase": self._passphrase().expose()}
-            answer = self._agent.call("fill.open", {**params, **given})
+        answer = ask_guarded(self._agent, "fill.open", params, again=self._passphrase)
         self._origin = origin_of(url)
         return answer
 
@@ -87,11 +90,7 @@ class FillSource:
                     await asyncio.to_thread(self.open, self._page())
                 answer = await asyncio.to_thread(self._release, field, origin, purpose)
             except AgentRefusal as err:
-                if err.name not in {
-                    ReadRefused.__name__,
-                    UnrecordedError.__name__,
-                    "NotForThisPageError",
-                }:
+                if err.name not in _REFUSED:
                     raise
                 raise ReadRefused(str(err), advice=err.advice) from None
         return SecretText(str(answer["value"]))

@@ -12,8 +12,8 @@ from typing import cast
 from clisk.client import AgentClient
 from clisk.errors import CliskError
 from clisk.fill_source import NEW_PASSWORD, FillSource, Renewed, sites_in
+from clisk.passphrase_again import Again
 from clisk_vault.errors import ReadRefused
-from clisk_vault.keys import SecretText
 from konnector_runner.autofill.fill import FillReport, FillRequest
 from konnector_runner.autofill.follow import follow
 from konnector_runner.autofill.plan import Role
@@ -77,7 +77,7 @@ async def fill_page(
     visit: Visit,
     on_report: Callable[[FillReport], None],
     *,
-    passphrase: Callable[[], SecretText],
+    passphrase: Again,
     on_renewed: Callable[[Renewed], None],
 ) -> Outcome:
     """Open the page of *visit*, fill what it asks for, and tell what was done.

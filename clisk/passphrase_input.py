@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from clisk import output
-from clisk.errors import InputError
+from clisk.errors import InputError, NoTerminalError
 from clisk_vault.keys import SecretText
 
 _MAX_BYTES = 64 * 1024
@@ -97,7 +97,7 @@ def ask_line(prompt: str, *, advice: str = _DESCRIPTOR) -> str:
             screen.flush()
             return keyboard.readline().strip()
     except OSError:
-        raise InputError(_NO_TERMINAL, advice=advice) from None
+        raise NoTerminalError(_NO_TERMINAL, advice=advice) from None
 
 
 def _warn_if_weak(chosen: SecretText) -> None:
@@ -121,4 +121,4 @@ def _ask(prompt: str) -> str:
     except EOFError:
         raise InputError("nothing was typed", advice="try again") from None
     except OSError:
-        raise InputError(_NO_TERMINAL, advice=_DESCRIPTOR) from None
+        raise NoTerminalError(_NO_TERMINAL, advice=_DESCRIPTOR) from None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 from clisk.client import AgentClient
+from clisk.errors import AgentRefusal
 from clisk.home import Home, default_folder
 from clisk.terminal import write_value
 from clisk.wire import Message
@@ -34,18 +35,41 @@ def run(arguments: list[str]) -> bool:
     return True
 
 
-def show_field(home: Home, item: str, field: str, *, newline: bool = True) -> None:
+def show_field(
+    home: Home,
+    item: str,
+    field: str,
+    *,
+    newline: bool = True,
+    passphrase_fd: int | None = None,
+) -> None:
     """Write one field of one item to standard output."""
     with AgentClient.connect(home) as agent:
-        answer = reveal(agent, item, field)
+        answer = reveal(agent, item, field, passphrase_fd)
     write_value(str(answer["value"]), newline=newline)
     if answer["conflict"]:
         sys.stderr.write("warning: two devices changed this at once: clisk conflicts\n")
 
 
-def reveal(agent: AgentClient, item: str, field: str) -> Message:
-    """Return one field of one item; the agent records the read first."""
+def reveal(
+    agent: AgentClient, item: str, field: str, passphrase_fd: int | None = None
+) -> Message:
+    """Return one field of one item; the agent records the read first.
+
+    An item that asks for the passphrase again gets it from *passphrase_fd*, or from
+    the terminal.
+    """
     params: Message = {"item": item, "field": field, "purpose": "clisk get"}
+    try:
+        return agent.call("reveal", params)
+    except AgentRefusal as err:
+        # Late: most items do not ask, and need no way to ask a person.
+        from clisk import passphrase_again
+
+        if err.name != passphrase_again.NEEDED:
+            raise
+        again = passphrase_again.typed_again(passphrase_fd)
+        passphrase_again.confirm(agent, err, again)
     return agent.call("reveal", params)
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from clisk.client import AgentClient
+from clisk.passphrase_again import Again, ask_guarded
 from clisk.reference import Reference
 from clisk.wire import Message
 
 
 def value_of(
-    agent: AgentClient, reference: Reference, *, purpose: str, use: str = "show"
+    agent: AgentClient,
+    reference: Reference,
+    *,
+    purpose: str,
+    use: str = "show",
+    again: Again | None = None,
 ) -> str:
-    """Return the value or the code that *reference* stands for."""
+    """Return the value or the code that *reference* stands for; as ask_guarded()."""
     asked: Message = {
         "item": reference.item,
         "field": reference.field,
@@ -18,5 +24,6 @@ def value_of(
         "purpose": purpose,
     }
     if reference.code:
-        return str(agent.call("totp", asked)["code"])
-    return str(agent.call("reveal", {**asked, "use": use})["value"])
+        return str(ask_guarded(agent, "totp", asked, again=again)["code"])
+    params = {**asked, "use": use}
+    return str(ask_guarded(agent, "reveal", params, again=again)["value"])

@@ -9,6 +9,7 @@ from typing import cast
 
 from clisk.client import AgentClient
 from clisk.credential_source import AgentSource
+from clisk.passphrase_again import Again, ask_guarded
 from clisk.wire import Message
 from clisk_vault.ids import VaultId
 from clisk_vault.keys import LocalKey
@@ -36,23 +37,27 @@ class RunWish:
 
 
 async def run_with_agent(
-    agent: AgentClient, wish: RunWish, on_event: Callable[[RunEvent], None]
+    agent: AgentClient,
+    wish: RunWish,
+    on_event: Callable[[RunEvent], None],
+    *,
+    again: Again | None = None,
 ) -> tuple[RunReport, AgentSource]:
     """Run *wish* over *agent*, a connection that serves this run from now on.
+
+    *again* gives the passphrase where the item asks for it.
 
     Raises:
         AgentRefusal: it is not its turn, or the vault is locked.
         RunnerError: as run_konnector().
     """
     konnector = wish.konnector
-    agent.call(
-        "konnector.open",
-        {
-            "konnector": konnector.manifest.slug,
-            "digest": konnector.digest.hex(),
-            "item": wish.item,
-        },
-    )
+    opened: Message = {
+        "konnector": konnector.manifest.slug,
+        "digest": konnector.digest.hex(),
+        "item": wish.item,
+    }
+    ask_guarded(agent, "konnector.open", opened, again=again)
     by = "schedule" if wish.scheduled else "person"
     begun = agent.call("konnector.begin", {"wait": wish.wait, "by": by})
     source = AgentSource(agent)

@@ -20,11 +20,13 @@ from typing import Any, cast
 
 from clisk import output
 from clisk.agent.peer import peer_user
+from clisk.asking import ask_passphrase
 from clisk.client import AgentClient
 from clisk.errors import CliskError, HomeError
 from clisk.home import Home
 from clisk.terminal import printable
 from clisk.wire import Message
+from clisk_vault.keys import SecretText
 
 MAX_FRAME = 256 * 1024
 MAX_CLIENTS = 32
@@ -36,6 +38,8 @@ _MAX_ADDRESS = 100
 
 Ask = Callable[[str, str], bool]
 """Whether a person agrees: the item's id, and the question."""
+AskPassphrase = Callable[[str], SecretText]
+"""Has the passphrase typed, for a key that asks for it; the question."""
 
 
 class FrameError(CliskError):
@@ -47,9 +51,17 @@ class FrameError(CliskError):
 class SshAgent:
     """Answers what SSH clients ask; *only*: these items' keys and no other."""
 
-    def __init__(self, home: Home, ask: Ask, *, only: frozenset[str]) -> None:
+    def __init__(
+        self,
+        home: Home,
+        ask: Ask,
+        *,
+        only: frozenset[str],
+        ask_passphrase: AskPassphrase = ask_passphrase,
+    ) -> None:
         self._home = home
         self._ask = ask
+        self._ask_passphrase = ask_passphrase
         self._only = only
         # One question at a time: two on one terminal would be answered by one key.
         self._asking = threading.Lock()
@@ -66,10 +78,10 @@ class SshAgent:
             output.say(f"clisk ssh-agent: {err}{hint}")
         return _FAILURE
 
-    def keys(self) -> list[dict[str, str]]:
+    def keys(self) -> list[dict[str, Any]]:
         """Return the keys that are offered."""
         with self._connect() as vault:
-            keys = cast(list[dict[str, str]], vault.call("ssh.keys")["keys"])
+            keys = cast(list[dict[str, Any]], vault.call("ssh.keys")["keys"])
         return [key for key in keys if not self._only or key["item"] in self._only]
 
     def _connect(self) -> AgentClient:
@@ -100,13 +112,7 @@ class SshAgent:
                 advice="clisk list --type ssh-key shows the keys there are",
             )
         what = describe(data)
-        question = f"sign with {printable(key['title'])}: {what}?"
-        with self._asking:
-            if not self._ask(key["item"], question):
-                raise CliskError(
-                    f"not signed: {what}",
-                    advice="ask again, and say yes when you are asked",
-                )
+        typed = self._agreed(key, what)
         params: Message = {
             "public": spelled,
             "data": base64.b64encode(data).decode(),
@@ -114,8 +120,26 @@ class SshAgent:
             "purpose": f"ssh: {what}",
         }
         with self._connect() as vault:
+            if typed is not None:
+                vault.call("confirm", {"passphrase": typed.expose()})
             signature = str(vault.call("ssh.sign", params)["signature"])
         return _SIGNED + _string(base64.b64decode(signature))
+
+    def _agreed(self, key: dict[str, Any], what: str) -> SecretText | None:
+        """Ask whether to sign; of a key that asks for the passphrase, return that.
+
+        What was agreed before does not count for such a key: it asks each time.
+        """
+        question = f"sign with {printable(key['title'])}: {what}?"
+        with self._asking:
+            if key["asks_passphrase"]:
+                return self._ask_passphrase(f"{question} Your passphrase")
+            if not self._ask(key["item"], question):
+                raise CliskError(
+                    f"not signed: {what}",
+                    advice="ask again, and say yes when you are asked",
+                )
+        return None
 
 
 def describe(data: bytes) -> str:

@@ -16,7 +16,7 @@ from clisk_vault.draft import FieldValue, ItemDraft
 from clisk_vault.duplicates import read_values
 from clisk_vault.health import password_changed_ms
 from clisk_vault.ids import ItemId
-from clisk_vault.item import ItemView
+from clisk_vault.item import TRUE, ItemView
 from clisk_vault.item_types import element_field, new_element_ids, split_element
 from clisk_vault.primitives import Random
 from clisk_vault.reveal import ReadRequest
@@ -62,6 +62,8 @@ def clone_item(
         for name, value in read_values(vault, item, who, _WHY).items()
         if name not in _OF_ITS_OWN and not name.startswith(_LEFT_OUT)
     }
+    if view.asks_passphrase:
+        values["reprompt"] = TRUE
     contents = [(each, _read(vault, each, who)) for each in files]
     if "password" in values:
         changed = datetime.fromtimestamp(password_changed_ms(view) / 1000, UTC)
@@ -82,7 +84,9 @@ def clone_item(
 
 
 def _read(vault: Vault, file: Attachment, who: Requester) -> bytes:
-    request = ReadRequest(file.item, file.field, who, _WHY, use=Use.ATTACHMENT)
+    request = ReadRequest(
+        file.item, file.field, who, _WHY, use=Use.ATTACHMENT, confirmed=True
+    )
     return vault.attachments.read(request)
 
 

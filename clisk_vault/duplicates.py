@@ -73,7 +73,8 @@ def merge_items(
     """Bring all that *others* have into *keep*, and put them into the trash.
 
     Where both have a field, that of *keep* stands, and the other's is kept among
-    its earlier values. Either all of it happens or nothing.
+    its earlier values. If one asks for the passphrase again, what comes of them
+    does. Either all of it happens or nothing.
 
     Raises:
         CallerError: an item that is not there, or merged with itself.
@@ -86,6 +87,8 @@ def merge_items(
     random = vault.session.random
     kept, kept_values = vault.view(keep), read_values(vault, keep, who, "merge")
     edit: Values = {}
+    if any(vault.view(item).asks_passphrase for item in (keep, *others)):
+        edit["reprompt"] = TRUE
     files: list[tuple[str, bytes]] = []
     for item in others:
         values = read_values(vault, item, who, "merge")
@@ -112,6 +115,8 @@ def revive(vault: Vault, item: ItemId, who: Requester) -> ItemId:
     files = read_files(vault, item, who, "bring back")
     fields = {k: v for k, v in values.items() if k not in ("type", "title", "trashed")}
     view = vault.view(item)
+    if view.asks_passphrase:
+        fields["reprompt"] = TRUE
     with vault.storage.transaction():
         made = vault.add(ItemDraft(view.type, view.title, fields))
         for name, data in files:
@@ -122,6 +127,9 @@ def revive(vault: Vault, item: ItemId, who: Requester) -> ItemId:
 
 def read_values(vault: Vault, item: ItemId, who: Requester, why: str) -> Values:
     """Return every current value of *item*, attachments left out; reads are recorded.
+
+    For another item of this vault, which asks for the passphrase if this one does:
+    no value leaves, so the passphrase is not asked for.
 
     Raises:
         CallerError: there is no such item.
@@ -134,7 +142,8 @@ def read_values(vault: Vault, item: ItemId, who: Requester, why: str) -> Values:
     }
     secret = [name for name, field in fields.items() if field.secret]
     requests = (
-        ReadRequest(item, name, who, why, use=Use.DUPLICATES) for name in secret
+        ReadRequest(item, name, who, why, use=Use.DUPLICATES, confirmed=True)
+        for name in secret
     )
     values: Values = {
         name: field.current.text or ""
@@ -151,9 +160,14 @@ def read_values(vault: Vault, item: ItemId, who: Requester, why: str) -> Values:
 def read_files(
     vault: Vault, item: ItemId, who: Requester, why: str
 ) -> list[tuple[str, bytes]]:
-    """Return names and bytes of the attachments of *item*; each read is recorded."""
+    """Return names and bytes of the attachments of *item*, as read_values()."""
     return [
-        (each.name, vault.attachments.read(ReadRequest(item, each.field, who, why)))
+        (
+            each.name,
+            vault.attachments.read(
+                ReadRequest(item, each.field, who, why, confirmed=True)
+            ),
+        )
         for each in vault.attachments.of(item)
     ]
 

@@ -5,6 +5,7 @@
     │   └── LockedError        unlock first
     ├── PassphraseError        ask again
     ├── ReadRefused            tell the person; the refusal is in the access log
+    │   ├── PassphraseNeededError  have it typed once more, then ask again
     │   └── UnrecordedError    the record could not be written, so nothing was read
     ├── UntrustedInputError    stop, never repair
     │   ├── CrowdedError       too many changes of one device wait already
@@ -82,6 +83,18 @@ class ReadRefused(VaultError):
         super().__init__(message, advice=advice)
         self.nearest = nearest
         """The id of the grant that came nearest to covering it, for the record."""
+
+
+class PassphraseNeededError(ReadRefused):
+    """The item asks for the passphrase again, before it says or asks less."""
+
+    default_advice = (
+        "type it when you are asked, or give it: --passphrase-fd; a program that has"
+        " neither gets nothing from such an item"
+    )
+
+    def __init__(self, message: str = "the item asks for the passphrase again") -> None:
+        super().__init__(message)
 
 
 class UnrecordedError(ReadRefused):

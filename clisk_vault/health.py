@@ -87,7 +87,15 @@ def examine(
     with_password = [each for each in logins if vault.view(each.item).has("password")]
     digests: dict[ItemId, str] = {}
     requests = (
-        ReadRequest(each.item, "password", who, "clisk health", use=Use.HEALTH)
+        # No value leaves: what asks for the passphrase is examined like the rest.
+        ReadRequest(
+            each.item,
+            "password",
+            who,
+            "clisk health",
+            use=Use.HEALTH,
+            confirmed=True,
+        )
         for each in with_password
     )
     for each, answer in zip(with_password, vault.reveal_many(requests), strict=True):

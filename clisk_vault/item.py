@@ -98,6 +98,15 @@ class ItemView:
         return self.text("favourite") == TRUE
 
     @property
+    def asks_passphrase(self) -> bool:
+        """Whether its secrets are for whoever types the passphrase once more.
+
+        In a conflict too: one device's word is enough (protocol/item.md §5).
+        """
+        view = self.fields.get("reprompt")
+        return view is not None and any(head.text == TRUE for head in view.heads)
+
+    @property
     def conflicts(self) -> tuple[FieldView, ...]:
         """The fields whose newest values did not see each other."""
         return tuple(view for view in self.fields.values() if view.conflicts)

@@ -15,7 +15,7 @@ from clisk_vault.document import EntryDocument
 from clisk_vault.draft import Edit, entry_value
 from clisk_vault.entry import Entries, EntryValue
 from clisk_vault.epochs import Epochs
-from clisk_vault.errors import CallerError
+from clisk_vault.errors import CallerError, PassphraseNeededError
 from clisk_vault.field_seal import FieldPlace, seal_field
 from clisk_vault.hlc import Stamp
 from clisk_vault.ids import ITEM_ID_LENGTH, ItemId
@@ -109,26 +109,43 @@ class ItemStore:
         assert isinstance(row[0], bytes)
         return self._session.table("item").open(item, row[0])
 
-    def write(self, edits: Iterable[tuple[ItemId, Edit]], *, new: bool = False) -> None:
+    def write(
+        self,
+        edits: Iterable[tuple[ItemId, Edit]],
+        *,
+        new: bool = False,
+        confirmed: bool = False,
+    ) -> None:
         """Give fields new values, in all items or in none; one stamp an item.
 
-        *new*: the items are made, and must not be there yet.
+        *new*: the items are made, and must not be there yet. *confirmed*: the
+        passphrase was typed for it.
 
         Raises:
             CallerError: an item that is not there (or is), a name or value that
                 no field may have.
+            PassphraseNeededError: an item would no longer ask for the passphrase.
         """
         with self._session.storage.transaction():
             epoch = self._epochs.current
             self._overview.put(
-                self._write_item(item, self._composer(item, edit, epoch), new=new)
+                self._write_item(
+                    item,
+                    self._composer(item, edit, epoch),
+                    new=new,
+                    confirmed=confirmed,
+                )
                 for item, edit in edits
             )
 
-    def write_entries(self, item: ItemId, composer: Composer) -> None:
-        """Add the entries that *composer* makes to *item*."""
+    def write_entries(
+        self, item: ItemId, composer: Composer, *, confirmed: bool = False
+    ) -> None:
+        """Add the entries that *composer* makes to *item*; raises as write()."""
         with self._session.storage.transaction():
-            self._overview.put([self._write_item(item, composer, new=False)])
+            self._overview.put(
+                [self._write_item(item, composer, new=False, confirmed=confirmed)]
+            )
 
     def add_composed(self, item: ItemId, composer: Composer) -> None:
         """Make an item of the entries that *composer* makes.
@@ -181,7 +198,7 @@ class ItemStore:
                 yield overview_of(ItemId(raw), stored.view)
 
     def _write_item(
-        self, item: ItemId, composer: Composer, *, new: bool
+        self, item: ItemId, composer: Composer, *, new: bool, confirmed: bool = False
     ) -> ItemOverview:
         if item == SETTINGS:
             raise CallerError("settings are not an item")
@@ -191,9 +208,17 @@ class ItemStore:
                 "there is such an item already" if new else "there is no such item",
                 advice="look at: clisk list",
             )
-        return overview_of(item, self._write(item, saved, composer))
+        written = self._write(item, saved, composer, confirmed=confirmed)
+        return overview_of(item, written)
 
-    def _write(self, item: ItemId, saved: bytes | None, composer: Composer) -> ItemView:
+    def _write(
+        self,
+        item: ItemId,
+        saved: bytes | None,
+        composer: Composer,
+        *,
+        confirmed: bool = False,
+    ) -> ItemView:
         actor = self._session.actor
         if saved is None:
             document, view = EntryDocument.new(actor), ItemView({})
@@ -209,8 +234,12 @@ class ItemStore:
         first = saved is None and len(parts) == 1
         for part in parts:
             self._pending.add(item, document.write(part), first=first)
+        written = ItemView.from_entries(document.entries())
+        # Whoever could take the question away would not need to answer it.
+        if view.asks_passphrase and not (written.asks_passphrase or confirmed):
+            raise PassphraseNeededError
         self.put(item, document.save())
-        return ItemView.from_entries(document.entries())
+        return written
 
     def _composer(self, item: ItemId, edit: Edit, epoch: int) -> Composer:
         def composer(view: ItemView, stamp: Stamp) -> Entries:

@@ -26,6 +26,7 @@ from clisk_vault.errors import (
     DiskFullError,
     FormatError,
     LockedError,
+    PassphraseNeededError,
     ReadRefused,
     StoreError,
     UnrecordedError,
@@ -58,6 +59,9 @@ class ReadRequest:
     """What is done with it; None: what the rest of the request implies."""
     barred: str = ""
     """Why whoever asks may not have it, judged before: refused here, and recorded."""
+    confirmed: bool = False
+    """The passphrase was typed once more for this, or no value leaves the vault by it:
+    what an item that asks for the passphrase wants to know."""
 
     @property
     def recorded_use(self) -> Use:
@@ -112,8 +116,9 @@ class Reader:
         """Return the value asked for; its record is on disk before it is opened.
 
         Raises:
-            ReadRefused: no grant covers it, there is no such value, or the record
-                could not be written. The first two are recorded.
+            ReadRefused: no grant covers it, the item asks for the passphrase, there
+                is no such value, or the record could not be written. All but the
+                last are recorded.
             TamperedError, FormatError: the sealed value was changed; recorded.
             LockedError: the vault is locked.
             CallerError: called within a transaction; its record could be undone
@@ -123,7 +128,7 @@ class Reader:
             raise CallerError("reveal: within a transaction")
         try:
             stored, version = self._find(request)
-            grant = self._judge(request, secret=version.secret)
+            grant = self._judge(request, stored, version)
         except ReadRefused as refused:
             self._record_refusal(request, refused)
             raise
@@ -195,7 +200,7 @@ class Reader:
     ) -> tuple[StoredItem, Version, GrantId | None] | ReadRefused:
         try:
             stored, version = self._find(request)
-            grant = self._judge(request, secret=version.secret)
+            grant = self._judge(request, stored, version)
         except ReadRefused as refused:
             return refused
         return stored, version, grant
@@ -231,10 +236,19 @@ class Reader:
             raise ReadRefused("the item has no such value", advice="look at: clisk get")
         return stored, version
 
-    def _judge(self, request: ReadRequest, *, secret: bool) -> GrantId | None:
+    def _judge(
+        self, request: ReadRequest, stored: StoredItem, version: Version
+    ) -> GrantId | None:
         """Return the grant that the request rests on; a person needs none."""
         if request.barred:
             raise ReadRefused(request.barred)
+        grant = self._grant_for(request, secret=version.secret)
+        asks = version.secret and stored.view.asks_passphrase
+        if asks and not request.confirmed:
+            raise PassphraseNeededError
+        return grant
+
+    def _grant_for(self, request: ReadRequest, *, secret: bool) -> GrantId | None:
         if request.who.kind is not RequesterKind.KONNECTOR:
             return None
         if request.version is not None:

@@ -313,17 +313,22 @@ class Vault:
         """
         self._items.add_composed(item, composer)
 
-    def edit(self, item: ItemId, edit: Edit) -> None:
+    def edit(self, item: ItemId, edit: Edit, *, confirmed: bool = False) -> None:
         """Give fields of *item* new values; None takes one away.
+
+        *confirmed*: the passphrase was typed once more for it.
 
         Raises:
             CallerError: no such item, or a name or value that no field may have.
+            PassphraseNeededError: the item would no longer ask for the passphrase.
         """
-        self.edit_many([(item, edit)])
+        self.edit_many([(item, edit)], confirmed=confirmed)
 
-    def edit_many(self, edits: Iterable[tuple[ItemId, Edit]]) -> None:
+    def edit_many(
+        self, edits: Iterable[tuple[ItemId, Edit]], *, confirmed: bool = False
+    ) -> None:
         """Edit several items, all or none; raises as edit()."""
-        self._items.write(edits)
+        self._items.write(edits, confirmed=confirmed)
 
     def trash(self, item: ItemId) -> None:
         """Put *item* into the trash; purging.purge() forgets it for good."""
@@ -373,16 +378,21 @@ class Vault:
         items = [each.item for each in self._overview.all() if each.conflict]
         return [(item, field) for item in items for field in self.view(item).conflicts]
 
-    def settle(self, item: ItemId, field: str, version: Stamp) -> None:
+    def settle(
+        self, item: ItemId, field: str, version: Stamp, *, confirmed: bool = False
+    ) -> None:
         """Make *version* of *field* the current one: of a conflict, or an older one.
 
-        No seal is opened for it.
+        No seal is opened for it. *confirmed* as edit() has it.
 
         Raises:
             CallerError: no such item, field or version.
+            PassphraseNeededError: as edit().
         """
         self._items.write_entries(
-            item, lambda view, stamp: choose(view, stamp, field, version)
+            item,
+            lambda view, stamp: choose(view, stamp, field, version),
+            confirmed=confirmed,
         )
 
     def rebuild_overview(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 from clisk import wire
 from clisk.agent.admission import Admission
@@ -17,6 +18,16 @@ from clisk_vault.access_record import Requester, RequesterKind
 from clisk_vault.ids import ItemId
 
 SendEvent = Callable[[str, wire.Message], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """That the passphrase was typed once more: until when it counts, by the agent's
+    clock, and which opening of the vault it was for.
+    """
+
+    until: float
+    times_opened: int
 
 
 class Caller:
@@ -35,6 +46,7 @@ class Caller:
         self.run: int | None = None
         self.fill: FillSession | None = None
         self.token: TokenReads | None = None
+        self.confirmation: Confirmation | None = None
         self.admission: Admission | None = None
         self.joining: Joining | None = None
         self.kit: DraftedKit | None = None

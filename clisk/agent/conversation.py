@@ -22,7 +22,7 @@ _REQUEST_KEYS = {"v", "id", "op", "params"}
 _KONNECTOR_OPERATIONS = "konnector."
 _TOKEN_OPERATIONS = ("reveal", "totp")
 _OLDER = "the agent may be older than this program: clisk agent stop, then unlock"
-_FILL_OPERATIONS = ("fill.open", "fill.release", "fill.renew")
+_FILL_OPERATIONS = ("fill.open", "fill.release", "fill.renew", "confirm")
 
 
 # A list of some thousand items: what it took to write it is many times that.

@@ -18,6 +18,7 @@ from clisk.agent.sync_driver import SyncDriver
 from clisk.agent.worker import VaultThread
 from clisk.errors import CliskError
 from clisk.home import Home
+from clisk_vault.elapsed import suspended_time_counts
 from clisk_vault.errors import LockedError, VaultError
 from clisk_vault.vault import Vault
 
@@ -47,8 +48,15 @@ _LOOK_SECONDS = 15.0
 class Agent:
     """Holds the unlocked vault; every operation goes through here."""
 
-    def __init__(self, home: Home, *, timer: IdleTimer | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        *,
+        timer: IdleTimer | None = None,
+        clock: Callable[[], float] = suspended_time_counts,
+    ) -> None:
         self.home = home
+        self.clock = clock
         self.folder = Path(home.folder)
         self.vault_path = Path(home.vault)
         self.thread = VaultThread()

@@ -205,6 +205,9 @@ def _check_value(name: str, value: SecretText, view: ItemView | None) -> None:
     if name == "totp" and value.expose():
         # Here, while the person has the seed before them; not when a code is due.
         parse_seed(value)
+    if name == "reprompt" and value.expose() not in ("true", "false"):
+        # Anything else would look like a guard, and be none.
+        raise CliskError("reprompt is true or false", advice="--set reprompt=true")
     parts = split_element(name)
     if parts is None:
         return

@@ -16,3 +16,5 @@ class FillSession:
 
     item: ItemId
     origin: str
+    confirmed: bool = False
+    """The passphrase was typed for the item, as this connection was opened for it."""

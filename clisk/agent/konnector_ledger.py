@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clisk.errors import CliskError, HomeError
-from clisk_vault.errors import VaultError
+from clisk_vault.errors import CallerError, VaultError
 from clisk_vault.ids import ItemId
 from clisk_vault.local_seal import TableSeal, table_key
 from clisk_vault.vault import Vault
@@ -73,6 +73,15 @@ class Book(BaseModel):
     schedules: tuple[ScheduleRow, ...] = ()
     # Newer than any number given out, so that none is used twice.
     next_number: int = Field(default=1, gt=0)
+
+
+def why_waiting(vault: Vault, row: ScheduleRow) -> str | None:
+    """Return the code of what keeps *row* from running at all; None: nothing."""
+    try:
+        asks = vault.view(ItemId(bytes.fromhex(row.item))).asks_passphrase
+    except CallerError:
+        return None  # the item is gone: the run says so
+    return "PASSPHRASE_NEEDED" if asks else None
 
 
 class Ledger:

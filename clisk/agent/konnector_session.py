@@ -27,6 +27,8 @@ class KonnectorSession:
     name: str
     digest: bytes
     item: ItemId
+    confirmed: bool = False
+    """The passphrase was typed for the item, as the run began."""
 
     @property
     def requester(self) -> Requester:

@@ -13,7 +13,7 @@ import time
 
 from clisk.agent.core import Agent
 from clisk.agent.journal import log
-from clisk.agent.konnector_ledger import Book, Ledger, ScheduleRow
+from clisk.agent.konnector_ledger import Book, Ledger, ScheduleRow, why_waiting
 from clisk.errors import CliskError
 from clisk_vault.errors import VaultError
 from clisk_vault.vault import Vault
@@ -56,6 +56,7 @@ class ScheduleDriver:
             for row in ledger.read().schedules
             if row.next_ms <= now_ms
             and row.held is None
+            and why_waiting(vault, row) is None
             and not self._agent.runs.is_going((row.konnector, row.item))
         ]
         if not due:

@@ -231,6 +231,8 @@ class TokenReads:
         tokens = Tokens(self._folder, vault)
         row = tokens.admitted(vault, self._digest)
         barred = tokens.bar(row, item, field)
+        if not barred and vault.view(item).asks_passphrase:
+            barred = "the item asks for the passphrase again, which no token can give"
         if seed and not barred:
             barred = "a token gives one-time codes, and never their seed"
         if not barred:

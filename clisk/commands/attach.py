@@ -12,7 +12,13 @@ from typing import Any, BinaryIO, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, item_attachments, item_titles, json_option
+from clisk.commands.options import (
+    again_option,
+    ask_agent,
+    item_attachments,
+    item_titles,
+    json_option,
+)
 from clisk.errors import InputError
 from clisk.home import Home
 from clisk.wire import Message
@@ -111,6 +117,7 @@ def attach_list(home: Home, item: str, as_json: bool) -> None:
     help="Write it there; else to standard output.",
 )
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@again_option
 @json_option
 @click.pass_obj
 def attach_get(
@@ -119,15 +126,17 @@ def attach_get(
     name: str,
     target: Path | None,
     force: bool,
+    passphrase_fd: int | None,
     as_json: bool,
 ) -> None:
     """Write an attachment, by name or id; the access log records it first.
 
     As JSON its bytes are in base64.
     """
+    params: Message = {"item": item, "name": name}
     if as_json:
-        params: Message = {"item": item, "name": name}
-        output.write_json(ask_agent(home, "attach.get", params))
+        found = ask_agent(home, "attach.get", params, passphrase_fd=passphrase_fd)
+        output.write_json(found)
         return
     if target is None and sys.stdout.isatty():
         raise InputError(
@@ -138,7 +147,7 @@ def attach_get(
         raise InputError(
             "a file is there already", advice="choose another name, or --force"
         )
-    answer = ask_agent(home, "attach.get", {"item": item, "name": name})
+    answer = ask_agent(home, "attach.get", params, passphrase_fd=passphrase_fd)
     data = base64.b64decode(str(answer["data"]))
     if target is None:
         sys.stdout.buffer.write(data)

@@ -7,7 +7,13 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, item_fields, item_titles, json_option
+from clisk.commands.options import (
+    again_option,
+    ask_agent,
+    item_fields,
+    item_titles,
+    json_option,
+)
 from clisk.errors import UsageError
 from clisk.home import Home
 from clisk.times import date_and_time
@@ -31,6 +37,7 @@ _MASK = "••••••••"
 )
 @click.option("--keep", metavar="VERSION", help="The version that shall stand.")
 @click.option("--show", metavar="VERSION", help="Write this version; it is recorded.")
+@again_option
 @json_option
 @click.pass_obj
 def conflicts_command(
@@ -39,6 +46,7 @@ def conflicts_command(
     field: str | None,
     keep: str | None,
     show: str | None,
+    passphrase_fd: int | None,
     as_json: bool,
 ) -> None:
     """Show fields that two devices changed without knowing of each other.
@@ -61,11 +69,11 @@ def conflicts_command(
             advice="clisk conflicts lists the versions",
         )
     params: Message = {"item": settle, "field": field, "version": keep or show}
+    operation = "settle" if show is None else "reveal.version"
+    answer = ask_agent(home, operation, params, passphrase_fd=passphrase_fd)
     if show is not None:
-        _write(ask_agent(home, "reveal.version", params), as_json=as_json)
-        return
-    answer = ask_agent(home, "settle", params)
-    if as_json:
+        _write(answer, as_json=as_json)
+    elif as_json:
         output.write_json(answer)
     else:
         output.say("settled; the other version stays in the history")

@@ -5,8 +5,13 @@ from __future__ import annotations
 import click
 
 from clisk import output
-from clisk.client import AgentClient
-from clisk.commands.options import item_fields, item_titles, json_option
+from clisk.commands.options import (
+    again_option,
+    ask_agent,
+    item_fields,
+    item_titles,
+    json_option,
+)
 from clisk.home import Home
 from clisk.wire import Message
 
@@ -30,10 +35,17 @@ from clisk.wire import Message
     metavar="S",
     help="Empty the clipboard after so many seconds.",
 )
+@again_option
 @json_option
 @click.pass_obj
 def copy_command(
-    home: Home, item: str, field: str, code: bool, clear_after: int, as_json: bool
+    home: Home,
+    item: str,
+    field: str,
+    code: bool,
+    clear_after: int,
+    passphrase_fd: int | None,
+    as_json: bool,
 ) -> None:
     """Put a value into the clipboard, and take it out again after a while.
 
@@ -51,19 +63,12 @@ def copy_command(
     """
     from clisk import clipping
 
-    with AgentClient.connect(home) as agent:
-        if code:
-            asked: Message = {"item": item, "purpose": "clisk copy --code"}
-            value = str(agent.call("totp", asked)["code"])
-        else:
-            asked = {
-                "item": item,
-                "field": field,
-                "purpose": "clisk copy",
-                "use": "copy",
-            }
-            value = str(agent.call("reveal", asked)["value"])
-    clip = clipping.put(value, clear_after)
+    operation, answer = ("totp", "code") if code else ("reveal", "value")
+    asked: Message = {"item": item, "purpose": "clisk copy --code"}
+    if not code:
+        asked = {"item": item, "field": field, "purpose": "clisk copy", "use": "copy"}
+    found = ask_agent(home, operation, asked, passphrase_fd=passphrase_fd)
+    clip = clipping.put(str(found[answer]), clear_after)
     if as_json:
         output.write_json(
             {

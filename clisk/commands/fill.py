@@ -10,19 +10,19 @@ import click
 from clisk import output
 from clisk.client import AgentClient
 from clisk.commands.options import (
+    again_option,
     ask_agent,
     item_titles,
     json_option,
-    passphrase_option,
 )
 from clisk.errors import InputError, NotFilledError, UsageError
 from clisk.home import Home
+from clisk.passphrase_again import typed_again
 
 if TYPE_CHECKING:
     from clisk.fill_source import Renewed
     from clisk.filling import Outcome
     from clisk.wire import Message
-    from clisk_vault.keys import SecretText
     from konnector_runner.autofill.fill import FillReport
 
 
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Where a new password is asked for, make one, store it and fill it in.",
 )
-@passphrase_option("Of a login that asks for it again: read it from this descriptor.")
+@again_option
 @json_option
 @click.pass_obj
 def fill_command(
@@ -108,7 +108,7 @@ def fill_command(
             agent,
             visit,
             _tell,
-            passphrase=lambda: _passphrase(passphrase_fd),
+            passphrase=typed_again(passphrase_fd),
             on_renewed=_tell_renewed,
         )
         outcome = asyncio.run(work)
@@ -187,14 +187,6 @@ def _adopt(home: Home, row: dict[str, Any], url: str) -> None:
             "not filled: the site is not one of the item's", advice=advice
         )
     ask_agent(home, "edit", {"item": row["item"], "changes": {"uris": [origin]}})
-
-
-def _passphrase(descriptor: int | None) -> SecretText:
-    from clisk.passphrase_input import ask_secret, read_secret
-
-    if descriptor is not None:
-        return read_secret(descriptor)
-    return ask_secret("This login asks for your passphrase again. Passphrase")
 
 
 def _tell_renewed(renewed: Renewed) -> None:

@@ -14,6 +14,7 @@ from clisk.commands import konnector_author, konnector_runs, konnector_store
 from clisk.commands.konnector_runs import EVERY
 from clisk.commands.konnector_store import installed_konnectors
 from clisk.commands.options import (
+    again_option,
     ask_agent,
     item_fields,
     item_titles,
@@ -23,6 +24,7 @@ from clisk.commands.options import (
 )
 from clisk.errors import AgentRefusal, CliskError
 from clisk.home import Home
+from clisk.passphrase_again import typed_again
 from clisk.wire import Message
 
 if TYPE_CHECKING:
@@ -101,6 +103,7 @@ def access_command(home: Home, name: str, as_json: bool) -> None:
 @click.option("--scheduled", is_flag=True, hidden=True)
 @click.option("-v", "--verbose", is_flag=True, help="Tell what the konnector logs.")
 @konnector_author.trace_option
+@again_option
 @json_option
 @click.pass_obj
 def run_command(
@@ -122,6 +125,7 @@ def run_command(
     scheduled: bool,
     verbose: bool,
     trace: str | None,
+    passphrase_fd: int | None,
     as_json: bool,
 ) -> None:
     """Run a konnector with the login ITEM.
@@ -136,7 +140,8 @@ def run_command(
 
     The site stays logged in: the browser session is kept, sealed, until `clisk
     konnector forget`. Where the site needs you (a code, a captcha) a window opens;
-    close it to stop the run. One run at a time for an account, three in all.
+    close it to stop the run. One run at a time for an account, three in all. A login
+    that asks for the passphrase again asks as the run begins, and never runs by itself.
 
     \b
     Examples:
@@ -184,7 +189,12 @@ def run_command(
     )
     with AgentClient.connect(home) as agent:
         report, source = asyncio.run(
-            run_with_agent(agent, wish, lambda event: _tell_event(event, verbose))
+            run_with_agent(
+                agent,
+                wish,
+                lambda event: _tell_event(event, verbose),
+                again=typed_again(passphrase_fd),
+            )
         )
     if report.account is not None:
         target /= safe_name(report.account, fallback="account")

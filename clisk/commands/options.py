@@ -9,6 +9,7 @@ import click
 
 from clisk.client import AgentClient, OnEvent
 from clisk.home import Home
+from clisk.passphrase_again import ask_guarded, typed_again
 from clisk.wire import Message
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -101,6 +102,11 @@ def passphrase_option(
     return click.option("--passphrase-fd", type=int, metavar="N", help=says)
 
 
+again_option = passphrase_option(
+    "Where the item asks for the passphrase again: read it from this descriptor."
+)
+
+
 def host_name() -> str:
     """Return what a device is called where nobody says: its host's name, as it fits."""
     import socket
@@ -117,7 +123,18 @@ def ask_agent(
     params: Message | None = None,
     *,
     on_event: OnEvent | None = None,
+    passphrase_fd: int | None = None,
 ) -> Message:
-    """Return the agent's answer to one question."""
+    """Return the agent's answer to one question.
+
+    Where an item asks for the passphrase again, it is read from *passphrase_fd*, or
+    typed on the terminal.
+    """
     with AgentClient.connect(home) as agent:
-        return agent.call(operation, params, on_event=on_event)
+        return ask_guarded(
+            agent,
+            operation,
+            params,
+            again=typed_again(passphrase_fd),
+            on_event=on_event,
+        )

@@ -8,6 +8,7 @@ import click
 
 from clisk import output
 from clisk.commands.options import (
+    again_option,
     ask_agent,
     folder_names,
     item_fields,
@@ -180,6 +181,7 @@ def folder_rm(home: Home, name: str, as_json: bool) -> None:
 )
 @click.option("--show", metavar="N", help="Write version N; recorded.")
 @click.option("--restore", metavar="N", help="Bring version N back.")
+@again_option
 @json_option
 @click.pass_obj
 def history_command(
@@ -188,6 +190,7 @@ def history_command(
     field: str | None,
     show: str | None,
     restore: str | None,
+    passphrase_fd: int | None,
     as_json: bool,
 ) -> None:
     """List every value that the fields of an item ever had.
@@ -218,7 +221,7 @@ def history_command(
     stamp = version["version"] if version else wanted
     params = {"item": item, "field": field, "version": stamp}
     if restore is not None:
-        answer = ask_agent(home, "history.restore", params)
+        answer = ask_agent(home, "history.restore", params, passphrase_fd=passphrase_fd)
         said = "restored"
         if version:
             written = date_and_time(version["time_ms"])
@@ -227,7 +230,7 @@ def history_command(
         return
     from clisk.terminal import write_value
 
-    answer = ask_agent(home, "history.reveal", params)
+    answer = ask_agent(home, "history.reveal", params, passphrase_fd=passphrase_fd)
     if as_json:
         output.write_json(answer)
     else:

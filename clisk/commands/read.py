@@ -10,6 +10,7 @@ import click
 from clisk import output, quick
 from clisk.client import AgentClient
 from clisk.commands.options import (
+    again_option,
     ask_agent,
     folder_names,
     item_fields,
@@ -35,16 +36,23 @@ _MASK = "••••••••"
     help="Write this field, secrets too.",
 )
 @click.option("--no-newline", is_flag=True, help="End without a line feed.")
+@again_option
 @json_option
 @click.pass_obj
 def get_command(
-    home: Home, item: str, field: str | None, no_newline: bool, as_json: bool
+    home: Home,
+    item: str,
+    field: str | None,
+    no_newline: bool,
+    passphrase_fd: int | None,
+    as_json: bool,
 ) -> None:
     """Show an item with its secrets masked, or write one field of it.
 
     ITEM is an id, a title, or words that only one item matches. FIELD is a name
     that the item shows, also of a field of your own. A secret is written to
-    standard output, and the access log records the read before that happens.
+    standard output, and the access log records the read before that happens. An item
+    may ask for the passphrase again first: clisk edit ITEM --set reprompt=true
 
     \b
     Examples:
@@ -58,9 +66,13 @@ def get_command(
         _show_item(ask_agent(home, "view", {"item": item}), as_json=as_json)
     elif as_json:
         with AgentClient.connect(home) as agent:
-            output.write_json(quick.reveal(agent, item, field))
+            output.write_json(quick.reveal(agent, item, field, passphrase_fd))
     else:
-        quick.show_field(home, item, field, newline=not no_newline)
+        quick.show_field(
+            *(home, item, field),
+            newline=not no_newline,
+            passphrase_fd=passphrase_fd,
+        )
 
 
 def _show_item(answer: Message, *, as_json: bool) -> None:

@@ -11,10 +11,11 @@ import click
 
 from clisk import output
 from clisk.client import AgentClient
-from clisk.commands.options import json_option
+from clisk.commands.options import again_option, json_option
 from clisk.errors import CliskError, InputError, UsageError
 from clisk.home import Home
 from clisk.new_file import check_target, write_new
+from clisk.passphrase_again import typed_again
 from clisk.reference import Reference, fill_template, parse_reference
 from clisk.referring import value_of
 from clisk.terminal import write_value
@@ -41,6 +42,7 @@ _token_option = click.option(
 )
 @click.option("--no-newline", is_flag=True, help="End without a line feed.")
 @_token_option
+@again_option
 @json_option
 @click.pass_obj
 def read_command(
@@ -49,6 +51,7 @@ def read_command(
     spell: tuple[str, str] | None,
     no_newline: bool,
     token_fd: int | None,
+    passphrase_fd: int | None,
     as_json: bool,
 ) -> None:
     """Write the value that a reference names: clisk://ITEM/FIELD.
@@ -75,7 +78,8 @@ def read_command(
     meant = parse_reference(reference or "")
     with AgentClient.connect(home) as agent:
         _show_token(agent, token_fd)
-        value = value_of(agent, meant, purpose="clisk read")
+        again = typed_again(passphrase_fd)
+        value = value_of(agent, meant, purpose="clisk read", again=again)
     if as_json:
         output.write_json({"reference": str(meant), "value": value})
     else:
@@ -94,6 +98,7 @@ def read_command(
 @click.option("--force", is_flag=True, help="Replace the file.")
 @click.option("--terminal", is_flag=True, help="Also where that is a terminal.")
 @_token_option
+@again_option
 @json_option
 @click.pass_obj
 def inject_command(
@@ -103,6 +108,7 @@ def inject_command(
     force: bool,
     terminal: bool,
     token_fd: int | None,
+    passphrase_fd: int | None,
     as_json: bool,
 ) -> None:
     """Fill a template: {{ clisk://ITEM/FIELD }} becomes the value of that field.
@@ -131,7 +137,13 @@ def inject_command(
     def value(reference: Reference) -> str:
         nonlocal reads
         reads += 1
-        return value_of(agent, reference, purpose="clisk inject", use="inject")
+        return value_of(
+            agent,
+            reference,
+            purpose="clisk inject",
+            use="inject",
+            again=typed_again(passphrase_fd),
+        )
 
     with AgentClient.connect(home) as agent:
         _show_token(agent, token_fd)
@@ -189,10 +201,15 @@ def _template(path: Path) -> str:
     help="A variable for the program; any number of them.",
 )
 @click.option("--quiet", is_flag=True, help="Leave the warning out.")
+@again_option
 @click.argument("program", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_obj
 def exec_command(
-    home: Home, variables: tuple[str, ...], quiet: bool, program: tuple[str, ...]
+    home: Home,
+    variables: tuple[str, ...],
+    quiet: bool,
+    passphrase_fd: int | None,
+    program: tuple[str, ...],
 ) -> None:
     """Start PROGRAM with values from the vault in its environment, and nowhere else.
 
@@ -214,9 +231,10 @@ def exec_command(
     if len(wanted) != len(variables):
         raise UsageError("a variable is named twice")
     purpose = f"clisk exec {Path(program[0]).name[:100]}"
+    again = typed_again(passphrase_fd)
     with AgentClient.connect(home) as agent:
         values = {
-            name: value_of(agent, reference, purpose=purpose, use="inject")
+            name: value_of(agent, reference, purpose=purpose, use="inject", again=again)
             for name, reference in wanted.items()
         }
     if any("\0" in value for value in values.values()):

@@ -43,7 +43,8 @@ def ssh_agent_command(
     No private key leaves the vault, and none is on the disk: what is to be signed
     goes in, the signature comes out, and the access log records each. You are
     asked for each signature: by the program that SSH_ASKPASS names, or else on
-    this terminal. A locked vault signs nothing.
+    this terminal. A locked vault signs nothing. A key that asks for the passphrase
+    again (reprompt) asks for it each time, whatever --allow and --once say.
 
     The keys are the items of type ssh-key with a public key, which a private key
     brings along when it is added. RSA keys sign with SHA-2 only.

@@ -11,9 +11,17 @@ from typing import Any, cast
 import click
 
 from clisk import output
-from clisk.commands.options import ask_agent, item_fields, item_titles, json_option
+from clisk.client import AgentClient
+from clisk.commands.options import (
+    again_option,
+    ask_agent,
+    item_fields,
+    item_titles,
+    json_option,
+)
 from clisk.errors import CliskError, InputError
 from clisk.home import Home
+from clisk.passphrase_again import ask_guarded, typed_again
 from clisk.terminal import write_value
 from clisk.wire import Message
 
@@ -27,10 +35,16 @@ from clisk.wire import Message
     help="Another field with a seed.",
 )
 @click.option("--watch", is_flag=True, help="Count down, and show the next ones too.")
+@again_option
 @json_option
 @click.pass_obj
 def totp_command(
-    home: Home, item: str, field: str | None, watch: bool, as_json: bool
+    home: Home,
+    item: str,
+    field: str | None,
+    watch: bool,
+    passphrase_fd: int | None,
+    as_json: bool,
 ) -> None:
     """Write the one-time code of a login, and for how long it counts.
 
@@ -44,21 +58,23 @@ def totp_command(
       clisk totp GitHub --watch
     """
     params: Message = {"item": item, **({"field": field} if field else {})}
-    answer = ask_agent(home, "totp", params)
-    if as_json:
-        output.write_json(answer)
-        return
-    if not watch:
-        write_value(str(answer["code"]))
-        output.say(f"for {output.count(answer['left_seconds'], 'second')}")
-        return
-    if not sys.stderr.isatty():
-        raise InputError("--watch counts down on a terminal", advice="leave it out")
-    with suppress(KeyboardInterrupt):  # the way to end it, and no error
-        while True:
-            _count_down(answer)
-            answer = ask_agent(home, "totp", params)
-    output.say("")
+    again = typed_again(passphrase_fd)
+    with AgentClient.connect(home) as agent:
+        answer = ask_guarded(agent, "totp", params, again=again)
+        if as_json:
+            output.write_json(answer)
+            return
+        if not watch:
+            write_value(str(answer["code"]))
+            output.say(f"for {output.count(answer['left_seconds'], 'second')}")
+            return
+        if not sys.stderr.isatty():
+            raise InputError("--watch counts down on a terminal", advice="leave it out")
+        with suppress(KeyboardInterrupt):  # the way to end it, and no error
+            while True:
+                _count_down(answer)
+                answer = ask_guarded(agent, "totp", params, again=typed_again())
+        output.say("")
 
 
 def _count_down(answer: Message) -> None:

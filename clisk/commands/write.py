@@ -9,7 +9,13 @@ import click
 
 from clisk import output
 from clisk.commands.fields import ask_for_fields, changes_from, field_options
-from clisk.commands.options import ask_agent, item_fields, item_titles, json_option
+from clisk.commands.options import (
+    again_option,
+    ask_agent,
+    item_fields,
+    item_titles,
+    json_option,
+)
 from clisk.errors import UsageError
 from clisk.home import Home
 from clisk.wire import Message
@@ -88,6 +94,7 @@ def _public_half(home: Home, added: Message) -> Message:
     shell_complete=item_fields,
     help="Empty a field; its earlier values stay in the history.",
 )
+@again_option
 @json_option
 @click.pass_obj
 def edit_command(
@@ -96,12 +103,14 @@ def edit_command(
     item: str,
     title: str | None,
     cleared: tuple[str, ...],
+    passphrase_fd: int | None,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Change fields of an item. Earlier values are kept as its history.
 
-    ITEM is an id, a title, or words that only one item matches.
+    ITEM is an id, a title, or words that only one item matches. One that asks for
+    the passphrase again (reprompt) asks for it too before it asks no more.
 
     \b
     Examples:
@@ -117,7 +126,8 @@ def edit_command(
     changes["remove"] = list(cleared)
     if not any(changes.values()):
         raise UsageError("nothing to change", advice="clisk edit --help")
-    answer = ask_agent(home, "edit", {"item": item, "changes": changes})
+    params: Message = {"item": item, "changes": changes}
+    answer = ask_agent(home, "edit", params, passphrase_fd=passphrase_fd)
     if as_json:
         output.write_json(answer)
     else:

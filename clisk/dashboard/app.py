@@ -18,6 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from clisk.agent.journal import describe_fault
+from clisk.dashboard.again import ask_again, asks_again
 from clisk.dashboard.desk import Desk
 from clisk.dashboard.gate import COOKIE, MAX_BODY, Gate, body_length
 from clisk.dashboard.live import Watcher, stream
@@ -187,6 +188,8 @@ def _visit(dashboard: Dashboard, request: Request, session: Session) -> Visit:
         params=request.path_params,
         query=dict(request.query_params),
         fragment=request.headers.get("hx-request") == "true",
+        target=request.headers.get("hx-target", ""),
+        copies=request.headers.get("x-clisk-copies") == "1",
     )
 
 
@@ -226,6 +229,8 @@ def _refused(
     if isinstance(err, AgentRefusal) and err.name == "LockedError":
         dashboard.sessions.heard(opened=-1, unlocked=False)
         return visit.go("/locked")
+    if asks_again(visit, err):
+        return ask_again(visit)
     status = 503 if isinstance(err, AgentAbsentError) else 422
     words = visit.words
     values = {

@@ -28,7 +28,7 @@ class Asked:
         """Whether there is no answer yet."""
         return self.answer is None and self.failed is None
 
-    def _ask(self, desk: Desk, operation: str, params: wire.Message) -> None:
+    def _ask(self, desk: Desk, operation: str, params: dict[str, Any]) -> None:
         try:
             self.answer = desk.ask(operation, on_event=self._heard, **params)
         except CliskError as err:

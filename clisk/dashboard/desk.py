@@ -28,11 +28,21 @@ class Desk:
         return self._home
 
     def ask(
-        self, operation: str, *, on_event: OnEvent | None = None, **params: object
+        self,
+        operation: str,
+        *,
+        again: str = "",
+        on_event: OnEvent | None = None,
+        **params: object,
     ) -> dict[str, Any]:
-        """Return the agent's answer; raises what AgentClient.call raises."""
+        """Return the agent's answer; raises what AgentClient.call raises.
+
+        *again*: the passphrase, typed once more for this one question.
+        """
         with AgentClient.connect(self._home) as agent:
             self._introduce(agent)
+            if again:
+                agent.call("confirm", {"passphrase": again})
             return agent.call(operation, params, on_event=on_event)
 
     def stay(self) -> AgentClient:

@@ -35,6 +35,9 @@ class Run:
             stderr=subprocess.PIPE,
             text=True,
             cwd="/",
+            # The terminal that the dashboard was started on is not the person's page:
+            # nothing is to be asked there.
+            start_new_session=True,
         )
         self._readers = [
             threading.Thread(target=reader, daemon=True)

@@ -14,6 +14,7 @@ from clisk.dashboard.sessions import Session
 from clisk.dashboard.words import Words
 
 _SEE_OTHER = 303
+PASSPHRASE = "passphrase"  # noqa: S105 - the name of a form field
 
 
 @dataclass(slots=True)
@@ -50,6 +51,14 @@ class Visit:
     door: Door = field(default_factory=Door)
     fragment: bool = False
     """Whether a script of ours asks for a part of a page."""
+    target: str = ""
+    """Where in the page that part goes, by its id."""
+    copies: bool = False
+    """Whether a script of ours asks for a value to copy."""
+
+    def ask_guarded(self, operation: str, **params: Any) -> dict[str, Any]:
+        """Ask the agent, and give it the passphrase first if one was typed for it."""
+        return self.desk.ask(operation, again=self.form.get(PASSPHRASE, ""), **params)
 
     def show(self, template: str, *, http_status: int = 200, **values: Any) -> Response:
         """Answer with a template."""

@@ -44,7 +44,7 @@ class TerminalApp(App[None]):
     #rows { height: 1fr; border: none; padding: 0; }
     #door { align: center middle; height: 1fr; }
     #door > * { width: 60; max-width: 100%; }
-    ChoicePage, HelpPage { align: center middle; }
+    ChoicePage, HelpPage, AgainPage { align: center middle; }
     .box { width: 60; max-width: 100%; height: auto; max-height: 90%;
            border: round $primary; padding: 0 1; overflow-y: auto; }
     #choices { height: auto; max-height: 14; border: none; }

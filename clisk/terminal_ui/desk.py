@@ -26,16 +26,24 @@ class Desk:
         self.home = home
 
     async def ask(
-        self, operation: str, *, quiet: bool = False, **params: object
+        self,
+        operation: str,
+        *,
+        quiet: bool = False,
+        again: str = "",
+        **params: object,
     ) -> dict[str, Any]:
         """Return the agent's answer; *quiet* does not put off the automatic lock.
 
+        *again*: the passphrase, typed once more for this one question.
         Raises what AgentClient.call raises. The terminal stays alive meanwhile.
         """
 
         def work() -> dict[str, Any]:
             with AgentClient.connect(self.home) as agent:
                 agent.call("introduce", {"program": _PROGRAM, "quiet": quiet})
+                if again:
+                    agent.call("confirm", {"passphrase": again})
                 return agent.call(operation, params)
 
         return await asyncio.to_thread(work)

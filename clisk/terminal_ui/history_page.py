@@ -40,7 +40,10 @@ class _VersionsPage(RowsPage):
     async def action_keep(self) -> None:
         """Make this value the current one; the others stay in the history."""
         row = self.rows.current
-        if row is not None and await self.ask(self.KEEP, **row.facts) is not None:
+        if row is None:
+            return
+        kept = await self.ask(self.KEEP, resume=self.action_keep, **row.facts)
+        if kept is not None:
             self.say("this value stands now; the others stay in the history")
             await self.renew()
 

@@ -85,7 +85,8 @@ class ItemPage(RowsPage):
         await self._next_code(quiet=False)
 
     async def _next_code(self, *, quiet: bool) -> None:
-        self._code = await self.ask("totp", quiet=quiet, item=self._item)
+        resume = None if quiet else self.action_code
+        self._code = await self.ask("totp", quiet=quiet, resume=resume, item=self._item)
         if self._code is None or not self.is_current:
             self._stop_code()
             return
@@ -126,7 +127,7 @@ class ItemPage(RowsPage):
         if row.key != "totp":
             await super().copy(row)
             return
-        answer = await self.ask("totp", item=self._item)
+        answer = await self.ask("totp", resume=self.action_copy, item=self._item)
         if answer is not None:
             await self.put(str(answer["code"]))
 
@@ -153,7 +154,7 @@ class ItemPage(RowsPage):
         """Put it aside, or take it back."""
         await self._arrange(archived=not self._has("archived"))
 
-    async def _arrange(self, **change: bool) -> None:
+    async def _arrange(self, **change: Any) -> None:
         if await self.ask("arrange", items=[self._item], **change) is not None:
             await self.renew()
 

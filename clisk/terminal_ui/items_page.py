@@ -202,7 +202,8 @@ class ItemsPage(RowsPage):
     async def copy(self, row: Row) -> None:
         """Copy the password of this login; recorded first."""
         meant = {"item": row.key, "field": "password"}
-        value = await self.read(Question("reveal", meant), use="copy")
+        asked = Question("reveal", meant)
+        value = await self.read(asked, use="copy", resume=self.action_copy)
         if value:
             await self.put(value)
 

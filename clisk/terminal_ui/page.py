@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -13,7 +14,9 @@ from textual.timer import Timer
 from textual.widgets import Footer, Static
 
 from clisk.errors import AgentAbsentError, AgentRefusal, CliskError
+from clisk.passphrase_again import NEEDED
 from clisk.terminal import printable
+from clisk.terminal_ui.again_page import AgainPage
 from clisk.terminal_ui.clipboard import Clipboard
 from clisk.terminal_ui.desk import Desk
 from clisk.terminal_ui.rows import Question, Row, Rows
@@ -33,13 +36,25 @@ class Page(Screen[None]):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self.desk = desk
+        # Between the person's typing it and the next question alone.
+        self._typed = ""
 
     async def ask(
-        self, operation: str, *, quiet: bool = False, **params: object
+        self,
+        operation: str,
+        *,
+        quiet: bool = False,
+        resume: Callable[[], Awaitable[None]] | None = None,
+        **params: object,
     ) -> dict[str, Any] | None:
-        """Return the agent's answer; None: refused, on the screen, or nobody looks."""
+        """Return the agent's answer; None: refused, on the screen, or nobody looks.
+
+        *resume* is what the person did: done once more after the passphrase was typed,
+        where the item asks for it.
+        """
+        again, self._typed = self._typed, ""
         try:
-            answer = await self.desk.ask(operation, quiet=quiet, **params)
+            answer = await self.desk.ask(operation, quiet=quiet, again=again, **params)
             return None if self.gone else answer
         except CliskError as err:
             if self.gone:
@@ -48,9 +63,24 @@ class Page(Screen[None]):
                 isinstance(err, AgentRefusal) and err.name == "LockedError"
             ):
                 self.app.post_message(Shut())
+            elif resume and isinstance(err, AgentRefusal) and err.name == NEEDED:
+                self._ask_again(resume)
             elif not quiet:
                 self.refuse(err)
             return None
+
+    def _ask_again(self, resume: Callable[[], Awaitable[None]]) -> None:
+        async def once_more(passphrase: str) -> None:
+            self._typed = passphrase
+            await resume()
+            self._typed = ""
+
+        def typed(passphrase: str | None) -> None:
+            if passphrase:
+                # Once this page is on top again, which alone shows secrets.
+                self.call_later(once_more, passphrase)
+
+        self.app.push_screen(AgainPage(), typed)
 
     @property
     def gone(self) -> bool:
@@ -134,7 +164,7 @@ class RowsPage(Page):
         if row.key in self.rows.revealed:
             self.hide(row.key)
             return
-        value = await self.read(row.read, use="show")
+        value = await self.read(row.read, use="show", resume=self.action_reveal)
         # Meanwhile another page may be on top, which nothing may be shown under.
         if value is not None and self.is_current:
             self.rows.reveal(row.key, value)
@@ -159,7 +189,7 @@ class RowsPage(Page):
         """Copy what *row* stands for; a secret is recorded first, as copied."""
         value = row.value
         if row.read is not None:
-            value = await self.read(row.read, use="copy")
+            value = await self.read(row.read, use="copy", resume=self.action_copy)
         if value:
             await self.put(value)
 
@@ -170,10 +200,12 @@ class RowsPage(Page):
         except CliskError as err:
             self.refuse(err)
 
-    async def read(self, question: Question, *, use: str) -> str | None:
-        """Ask for a secret; the agent records it before it answers."""
+    async def read(
+        self, question: Question, *, use: str, resume: Callable[[], Awaitable[None]]
+    ) -> str | None:
+        """Ask for a secret, as ask(); the agent records it before it answers."""
         params = dict(question.params)
         if question.operation == "reveal":
             params |= {"purpose": f"clisk tui: {use}", "use": use}
-        answer = await self.ask(question.operation, **params)
+        answer = await self.ask(question.operation, resume=resume, **params)
         return None if answer is None else str(answer["value"])

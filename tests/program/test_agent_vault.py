@@ -50,9 +50,10 @@ class Clock:
 class Room:
     """An agent with a new vault, and a way to ask it as a client does."""
 
-    def __init__(self, agent: Agent, clock: Clock) -> None:
+    def __init__(self, agent: Agent, clock: Clock, agent_clock: Clock) -> None:
         self.agent = agent
         self.clock = clock
+        self.agent_clock = agent_clock
 
     async def ask(self, operation: str, caller: Caller, **params: Any) -> Any:
         row = OPERATIONS[operation]
@@ -71,14 +72,14 @@ def caller() -> Caller:
 
 def in_a_room(folder: Path, story: Callable[[Room], Awaitable[None]]) -> None:
     async def run() -> None:
-        home, clock = Home(str(folder)), Clock()
+        home, clock, agent_clock = Home(str(folder)), Clock(), Clock()
         home.make()
-        agent = Agent(home, timer=IdleTimer(900, clock=clock))
+        agent = Agent(home, timer=IdleTimer(900, clock=clock), clock=agent_clock)
         try:
             await opening.create(
                 agent, _PASSPHRASE, name="laptop", relay_url=None, unlock_seconds=0
             )
-            await story(Room(agent, clock))
+            await story(Room(agent, clock, agent_clock))
         finally:
             await agent.close()
 

@@ -11,14 +11,13 @@ from pydantic import ValidationError
 from clisk.agent.caller import Caller
 from clisk.agent.conversation import RequestError, _check_confinement
 from clisk.agent.fill_sites import NotForThisPageError
-from clisk.agent.operations.fill import PassphraseNeededError
 from clisk.agent.operations.konnector import NO_GRANT
 from clisk.agent.registry import OPERATIONS
 from clisk.errors import CliskError
 from clisk.fill_source import NEW_PASSWORD, FillSource
 from clisk_vault.access_record import AccessRecord, Outcome, Use
 from clisk_vault.draft import FieldValue, ItemDraft
-from clisk_vault.errors import PassphraseError, ReadRefused
+from clisk_vault.errors import PassphraseError, PassphraseNeededError, ReadRefused
 from clisk_vault.ids import ItemId
 from clisk_vault.keys import SecretText
 from konnector_runner.errors import FormatError
@@ -223,10 +222,16 @@ def test_a_login_that_asks_for_the_passphrase_again_gets_it(tmp_path: Path) -> N
         with pytest.raises(PassphraseNeededError):
             await room.ask("fill.open", client, **params)
         with pytest.raises(PassphraseError):
-            await room.ask("fill.open", client, **params, passphrase="wrong")
+            await room.ask("confirm", client, passphrase="wrong")
+        with pytest.raises(PassphraseNeededError):
+            await room.ask("fill.open", client, **params)
         assert client.fill is None
-        await room.ask("fill.open", client, **params, passphrase="horse")
+        await room.ask("confirm", client, passphrase="horse")
         await room.ask("fill.open", client, **params)
+        room.agent_clock.now += 3600
+        await room.ask("fill.open", client, **params)
+        asked = {"field": "password", "origin": _SITE, "purpose": "fill"}
+        assert (await room.ask("fill.release", client, **asked)).value == "planted"
         with pytest.raises(PassphraseNeededError):
             await room.ask("fill.open", caller(), **params)
 
@@ -290,7 +295,9 @@ class _Asked:
     def __init__(self) -> None:
         self.calls: list[str] = []
 
-    def call(self, name: str, params: dict[str, object]) -> dict[str, object]:
+    def call(
+        self, name: str, params: dict[str, object], **_: object
+    ) -> dict[str, object]:
         self.calls.append(f"{name} {params.get('field', '')}".strip())
         return {"value": "made", "earlier": None}
 

@@ -429,6 +429,7 @@ def test_what_is_due_is_started_once_and_what_is_held_is_not(
     ]
     monkeypatch.setattr(_Book, "book", Book(schedules=tuple(rows)))
     monkeypatch.setattr(schedule_driver, "Ledger", _Book)
+    monkeypatch.setattr(schedule_driver, "why_waiting", lambda *_: None)
     started: list[str] = []
 
     async def story() -> None:

@@ -501,8 +501,9 @@ def test_the_socket_is_its_owners_alone(tmp_path: Path) -> None:
 class _OneKey(SshAgent):
     """Offers one key, and has no vault behind it."""
 
-    def keys(self) -> list[dict[str, str]]:
-        return [{"item": "aa", "title": "k\x1b[2J", "public": "a2V5"}]
+    def keys(self) -> list[dict[str, Any]]:
+        key = {"item": "aa", "title": "k\x1b[2J", "public": "a2V5"}
+        return [{**key, "asks_passphrase": False}]
 
     def _connect(self) -> AgentClient:
         raise AgentAbsentError

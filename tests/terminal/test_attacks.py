@@ -26,7 +26,7 @@ from clisk.terminal_ui.app import News
 from clisk.terminal_ui.desk import State
 from clisk.terminal_ui.page import RowsPage
 from clisk.terminal_ui.rows import Row, Rows
-from tests.program.world import Device, device
+from tests.program.world import PASSPHRASE, Device, device
 from tests.terminal.world import terminal
 
 _HOSTILE = "[bold]x[/][link=https://evil.example]y[/]\x1b[31m\x1b]0;t\x07\u202ez\u2066"
@@ -393,6 +393,50 @@ def test_what_was_shown_is_hidden_before_anybody_else_looks(
             assert page.rows.revealed == frozenset()
 
     asyncio.run(scene())
+
+
+def test_an_item_that_asks_for_the_passphrase_shows_nothing_without_it(
+    tmp_path: Path,
+) -> None:
+    """Each secret asks anew; a wrong one, and Esc, show nothing; it is kept nowhere."""
+
+    async def scene(laptop: Device) -> None:
+        async with terminal(laptop) as person:
+            await person.open("Safe")
+            await person.stand_on("password")
+            for given in ("planted", ""):
+                await person.press("enter")
+                await person.sees("asks for your passphrase again")
+                await person.type(given)
+                await person.press("enter" if given else "escape")
+                await person.misses("asks for your passphrase again")
+                assert _secret() not in person.screen
+            await person.sees("wrong passphrase")
+
+            await person.press("enter")
+            await person.sees("asks for your passphrase again")
+            await person.type(PASSPHRASE)
+            assert PASSPHRASE not in person.screen
+            await person.press("enter")
+            await person.sees(_secret())
+
+            await person.press("enter")
+            await person.misses(_secret())
+            await person.press("c")
+            await person.sees("asks for your passphrase again")
+            assert person.copied == []
+            await person.type(PASSPHRASE)
+            await person.press("enter")
+            await person.until(lambda: person.copied == [_secret()])
+            page = person.app.screen
+            assert isinstance(page, RowsPage)
+            assert page._typed == ""
+
+    with device(tmp_path / "laptop") as laptop:
+        laptop.init()
+        laptop.add_login("Safe", _secret())
+        laptop.ok("edit", "Safe", "--set", "reprompt=true")
+        asyncio.run(scene(laptop))
 
 
 def test_a_passphrase_is_neither_shown_nor_kept(tmp_path: Path) -> None:

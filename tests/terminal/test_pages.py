@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -276,6 +277,47 @@ def test_a_field_is_brought_back_from_its_history(laptop: Device) -> None:
     play(laptop, scene)
     assert laptop.ok("get", "Changed", "-f", "password") == "planted-first\n"
     laptop.ok("rm", "Changed")
+
+
+def test_what_asks_for_the_passphrase_is_read_once_it_was_typed(
+    laptop: Device,
+) -> None:
+    """From the list, of a code, of the history, and to make a version current."""
+    laptop.add_login("Safe", "planted-first")
+    laptop.ok("edit", "Safe", "--read", "password=0", given="planted-second")
+    laptop.ok("edit", "Safe", "--read", "totp=0", given=SEED)
+    laptop.ok("edit", "Safe", "--set", "reprompt=true")
+
+    async def answer(person: Person) -> None:
+        await person.sees("asks for your passphrase again")
+        await person.type(PASSPHRASE)
+        await person.press("enter")
+        await person.misses("asks for your passphrase again")
+
+    async def scene(person: Person) -> None:
+        await person.press("slash")
+        await person.type("Safe")
+        await person.press("enter", "c")
+        await answer(person)
+        await person.until(lambda: person.copied == ["planted-second"])
+        await person.press("escape")
+        await person.open("Safe")
+        await person.press("o")
+        await answer(person)
+        await person.until(lambda: bool(re.search(r"\b\d{6}\b", person.screen)))
+        await person.stand_on("password")
+        await person.press("h")
+        await person.sees("2 versions")
+        await person.press("down", "r")
+        await answer(person)
+        await person.sees("planted-first")
+        await person.press("escape")
+        await person.stand_on("reprompt")
+        await person.press("h")
+        await person.sees("1 version")
+
+    play(laptop, scene)
+    laptop.ok("rm", "Safe")
 
 
 def test_an_item_is_put_in_order(laptop: Device) -> None:

@@ -79,6 +79,8 @@ def test_a_clone_holds_all_that_the_other_holds_now(vault: Vault) -> None:
     assert [each.text("value") for each in view.elements("uri")] == [
         "https://first.example", "https://second.example",
     ]  # fmt: skip
+    assert view.asks_passphrase
+    vault.edit(made.item, {"reprompt": None}, confirmed=True)
     assert read(vault, made.item) == "new"
     assert read(vault, made.item, "zz.newer") == "of a later version"
     pin, linked = view.elements("custom")

@@ -7,7 +7,7 @@ import pytest
 from clisk_vault.access_record import Use
 from clisk_vault.draft import ItemDraft, elements
 from clisk_vault.duplicates import find_duplicates, merge_items, revive
-from clisk_vault.errors import CallerError, TamperedError
+from clisk_vault.errors import CallerError, PassphraseNeededError, TamperedError
 from clisk_vault.ids import ItemId
 from clisk_vault.keys import SecretText
 from clisk_vault.reveal import ReadRequest
@@ -135,6 +135,32 @@ def test_an_item_is_not_merged_with_itself(vault: Vault, others: list[int]) -> N
 
     with pytest.raises(CallerError, match="two different"):
         merge_items(vault, items[0], [items[at] for at in others], PERSON)
+
+
+def test_a_leftover_that_asks_for_the_passphrase_comes_back_asking(
+    pair: tuple[Vault, Vault],
+) -> None:
+    """Attack: purged here and brought back there, an item would have lost its guard."""
+    laptop, phone = pair
+    item = add_login(laptop)
+    laptop.edit(item, {"reprompt": "true"})
+    carry(laptop, phone)
+    laptop.edit(item, {"reprompt": "true"})
+    phone.edit(item, {"username": "later"})
+    phone.edit(item, {"reprompt": None}, confirmed=True)
+    carry(laptop, phone)
+    carry(phone, laptop)
+    assert phone.view(item).text("reprompt") is None, "in conflict, and the newest"
+    laptop.trash(item)
+    laptop.purging.purge([item])
+    phone.edit(item, {"username": "bob"})
+    carry(laptop, phone)
+
+    made = revive(phone, item, PERSON)
+
+    assert phone.view(made).asks_passphrase
+    with pytest.raises(PassphraseNeededError):
+        read(phone, made)
 
 
 def test_a_leftover_comes_back_as_a_new_item(pair: tuple[Vault, Vault]) -> None:

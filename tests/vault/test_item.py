@@ -190,6 +190,23 @@ def test_trash_is_a_field_like_any_other() -> None:
     assert not writer.view().trashed
 
 
+def test_one_devices_word_is_enough_to_ask_for_the_passphrase() -> None:
+    """Attack: a device that took the question away, apart, does not settle it."""
+    first, second = Writer(A), Writer(B, now=lambda: NOON + 5)
+    first.write({"reprompt": "true"})
+    second.hear(first)
+    first.write({"reprompt": "true"})
+    second.write({"reprompt": REMOVED})
+    first.hear(second)
+
+    view = first.view()
+
+    assert view.text("reprompt") is None, "the newest says no"
+    assert view.asks_passphrase
+    first.write({"reprompt": REMOVED})
+    assert not first.view().asks_passphrase, "the control: it saw both"
+
+
 def test_elements_keep_the_order_they_were_written_in() -> None:
     """Those written at once by their ids; later ones after them."""
     writer = Writer(A)

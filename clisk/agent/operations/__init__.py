@@ -36,6 +36,7 @@ MODULES = (
     "recovery",
     "konnector",
     "runs",
+    "schedules",
     "proposals",
     "fill",
     "ssh",

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from clisk.agent.asking import asking
 from clisk.agent.caller import Caller
+from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
 from clisk.agent.operations.items import ItemParams
 from clisk.agent.registry import Answer, Done, Secret, operation
@@ -110,13 +111,20 @@ async def read_attachment(
     agent: Agent, caller: Caller, params: AttachmentParams
 ) -> FileAnswer:
     """Give the bytes of an attachment; the read is recorded first."""
+    confirmed = is_confirmed(agent, caller)
 
     def work(vault: Vault) -> FileAnswer:
         with asking(vault, caller, Use.ATTACHMENT) as asked:
             item = asked.item = resolve_item(vault, params.item, everywhere=True)
             found = _find(vault, item, params.name)
         data = vault.attachments.read(
-            ReadRequest(item, found.field, caller.requester, "clisk attach get")
+            ReadRequest(
+                item,
+                found.field,
+                caller.requester,
+                "clisk attach get",
+                confirmed=confirmed,
+            )
         )
         return FileAnswer(
             name=found.name,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from clisk.agent.caller import Caller
+from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
 from clisk.agent.labels import find_field
 from clisk.agent.operations.items import ItemAnswer
@@ -95,13 +96,15 @@ class SettleParams(Params):
 
 
 @operation("settle", SettleParams, ItemAnswer)
-async def settle(agent: Agent, _caller: Caller, params: SettleParams) -> ItemAnswer:
+async def settle(agent: Agent, caller: Caller, params: SettleParams) -> ItemAnswer:
     """Make one version the current one; the others stay in the history."""
+    confirmed = is_confirmed(agent, caller)
 
     def work(vault: Vault) -> ItemId:
         item = resolve_item(vault, params.item)
         field = find_field(vault.view(item), params.field)
-        vault.settle(item, field.name, parse_stamp(params.version))
+        version = parse_stamp(params.version)
+        vault.settle(item, field.name, version, confirmed=confirmed)
         return item
 
     item = await agent.change(work)

@@ -6,31 +6,27 @@ drives the browser looks at a stranger's page, and needs nothing else.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pydantic import Field
 
-from clisk.agent import drafting, opening
+from clisk.agent import drafting
 from clisk.agent.asking import asking
 from clisk.agent.caller import Caller
+from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
 from clisk.agent.fill_session import AUTOFILL, FillSession
-from clisk.agent.registry import Answer, Params, Secret, operation
+from clisk.agent.registry import Answer, Params, operation
 from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
 from clisk_vault.access_record import Use
-from clisk_vault.errors import ReadRefused
+from clisk_vault.errors import PassphraseNeededError, ReadRefused
 from clisk_vault.ids import ItemId
-from clisk_vault.item import TRUE
 from clisk_vault.one_time_code import code_at, parse_seed
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.vault import Vault
 
 _FIELDS = ("username", "password", "totp")
-
-
-class PassphraseNeededError(CliskError):
-    """The item asks for the passphrase again."""
-
-    default_advice = "type it when asked, or give it: --passphrase-fd"
 
 
 class PageParams(Params):
@@ -85,10 +81,9 @@ async def find(agent: Agent, _caller: Caller, params: FindParams) -> CandidatesA
 
 
 class OpenFillParams(PageParams):
-    """The page, the item, and the passphrase where the item asks for it again."""
+    """The page and the item."""
 
     item: str = Field(min_length=1)
-    passphrase: Secret | None = None
 
 
 class FillSite(Answer):
@@ -115,14 +110,12 @@ async def open_fill(
 
     It may be asked again for another page, as a login goes on, and never for
     another item. Each time the item's addresses must cover the page. An item that
-    asks for the passphrase again (`reprompt`) needs it once a connection.
+    asks for the passphrase again needs it once a connection.
     """
     from clisk.agent.fill_sites import session_for, sites_of
 
-    _ = agent.driver  # locked: said before a passphrase is tried
-    if params.passphrase is not None:
-        await opening.unlock(agent, params.passphrase, caller.requester)
-    asked = params.passphrase is not None or caller.fill is not None
+    before = caller.fill
+    confirmed = is_confirmed(agent, caller) or (before is not None and before.confirmed)
 
     def work(vault: Vault) -> tuple[FillSession, OpenFillAnswer]:
         with asking(vault, caller, Use.FILL):
@@ -130,8 +123,8 @@ async def open_fill(
         view = vault.view(item)
         with asking(vault, caller, Use.FILL) as found:
             found.item, found.why = item, "the passphrase was not typed again"
-            if view.text("reprompt") == TRUE and not asked:
-                raise PassphraseNeededError("this login asks for the passphrase again")
+            if view.asks_passphrase and not confirmed:
+                raise PassphraseNeededError
         answer = OpenFillAnswer(
             item=item.hex(),
             title=view.title,
@@ -141,7 +134,7 @@ async def open_fill(
         with asking(vault, caller, Use.FILL) as found:
             found.item, found.why = item, "the page is not one of the item's"
             session = session_for(item, view, params.url)
-        return session, answer
+        return replace(session, confirmed=confirmed), answer
 
     caller.fill, answer = await agent.vault(work)
     return answer
@@ -247,6 +240,7 @@ async def release(
             params.purpose,
             session.origin,
             use=Use.TOTP if is_code else None,
+            confirmed=session.confirmed,
         )
         value = vault.reveal(request)
         if is_code:

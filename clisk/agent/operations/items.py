@@ -6,6 +6,7 @@ from pydantic import Field
 
 from clisk.agent import drafting
 from clisk.agent.caller import Caller
+from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
 from clisk.agent.labels import labelled_fields
 from clisk.agent.registry import Answer, Params, operation
@@ -59,12 +60,14 @@ async def add(agent: Agent, _caller: Caller, params: AddParams) -> ItemAnswer:
 
 
 @operation("edit", EditParams, ItemAnswer)
-async def edit(agent: Agent, _caller: Caller, params: EditParams) -> ItemAnswer:
+async def edit(agent: Agent, caller: Caller, params: EditParams) -> ItemAnswer:
     """Change fields of an item; earlier values become its history."""
+    confirmed = is_confirmed(agent, caller)
 
     def work(vault: Vault) -> ItemId:
         item = resolve_item(vault, params.item)
-        vault.edit(item, drafting.edit(params.changes, vault.view(item)))
+        changes = drafting.edit(params.changes, vault.view(item))
+        vault.edit(item, changes, confirmed=confirmed)
         return item
 
     item = await agent.change(work)

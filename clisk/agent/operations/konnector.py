@@ -10,6 +10,7 @@ from pydantic import Field
 
 from clisk.agent.asking import asking
 from clisk.agent.caller import Caller
+from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
 from clisk.agent.konnector_session import (
     KonnectorSession,
@@ -22,7 +23,7 @@ from clisk.agent.registry import Answer, Done, NoParams, Params, Secret, operati
 from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
 from clisk_vault.access_record import Requester, RequesterKind, Use
-from clisk_vault.errors import ReadRefused
+from clisk_vault.errors import PassphraseNeededError, ReadRefused
 from clisk_vault.grant_record import DIGEST_BYTES, Grant
 from clisk_vault.grants import Standing
 from clisk_vault.ids import ItemId, parse_hex
@@ -45,7 +46,10 @@ class OpenParams(Params):
 
 @operation("konnector.open", OpenParams, ItemAnswer)
 async def open_session(agent: Agent, caller: Caller, params: OpenParams) -> ItemAnswer:
-    """Confine this connection to one konnector and one item, for good."""
+    """Confine this connection to one konnector and one item, for good.
+
+    An item that asks for the passphrase again needs it before, for the whole run.
+    """
     if caller.konnector is not None:
         raise CliskError(
             "this connection serves a konnector already",
@@ -54,12 +58,19 @@ async def open_session(agent: Agent, caller: Caller, params: OpenParams) -> Item
     digest = parse_hex(params.digest, length=DIGEST_BYTES, what="konnector digest")
     who = Requester(RequesterKind.KONNECTOR, params.konnector, digest)
 
+    confirmed = is_confirmed(agent, caller)
+
     def work(vault: Vault) -> ItemId:
-        with asking(vault, caller, Use.HAND_OVER, who=who):
-            return resolve_item(vault, params.item)
+        with asking(vault, caller, Use.HAND_OVER, who=who) as asked:
+            item = asked.item = resolve_item(vault, params.item)
+            asked.why = "the passphrase was not typed again"
+            # Already here: the run's browser may hold a session of that account.
+            if vault.view(item).asks_passphrase and not confirmed:
+                raise PassphraseNeededError
+        return item
 
     item = await agent.vault(work)
-    caller.konnector = KonnectorSession(params.konnector, digest, item)
+    caller.konnector = KonnectorSession(params.konnector, digest, item, confirmed)
     return ItemAnswer(item=item.hex())
 
 
@@ -129,6 +140,7 @@ async def release(agent: Agent, caller: Caller, params: ReleaseParams) -> Releas
             session.requester,
             params.purpose,
             origin=params.origin,
+            confirmed=session.confirmed,
         )
         return vault.reveal(request)
 
@@ -200,6 +212,7 @@ async def kept(agent: Agent, caller: Caller, params: KeptParams) -> KeptAnswer:
         Requester(RequesterKind.PROGRAM, session.name, session.digest),
         params.purpose,
         use=Use.HAND_OVER,
+        confirmed=session.confirmed,
     )
 
     def work(vault: Vault) -> str | None:

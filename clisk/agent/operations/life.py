@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from clisk.agent import hardening, keyring_secret, opening
+from clisk.agent import confirming, hardening, keyring_secret, opening
 from clisk.agent.asking import record_wrong_passphrases
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
@@ -137,6 +137,30 @@ async def unlock(agent: Agent, caller: Caller, params: UnlockParams) -> UnlockAn
     if params.lock_after_seconds is not None:
         agent.timer.set_limit(params.lock_after_seconds)
     return UnlockAnswer(items=await agent.vault(lambda vault: len(vault.find(""))))
+
+
+class PassphraseParams(Params):
+    """The passphrase, typed once more."""
+
+    passphrase: Secret
+
+
+class ConfirmedAnswer(Answer):
+    """For how long it counts on this connection."""
+
+    seconds: int
+
+
+@operation("confirm", PassphraseParams, ConfirmedAnswer)
+async def confirm(
+    agent: Agent, caller: Caller, params: PassphraseParams
+) -> ConfirmedAnswer:
+    """Let this connection have what asks for the passphrase again, for a minute.
+
+    A wrong one is recorded, and counts with those that did not unlock the vault.
+    """
+    await confirming.confirm(agent, caller, params.passphrase)
+    return ConfirmedAnswer(seconds=int(confirming.CONFIRMED_SECONDS))
 
 
 @operation("lock", NoParams, Done, counts_as_use=False)

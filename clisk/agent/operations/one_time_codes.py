@@ -6,6 +6,7 @@ from pydantic import Field
 
 from clisk.agent.asking import asking
 from clisk.agent.caller import Caller
+from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
 from clisk.agent.labels import find_field
 from clisk.agent.operations.items import ItemParams
@@ -42,6 +43,7 @@ class CodeAnswer(Answer):
 @operation("totp", CodeParams, CodeAnswer)
 async def totp(agent: Agent, caller: Caller, params: CodeParams) -> CodeAnswer:
     """Give the one-time code of this moment; the read of its seed is recorded first."""
+    confirmed = is_confirmed(agent, caller)
 
     def work(vault: Vault) -> CodeAnswer:
         resolve = resolve_exactly if params.exact else resolve_item
@@ -61,7 +63,13 @@ async def totp(agent: Agent, caller: Caller, params: CodeParams) -> CodeAnswer:
         if caller.token is not None:
             who, barred = caller.token.admit(vault, item, field.name)
         request = ReadRequest(
-            item, field.name, who, params.purpose, use=Use.TOTP, barred=barred
+            item,
+            field.name,
+            who,
+            params.purpose,
+            use=Use.TOTP,
+            barred=barred,
+            confirmed=confirmed,
         )
         seed = parse_seed(vault.reveal(request))
         made = code_at(seed, vault.session.clock() // 1000)

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from clisk.agent.asking import asking
 from clisk.agent.caller import Caller
+from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
 from clisk.agent.labels import find_field, labelled_fields
 from clisk.agent.operations.items import ItemAnswer, ItemParams
@@ -288,14 +289,15 @@ class BringBackParams(ItemParams):
 
 @operation("history.restore", BringBackParams, ItemAnswer)
 async def bring_back(
-    agent: Agent, _caller: Caller, params: BringBackParams
+    agent: Agent, caller: Caller, params: BringBackParams
 ) -> ItemAnswer:
     """Make an earlier version of a field the current one; opens none."""
+    confirmed = is_confirmed(agent, caller)
 
     def work(vault: Vault) -> ItemId:
         item = resolve_item(vault, params.item, everywhere=True)
         field, version = _version(vault, item, params)
-        vault.settle(item, field, version.stamp)
+        vault.settle(item, field, version.stamp, confirmed=confirmed)
         return item
 
     item = await agent.change(work)
@@ -307,13 +309,19 @@ async def reveal_earlier(
     agent: Agent, caller: Caller, params: BringBackParams
 ) -> RevealAnswer:
     """Give an earlier version of a field; always recorded."""
+    confirmed = is_confirmed(agent, caller)
 
     def work(vault: Vault) -> RevealAnswer:
         with asking(vault, caller, Use.HISTORY) as asked:
             item = asked.item = resolve_item(vault, params.item, everywhere=True)
             field, version = _version(vault, item, params)
         request = ReadRequest(
-            item, field, caller.requester, "clisk history", version=version.stamp
+            item,
+            field,
+            caller.requester,
+            "clisk history",
+            version=version.stamp,
+            confirmed=confirmed,
         )
         value = vault.reveal(request).expose()
         return RevealAnswer(item=item.hex(), field=field, value=value, conflict=False)

@@ -10,6 +10,7 @@ import os
 from pydantic import Field
 
 from clisk.agent.caller import Caller
+from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
 from clisk.agent.konnector_session import vault_field
 from clisk.agent.registry import Answer, Params, Secret, operation
@@ -40,13 +41,14 @@ class AcceptAnswer(Answer):
 
 
 @operation("proposals.accept", AcceptParams, AcceptAnswer)
-async def accept(agent: Agent, _caller: Caller, params: AcceptParams) -> AcceptAnswer:
+async def accept(agent: Agent, caller: Caller, params: AcceptParams) -> AcceptAnswer:
     """Save what a konnector proposed; earlier values stay in the item's history.
 
     A name that the item does not know becomes a hidden field of the item's, under
     that very name, and the konnector is granted it where it has a grant.
     """
     digest = parse_hex(params.digest, length=32, what="konnector digest")
+    confirmed = is_confirmed(agent, caller)
 
     def work(vault: Vault) -> list[str]:
         item = resolve_item(vault, params.item)
@@ -59,13 +61,15 @@ async def accept(agent: Agent, _caller: Caller, params: AcceptParams) -> AcceptA
             if field is None:
                 rows.append({"name": name, "kind": "hidden", "hidden": value})
                 saved.append(name)
-            elif field not in edit and not _is_known(vault, item, field, value):
+            elif field not in edit and not _is_known(
+                vault, item, field, value, confirmed=confirmed
+            ):
                 clear = secrecy(field) is Secrecy.CLEAR
                 edit[field] = value.expose() if clear else value
                 saved.append(name)
         made = elements("custom", rows, os.urandom)
         if edit or made:
-            vault.edit(item, {**edit, **made})
+            vault.edit(item, {**edit, **made}, confirmed=confirmed)
         hidden = [field for field in made if field.endswith(".hidden")]
         if hidden:
             _grant_too(vault, item, digest, hidden)
@@ -74,7 +78,9 @@ async def accept(agent: Agent, _caller: Caller, params: AcceptParams) -> AcceptA
     return AcceptAnswer(saved=await agent.change(work))
 
 
-def _is_known(vault: Vault, item: ItemId, field: str, value: SecretText) -> bool:
+def _is_known(
+    vault: Vault, item: ItemId, field: str, value: SecretText, *, confirmed: bool
+) -> bool:
     view = vault.view(item).fields.get(field)
     if view is None or view.current.removed:
         return False
@@ -82,7 +88,14 @@ def _is_known(vault: Vault, item: ItemId, field: str, value: SecretText) -> bool
         return view.current.text == value.expose()
     # Comparing is a read too: it is recorded as one.
     who = Requester(RequesterKind.PROGRAM, "clisk konnector run")
-    request = ReadRequest(item, field, who, "compared with a proposal", use=Use.COMPARE)
+    request = ReadRequest(
+        item,
+        field,
+        who,
+        "compared with a proposal",
+        use=Use.COMPARE,
+        confirmed=confirmed,
+    )
     return vault.reveal(request) == value
 
 

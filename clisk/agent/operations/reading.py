@@ -6,6 +6,7 @@ from pydantic import Field
 
 from clisk.agent.asking import asking
 from clisk.agent.caller import Caller
+from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
 from clisk.agent.labels import find_field
 from clisk.agent.registry import Answer, Params, operation
@@ -51,6 +52,7 @@ async def reveal(agent: Agent, caller: Caller, params: RevealParams) -> RevealAn
 
     A field that is not secret is given without a record, as `view` gives it.
     """
+    confirmed = is_confirmed(agent, caller)
 
     def work(vault: Vault) -> RevealAnswer:
         use = Use.of(params.use)
@@ -66,7 +68,13 @@ async def reveal(agent: Agent, caller: Caller, params: RevealParams) -> RevealAn
             )
         if found.secret:
             request = ReadRequest(
-                item, found.name, who, params.purpose, use=use, barred=barred
+                item,
+                found.name,
+                who,
+                params.purpose,
+                use=use,
+                barred=barred,
+                confirmed=confirmed,
             )
             value = vault.reveal(request).expose()
         elif barred:
@@ -88,6 +96,7 @@ async def reveal_version(
     agent: Agent, caller: Caller, params: RevealVersionParams
 ) -> RevealAnswer:
     """Give one version of a field, current or earlier; always recorded."""
+    confirmed = is_confirmed(agent, caller)
 
     def work(vault: Vault) -> RevealAnswer:
         with asking(vault, caller, Use.COMPARE) as asked:
@@ -100,6 +109,7 @@ async def reveal_version(
             "compare versions",
             version=parse_stamp(params.version),
             use=Use.COMPARE,
+            confirmed=confirmed,
         )
         value = vault.reveal(request)
         return RevealAnswer(

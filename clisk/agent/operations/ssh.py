@@ -8,6 +8,7 @@ import binascii
 from pydantic import Field
 
 from clisk.agent.caller import Caller
+from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
 from clisk.agent.registry import Answer, NoParams, Params, operation
 from clisk.agent.resolve import NoSuchItemError
@@ -20,11 +21,15 @@ from clisk_vault.vault import Vault
 
 
 class SshKeyLine(Answer):
-    """A key that signs; *public* in base64, as it goes over an agent's socket."""
+    """A key that signs; *public* in base64, as it goes over an agent's socket.
+
+    *asks_passphrase*: each signature needs it, by `confirm`.
+    """
 
     item: str
     title: str
     public: str
+    asks_passphrase: bool
 
 
 class SshKeysAnswer(Answer):
@@ -60,8 +65,12 @@ async def ssh_keys(agent: Agent, _caller: Caller, _params: NoParams) -> SshKeysA
             if public is None:
                 answer.unfit.append(title)
             else:
-                spelled = base64.b64encode(public).decode()
-                line = SshKeyLine(item=item.hex(), title=title, public=spelled)
+                line = SshKeyLine(
+                    item=item.hex(),
+                    title=title,
+                    public=base64.b64encode(public).decode(),
+                    asks_passphrase=vault.view(item).asks_passphrase,
+                )
                 answer.keys.append(line)
         return answer
 
@@ -82,6 +91,8 @@ async def ssh_sign(agent: Agent, caller: Caller, params: SignParams) -> SignAnsw
             advice="the program that asked is at fault: update it, or report it",
         ) from None
 
+    confirmed = is_confirmed(agent, caller)
+
     def work(vault: Vault) -> SignAnswer:
         item = next((item for item, _, own in _keys(vault) if own == public), None)
         if item is None:
@@ -89,7 +100,9 @@ async def ssh_sign(agent: Agent, caller: Caller, params: SignParams) -> SignAnsw
 
         def read(field: str) -> ReadRequest:
             who, purpose = caller.requester, params.purpose
-            return ReadRequest(item, field, who, purpose, use=Use.SSH_SIGN)
+            return ReadRequest(
+                item, field, who, purpose, use=Use.SSH_SIGN, confirmed=confirmed
+            )
 
         private = vault.reveal(read("ssh.private_key"))
         passphrase = None

@@ -88,6 +88,11 @@ async def create_token(
     def work(vault: Vault) -> CreateTokenAnswer:
         item = resolve_item(vault, params.item)
         view = vault.view(item)
+        if view.asks_passphrase:
+            raise TokenError(
+                "the item asks for the passphrase again, which no token can give",
+                advice="if a script shall have it: clisk edit ITEM --clear reprompt",
+            )
         fields = sorted({find_field(view, each).name for each in params.fields})
         token = spell_token(os.urandom(32))
         now = vault.session.clock()

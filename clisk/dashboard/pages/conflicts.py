@@ -18,13 +18,13 @@ def listed(visit: Visit) -> Response:
 
 def compare(visit: Visit) -> Response:
     """Show one version of a secret field; the read is recorded."""
-    answer = visit.desk.ask("reveal.version", **_meant(visit))
+    answer = visit.ask_guarded("reveal.version", **_meant(visit))
     return visit.show("secret.html", value=answer["value"])
 
 
 def settle(visit: Visit) -> Response:
     """Make one version the current one; the others stay in the history."""
-    visit.desk.ask("settle", **_meant(visit))
+    visit.ask_guarded("settle", **_meant(visit))
     return visit.go("/conflicts")
 
 

@@ -56,7 +56,7 @@ def edit(visit: Visit) -> Response:
         {**row, "value": shown.get(row["name"]) or ""}
         for row in _fields(_type(item["type"]))
     ]
-    return visit.show("item_edit.html", item=item, fields=rows)
+    return visit.show("item_edit.html", item=item, fields=rows, asks=_asks(item))
 
 
 def change(visit: Visit) -> Response:
@@ -66,7 +66,7 @@ def change(visit: Visit) -> Response:
     title = visit.form.get("title", "").strip()
     if title != item["title"]:
         changes["fields"]["title"] = title
-    visit.desk.ask("edit", item=item["item"], changes=changes)
+    visit.ask_guarded("edit", item=item["item"], changes=changes)
     return visit.go(f"/items/{item['item']}")
 
 
@@ -88,6 +88,11 @@ def _changes(
                 written[name] = value
             else:
                 remove.append(name)
+    asks = bool(visit.form.get("reprompt"))
+    if asks and not _asks(before):
+        written["reprompt"] = "true"
+    elif not asks and _asks(before):
+        remove.append("reprompt")
     return {
         "fields": written,
         "remove": remove,
@@ -97,6 +102,14 @@ def _changes(
         "uris": [uri for uri in visit.form_lists.get("uri", ()) if uri.strip()],
         "tags": [tag for tag in visit.form_lists.get("tag", ()) if tag.strip()],
     }
+
+
+def _asks(item: dict[str, Any] | None) -> bool:
+    """Return whether an item asks for the passphrase again."""
+    return any(
+        (field["field"], field["value"]) == ("reprompt", "true")
+        for field in (item or {}).get("fields", ())
+    )
 
 
 ROUTES = (

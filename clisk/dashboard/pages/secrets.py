@@ -31,7 +31,7 @@ def copy_code(visit: Visit) -> Response:
 
 
 def _read(visit: Visit, use: str) -> dict[str, object]:
-    return visit.desk.ask(
+    return visit.ask_guarded(
         "reveal",
         item=visit.params["item"],
         field=visit.form.get("field", ""),
@@ -41,7 +41,7 @@ def _read(visit: Visit, use: str) -> dict[str, object]:
 
 
 def _code(visit: Visit) -> dict[str, Any]:
-    return visit.desk.ask("totp", item=visit.params["item"])
+    return visit.ask_guarded("totp", item=visit.params["item"])
 
 
 ROUTES = (

@@ -87,13 +87,16 @@ function countDown(place, seconds) {
   }, 1000);
 }
 
-async function copy(button) {
-  const answer = await fetch(button.dataset.copy, {
+async function copy(path, form) {
+  const answer = await fetch(path, {
     method: "POST",
-    body: new URLSearchParams(new FormData(button.form)),
+    body: new URLSearchParams(new FormData(form)),
+    headers: { "X-Clisk-Copies": "1" },
   });
   if (!answer.ok) {
-    notice(said.failed, "refusal");
+    // A form for the passphrase, where the item asks for it again.
+    if (answer.headers.get("HX-Retarget")) show(await answer.text());
+    else notice(said.failed, "refusal");
     return;
   }
   const { value } = await answer.json();
@@ -106,6 +109,24 @@ async function copy(button) {
   notice(said.copied, "done");
   setTimeout(() => clear(value), HIDE_AFTER_MS);
 }
+
+function show(html) {
+  const place = document.getElementById("notice");
+  place.innerHTML = html;
+  place.querySelector("[autofocus]")?.focus();
+}
+
+// The passphrase was taken: its form has done its work, and goes with what was typed.
+document.addEventListener("htmx:afterRequest", (event) => {
+  const form = event.target.closest("[data-again]");
+  if (form && event.detail.successful) form.remove();
+});
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-copies]")) return;
+  event.preventDefault();
+  copy(event.target.getAttribute("action"), event.target);
+});
 
 // Only what is still ours is cleared; where that cannot be read, the person is told.
 async function clear(value) {
@@ -121,5 +142,5 @@ async function clear(value) {
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
-  if (button) copy(button);
+  if (button) copy(button.dataset.copy, button.form);
 });

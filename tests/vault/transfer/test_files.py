@@ -67,6 +67,24 @@ def test_a_newer_export_adds_only_the_new_file(vault: Vault) -> None:
     assert _files(vault) == {"a": b"1", "b": b"2"}
 
 
+def test_an_import_does_not_take_a_question_away(vault: Vault) -> None:
+    """Attack: an older or a made-up export, without the mark, would unlock the item."""
+
+    def export(reprompt: int, password: str) -> bytes:
+        login = {"username": "a", "password": password}
+        item = {"type": 1, "name": "Bank", "id": "id-1", "login": login}
+        return json.dumps({"items": [{**item, "reprompt": reprompt}]}).encode()
+
+    run_plan(vault, plan_file(vault, read_file(export(1, "first"))))
+    plan = plan_file(vault, read_file(export(0, "second")))
+    run_plan(vault, plan)
+
+    assert plan.items[0].changes == ("password",), "the control: the rest is taken"
+    (line,) = vault.overviews()
+    assert vault.view(line.item).asks_passphrase
+    assert plan_file(vault, read_file(export(0, "second"))).count(Action.SKIP) == 1
+
+
 def test_a_file_too_large_refuses_all_or_is_left_out_by_name(vault: Vault) -> None:
     """Nothing is left out unless a person says so; then the report names it."""
     data = _bitwarden_zip(film=bytes(MAX_ATTACHMENT_BYTES + 1), a=b"1")
