@@ -1,4 +1,4 @@
-"""Keys of SSH: the public half as it stands in an item, and signatures.
+"""Keys of SSH: the public half as it stands in an item, spellings, and signatures.
 
 A home of cryptography beside primitives.py: these keys are the person's, not
 the vault's. What a signature looks like: RFC 4253 §6.6, RFC 5656 §3.1.2,
@@ -26,6 +26,10 @@ RSA_SHA2_256 = 2
 RSA_SHA2_512 = 4
 _MAX_PUBLIC = 16 * 1024
 _MIN_RSA_BITS = 2048
+_OPENSSH = "-----BEGIN OPENSSH PRIVATE KEY-----"
+_OPENSSH_MAGIC = b"openssh-key-v1\0"
+# Of how many strings the private half is made there, by the kind of key.
+_PARTS = {b"ssh-ed25519": 2, b"ecdsa-sha2": 3, b"ssh-rsa": 6}
 _CURVES: dict[str, hashes.HashAlgorithm] = {
     "secp256r1": hashes.SHA256(),
     "secp384r1": hashes.SHA384(),
@@ -82,12 +86,7 @@ def make_key(kind: str) -> SecretText:
             "ssh key: not a kind that is made here",
             advice=f"one of: {', '.join(SSH_KINDS)}",
         )
-    pem = make().private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.OpenSSH,
-        serialization.NoEncryption(),
-    )
-    return SecretText(pem.decode())
+    return _as_openssh(make())
 
 
 def public_half(private: SecretText, passphrase: SecretText | None) -> str:
@@ -107,6 +106,86 @@ def fingerprint(line: str) -> str:
     """
     digest = base64.b64encode(sha256(parse_public(line))).rstrip(b"=")
     return f"SHA256:{digest.decode()}"
+
+
+def pkcs8(private: SecretText, passphrase: SecretText | None) -> bytes:
+    """Return *private* in DER as PKCS #8 has it (RFC 5958), under no passphrase.
+
+    Raises:
+        FormatError: the private key cannot be read, or is of a kind not used here.
+    """
+    return _load(private, passphrase).private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def openssh_pem(private: SecretText) -> SecretText:
+    """Return *private*, which has no passphrase, as `ssh-keygen` writes it today.
+
+    One that is written so, or as OpenSSH wrote it before, stays as it is.
+
+    Raises:
+        FormatError: as pkcs8().
+    """
+    text = private.expose().strip()
+    if text.startswith((_OPENSSH, "-----BEGIN RSA PRIVATE KEY-----")):
+        return SecretText(text + "\n")
+    return _as_openssh(_load(private, None))
+
+
+def is_under_passphrase(private: SecretText) -> bool:
+    """Return whether *private* says that a passphrase seals it; nothing is opened."""
+    text = private.expose().strip()
+    if not text.startswith(_OPENSSH):
+        return "ENCRYPTED" in text[:200]
+    try:
+        cipher, _ = _first_string(_openssh_body(text))
+    except FormatError:
+        return False
+    return cipher != b"none"
+
+
+def comment_of(private: SecretText) -> str:
+    """Return the comment in a key that OpenSSH wrote; nothing where none is seen."""
+    text = private.expose().strip()
+    if not text.startswith(_OPENSSH) or is_under_passphrase(private):
+        return ""
+    # PROTOCOL.key: cipher, how the key was derived, with which salt; how many; the
+    # public key; and all that is private.
+    try:
+        rest = _openssh_body(text)
+        for _ in range(3):
+            _, rest = _first_string(rest)
+        _, rest = _first_string(rest[4:])
+        rest, _ = _first_string(rest)
+        kind, rest = _first_string(rest[8:])
+        for _ in range(_PARTS.get(kind.partition(b"-nistp")[0], 0)):
+            _, rest = _first_string(rest)
+        comment, _ = _first_string(rest)
+        return comment.decode() if kind.partition(b"-nistp")[0] in _PARTS else ""
+    except (FormatError, UnicodeDecodeError):
+        return ""
+
+
+def _openssh_body(text: str) -> bytes:
+    """Return what a key holds between its lines, after its magic."""
+    try:
+        raw = base64.b64decode("".join(text.splitlines()[1:-1]), validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if not raw.startswith(_OPENSSH_MAGIC):
+        raise FormatError("ssh key: not as OpenSSH writes it")
+    return raw[len(_OPENSSH_MAGIC) :]
+
+
+def _first_string(data: bytes) -> tuple[bytes, bytes]:
+    """Return the string that *data* begins with (RFC 4251 §5), and what follows it."""
+    end = 4 + int.from_bytes(data[:4])
+    if not 4 <= end <= len(data):
+        raise FormatError("ssh key: cut short")
+    return data[4:end], data[end:]
 
 
 def sign(
@@ -161,8 +240,10 @@ def _sign_rsa(key: rsa.RSAPrivateKey, data: bytes, flags: int) -> tuple[bytes, b
 
 def _load(private: SecretText, passphrase: SecretText | None) -> _PrivateKey:
     raw = private.expose().strip().encode() + b"\n"
-    password = None if passphrase is None else passphrase.expose().encode()
-    openssh = raw.startswith(b"-----BEGIN OPENSSH PRIVATE KEY-----")
+    # One that was taken off is of no matter: an export may have done so.
+    sealed = passphrase is not None and is_under_passphrase(private)
+    password = passphrase.expose().encode() if passphrase and sealed else None
+    openssh = raw.startswith(_OPENSSH.encode())
     load = (
         serialization.load_ssh_private_key
         if openssh
@@ -187,6 +268,15 @@ def _load(private: SecretText, passphrase: SecretText | None) -> _PrivateKey:
         "ssh key: neither Ed25519, ECDSA, nor RSA of 2,048 bits",
         advice="make another: ssh-keygen -t ed25519",
     )
+
+
+def _as_openssh(key: _PrivateKey) -> SecretText:
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
+    )
+    return SecretText(pem.decode())
 
 
 def _public_line(key: _PrivateKey) -> bytes:

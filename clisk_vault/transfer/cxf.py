@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from urllib.parse import quote, urlencode
 
 from clisk_vault.errors import FormatError, UnsupportedError
-from clisk_vault.transfer.foreign import ItemBuilder, Taken
+from clisk_vault.keys import SecretText
+from clisk_vault.transfer.foreign import ItemBuilder, Taken, add_public_half
 from clisk_vault.transfer.imported import ForeignFile, ForeignItem
 from clisk_vault.transfer.outgoing import OURS
 
@@ -213,9 +214,10 @@ def _totp(made: ItemBuilder, credential: Taken) -> None:
 
 def _ssh(made: ItemBuilder, credential: Taken) -> None:
     der = credential.text("privateKey")
+    made.set("ssh.key_type", credential.text("keyType"))
     if der:
         made.set("ssh.private_key", _pem(der))
-    made.set("ssh.key_type", credential.text("keyType"))
+        add_public_half(made, SecretText(_pem(der)))
     made.set("ssh.comment", credential.text("keyComment"))
 
 

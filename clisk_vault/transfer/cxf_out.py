@@ -13,6 +13,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from clisk_vault.errors import FormatError
+from clisk_vault.keys import SecretText
+from clisk_vault.ssh_key import comment_of, pkcs8
 from clisk_vault.transfer.cxf import (
     ADDRESS,
     CARD,
@@ -136,17 +139,37 @@ def _credentials(item: Outgoing, kind: str) -> Iterable[dict[str, Any]]:
         document = _editables(item, {part: ours})
         if document:
             yield {"type": theirs, **document}
-    key = item.fields.get("ssh.private_key", "").strip()
-    if key.startswith(_PEM_HEAD) and key.endswith(_PEM_END):
-        inner = "".join(key[len(_PEM_HEAD) : -len(_PEM_END)].split())
+    yield from _ssh_key(item)
+
+
+def _ssh_key(item: Outgoing) -> Iterable[dict[str, Any]]:
+    """Yield an SSH key, spelt as the standard has it: PKCS #8, whatever it was in.
+
+    One that cannot be read here stays word for word among the custom fields.
+    """
+    text = item.fields.get("ssh.private_key", "").strip()
+    if not text:
+        return
+    private = SecretText(text)
+    passphrase = item.fields.get("ssh.passphrase")
+    comment = ""
+    if text.startswith(_PEM_HEAD) and text.endswith(_PEM_END):
+        inner = "".join(text[len(_PEM_HEAD) : -len(_PEM_END)].split())
         spelt = inner.replace("+", "-").replace("/", "_").rstrip("=")
-        item.take("ssh.private_key")
-        yield {
-            "type": "ssh-key",
-            "keyType": item.take("ssh.key_type") or "",
-            "privateKey": spelt,
-            "keyComment": item.take("ssh.comment") or "",
-        }
+    else:
+        try:
+            der = pkcs8(private, SecretText(passphrase) if passphrase else None)
+        except FormatError:
+            return
+        spelt, comment = _b64(der), comment_of(private)
+    item.take("ssh.private_key")
+    line = item.fields.get("ssh.public_key", "").split()
+    yield {
+        "type": "ssh-key",
+        "keyType": item.take("ssh.key_type") or (line[0] if line else ""),
+        "privateKey": spelt,
+        "keyComment": item.take("ssh.comment") or comment,
+    }
 
 
 def _passkeys(item: Outgoing) -> Iterable[dict[str, Any]]:

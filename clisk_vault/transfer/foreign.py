@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeAlias
 
 from clisk_vault.draft import FieldValue
 from clisk_vault.entry import MAX_VALUE_BYTES
+from clisk_vault.errors import FormatError
 from clisk_vault.item import TRUE
 from clisk_vault.item_types import Secrecy, element_field, secrecy, split_element
 from clisk_vault.keys import SecretText
@@ -240,6 +242,25 @@ class ItemBuilder:
             kept_aside=tuple(sorted(rest)),
             attached=tuple(self._attached),
         )
+
+
+def add_public_half(made: ItemBuilder, private: SecretText) -> None:
+    """Say of a private key what it shows in the open, where the source does not.
+
+    The SSH agent finds a key by it. One that cannot be read here is kept all the same.
+    """
+    if made.has("ssh.public_key"):
+        return
+    # Late: most files hold no keys.
+    from clisk_vault.ssh_key import fingerprint, public_half
+
+    with suppress(FormatError):
+        line = public_half(private, None)
+        made.set("ssh.public_key", line)
+        if not made.has("ssh.fingerprint"):
+            made.set("ssh.fingerprint", fingerprint(line))
+        if not made.has("ssh.key_type"):
+            made.set("ssh.key_type", line.split()[0])
 
 
 def _numbered(kind: str, rows: list[dict[str, FieldValue]]) -> Fields:

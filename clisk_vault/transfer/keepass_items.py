@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from itertools import pairwise
 from urllib.parse import quote, urlencode
 
+from clisk_vault.ssh_key import is_under_passphrase
 from clisk_vault.transfer.file_secrets import FileSecrets
-from clisk_vault.transfer.foreign import ItemBuilder
+from clisk_vault.transfer.foreign import ItemBuilder, add_public_half
 from clisk_vault.transfer.imported import ForeignFile, ForeignItem
+from clisk_vault.transfer.keeagent import take_agent_key
 from clisk_vault.transfer.keepass import KeePassEntry, KeePassGroup, open_database
 from clisk_vault.transfer.outgoing import OURS
 
@@ -60,13 +62,19 @@ def _notes(group: KeePassGroup, place: str) -> ForeignItem:
 
 def _item(entry: KeePassEntry, group: KeePassGroup, place: str) -> ForeignItem:
     strings = {name: each.value for name, each in entry.strings.items()}
-    kind = strings.pop(f"{OURS}type", "login")
+    files = list(entry.binaries)
+    key = take_agent_key(files)
+    # A login that has a key, too, stays one: its address says so.
+    usual = "login" if key is None or strings.get("URL") else "ssh-key"
+    kind = strings.pop(f"{OURS}type", usual)
     made = ItemBuilder(SOURCE, kind, strings.pop("Title", ""), place=place)
     made.key = entry.uuid or None
     if not group.recycled:
         made.set("folder", "/".join(group.path))
     made.flag("trashed", on=group.recycled)
     made.set("username", strings.pop("UserName", None))
+    if key is not None and is_under_passphrase(key.private):
+        made.set("ssh.passphrase", strings.pop("Password", None))
     made.set("password", strings.pop("Password", None))
     made.set("notes", strings.pop("Notes", None))
     _addresses(made, strings)
@@ -84,8 +92,13 @@ def _item(entry: KeePassEntry, group: KeePassGroup, place: str) -> ForeignItem:
         made.set("expires", entry.times.get("ExpiryTime"))
     for name, value in entry.others.items():
         made.custom(name, value, section="KeePass")
-    for name, data in entry.binaries:
+    for name, data in files:
         made.attach(name, data)
+    if key is not None:
+        made.set("ssh.private_key", key.private.expose())
+        add_public_half(made, key.private)
+        for name, value in key.others.items():
+            made.custom(name, value, section="KeeAgent")
     _history(made, entry)
     return made.build()
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from clisk_vault.keys import SecretText
 from clisk_vault.transfer.foreign import rfc3339
+from clisk_vault.transfer.keeagent import put_agent_key
 from clisk_vault.transfer.keepass import (
     KeePassEntry,
     KeePassString,
@@ -55,6 +56,9 @@ def _entry(item: Outgoing, report: LossReport) -> KeePassEntry:
     if kind != "login":
         strings[f"{OURS}type"] = KeePassString(kind or "", protected=False)
     item.take("origin")
+    key_files, passphrase = put_agent_key(item)
+    if passphrase is not None:
+        strings["Password"] = KeePassString(passphrase, protected=True)
     uris = [row.get("value", "") for row in item.rows("uri", "value")]
     for name, field in STANDARD.items():
         value = (uris.pop(0) if uris else None) if field == "uri" else item.take(field)
@@ -82,7 +86,7 @@ def _entry(item: Outgoing, report: LossReport) -> KeePassEntry:
     for name, value, secret in kept:
         strings[name] = KeePassString(value, protected=secret)
     report.keep(item, title, [name for name, _, _ in kept])
-    entry.binaries = [(each.name, each.data) for each in item.files]
+    entry.binaries = [*((each.name, each.data) for each in item.files), *key_files]
     entry.history = [
         _earlier(entry, each.value, each.time_ms)
         for each in sorted(item.earlier, key=lambda e: e.time_ms)

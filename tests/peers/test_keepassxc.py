@@ -12,13 +12,15 @@ from xml.sax.saxutils import escape
 import pytest
 
 from clisk_vault.keys import SecretText
+from clisk_vault.ssh_key import make_key, public_half
 from clisk_vault.transfer.file_secrets import FileSecrets
 from clisk_vault.transfer.formats import read_file
 from clisk_vault.transfer.imported import Attached
+from clisk_vault.transfer.keeagent import SETTINGS
 from clisk_vault.transfer.keepass_out import write_kdbx
 from clisk_vault.transfer.outgoing import Earlier, LossReport, Outgoing
 from tests.peers import kdbx3
-from tests.vault.transfer.found import found, plain
+from tests.vault.transfer.found import found, plain, rows
 from tests.vault.transfer.samples import SAMPLES, Login, expected, logins
 
 pytestmark = pytest.mark.slow
@@ -155,6 +157,59 @@ def test_what_we_write_keepassxc_reads_value_by_value(tmp_path: Path) -> None:
     words = ("attachment-export", "-q", "--stdout", str(target))
     path = f"{people[0].folder}/{people[0].title}"
     assert _cli(*words, path, "scan.txt") == "scanned ✓"
+
+
+def test_an_ssh_key_of_ours_is_a_file_that_keepassxc_gives_out(tmp_path: Path) -> None:
+    """OpenSSH reads it; the settings beside it name it as KeePassXC's agent wants."""
+    private = make_key("ed25519")
+    public = public_half(private, None)
+    target, key = tmp_path / "ours.kdbx", tmp_path / "id_ed25519"
+    fields = {"type": "ssh-key", "title": "Laptop", "ssh.public_key": public,
+              "ssh.private_key": private.expose()}  # fmt: skip
+    item = Outgoing("1" * 32, fields, frozenset())
+    target.write_bytes(write_kdbx([item], [], SecretText(_PASSWORD), LossReport()))
+
+    words = ("attachment-export", "-q", str(target), "Laptop")
+    _cli(*words, "id_ed25519", str(key))
+    _cli(*words, SETTINGS, str(tmp_path / "settings"))
+
+    key.chmod(0o600)
+    command = ("ssh-keygen", "-y", "-f", str(key))
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.split()[:2] == public.split()
+    settings = ET.parse(tmp_path / "settings").getroot()  # noqa: S314 - our own
+    assert settings.findtext("AllowUseOfSshKey") == "true"
+    assert settings.findtext("Location/AttachmentName") == "id_ed25519"
+
+
+def test_an_ssh_key_put_into_keepassxc_is_read_as_one(tmp_path: Path) -> None:
+    """Under a passphrase, which is the password of the entry there."""
+    database, key = tmp_path / "theirs.kdbx", tmp_path / "id_ed25519"
+    command = ("ssh-keygen", "-q", "-N", "inner", "-t", "ed25519", "-f", str(key))
+    subprocess.run(command, check=True)
+    (tmp_path / "settings").write_text(
+        "<EntrySettings><AllowUseOfSshKey>true</AllowUseOfSshKey>"
+        "<AddAtDatabaseOpen>true</AddAtDatabaseOpen><Location>"
+        "<SelectedType>attachment</SelectedType><AttachmentName>mine</AttachmentName>"
+        "</Location></EntrySettings>",
+        encoding="utf-16",
+    )
+    again = f"{_PASSWORD}\n{_PASSWORD}\n"
+    _cli("db-create", "-q", "-p", "-t", "100", str(database), given=again)
+    _cli("add", "-q", "-p", str(database), "Server", given=f"{_PASSWORD}\ninner\n")
+    for name, file in (("mine", key), (SETTINGS, tmp_path / "settings")):
+        _cli("attachment-import", "-q", str(database), "Server", name, str(file))
+
+    (item,) = read_file(database.read_bytes(), secrets=_SECRETS).items
+
+    assert plain(item)["type"] == "ssh-key"
+    assert plain(item)["ssh.private_key"] == key.read_text()
+    assert plain(item)["ssh.passphrase"] == "inner"
+    assert item.attached == ()
+    kept = [row for row in rows(plain(item), "custom") if row.get("section")]
+    assert [(row["name"], row["value"]) for row in kept] == [
+        ("AddAtDatabaseOpen", "true")
+    ]
 
 
 def _strings(entry: ET.Element) -> dict[str, str]:
