@@ -145,7 +145,7 @@ def test_a_lost_phone_is_revoked(three: Three) -> None:
     assert phone.run("sync", "--json").code == 1
     changes = (
         ("add", "login", "Mine alone", "--set", "username=x"),
-        ("rm", "Wifi", "--yes"),
+        ("rm", "Wifi"),
     )
     for change in changes:
         refused = phone.run(*change)
