@@ -28,8 +28,10 @@ $(STAMP): requirements.lock pyproject.toml $(wildcard scripts/setup_* \
 	touch $@
 
 # The programs that the tests exchange files with; only `make test` needs them.
-.venv/.peers-ready: $(STAMP) scripts/setup_peers.sh tests/peers/package-lock.json
+.venv/.peers-ready: $(STAMP) scripts/setup_peers.sh scripts/setup_proxies.sh \
+		tests/peers/package-lock.json
 	bash scripts/setup_peers.sh
+	bash scripts/setup_proxies.sh
 	touch $@
 
 # What to run before each commit: all but what is slow or needs a browser or Go.
