@@ -68,8 +68,10 @@ def set_up(folder: Path = _FOLDER) -> None:
     if _is_installed(folder):
         return
     print("relay-peers: installing from the lock, once", file=sys.stderr)
-    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-    if subprocess.run(["npm", "ci", *quiet], cwd=folder, check=False).returncode:
+    install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    install += ["--loglevel=error"]  # on standard error; figures have the other
+    done = subprocess.run(install, cwd=folder, stdout=subprocess.DEVNULL, check=False)
+    if done.returncode:
         raise MissingError(
             "secsync and y-websocket are not here, and npm could not install them",
             advice="try `npm ci --prefix benchmarks/node`; it needs the network once",

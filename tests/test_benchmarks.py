@@ -106,15 +106,18 @@ def test_peers_are_installed_once(programs: Path, locked: Path) -> None:
     node_peers.set_up(locked)
 
 
-def test_a_newer_lock_is_installed(programs: Path, locked: Path) -> None:
-    """What is older than its lock is installed anew, in the folder of the lock."""
+def test_a_newer_lock_is_installed(
+    programs: Path, locked: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is older than its lock is installed anew, and figures have their output."""
     _program(programs, "node")
-    _program(programs, "npm", 'echo "$@" > asked')
+    _program(programs, "npm", 'echo "$@" > asked; echo added')
     _install(locked, seconds_after_the_lock=-1)
 
     node_peers.set_up(locked)
 
     assert (locked / "asked").read_text().startswith("ci --ignore-scripts")
+    assert capfd.readouterr().out == ""
 
 
 @pytest.mark.parametrize(("host", "admitted"), [("127.0.0.1", True), ("", False)])
