@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from clisk.errors import InputError
+from clisk.errors import CliskError, InputError
 from clisk.passphrase_input import ask_line, ask_secret
 from clisk_vault.keys import SecretText
 
@@ -52,6 +52,17 @@ def ask_passphrase(question: str) -> SecretText:
         raise InputError(
             "what SSH_ASKPASS wrote is not UTF-8 text", advice="use another program"
         ) from None
+
+
+def confirm(question: str, *, advice: str) -> None:
+    """Ask a person on the terminal whether to go on; return if they say yes.
+
+    Raises:
+        CliskError: they do not.
+        InputError: there is no terminal; *advice* says how to do without.
+    """
+    if ask_line(f"{question} [y/N] ", advice=advice).lower() not in ("y", "yes"):
+        raise CliskError("nothing was done", advice="run it again when you are sure")
 
 
 def _by_program(program: str, question: str) -> bool:

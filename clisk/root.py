@@ -8,6 +8,7 @@ import os
 import click
 from click.shell_completion import CompletionItem
 
+from clisk.errors import UsageError
 from clisk.home import Home, default_folder
 
 # name: (module of clisk.commands, what `clisk --help` says of it)
@@ -85,6 +86,25 @@ class LazyCommands(click.Group):
         command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         assert isinstance(command, click.Command), "see the table above"
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that *args* begin with; of a wrong one say which is meant.
+
+        Raises:
+            UsageError: there is none by that name, and it is no option.
+        """
+        typed = args[0]
+        if typed in COMMANDS or typed.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        from clisk.elsewhere import meant_command
+
+        meant = meant_command(typed, COMMANDS)
+        raise UsageError(
+            f"no such command '{typed}'",
+            advice=f"is it: clisk {meant}" if meant else "see: clisk --help",
+        )
 
     def shell_complete(
         self, ctx: click.Context, incomplete: str

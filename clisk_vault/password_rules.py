@@ -16,7 +16,7 @@ from functools import cache
 from importlib import resources
 
 from clisk_vault.draw import StringSpace
-from clisk_vault.errors import FormatError
+from clisk_vault.errors import CallerError, FormatError
 
 DEFAULT_LENGTH = 20
 MAX_TEXT_CHARS = 2_000
@@ -58,6 +58,7 @@ class SiteRules:
         Raises:
             CallerError: no password obeys, or none of this length.
         """
+        self._check_length(length)
         allowed = self.allowed.union(*self.required) or frozenset(_PRINTABLE)
         wanted = DEFAULT_LENGTH if length is None else length
         wanted = max(wanted, self.min_length or 1, len(self.required))
@@ -65,6 +66,15 @@ class SiteRules:
         return StringSpace(
             wanted, allowed=allowed, required=self.required, max_run=self.max_run
         )
+
+    def _check_length(self, length: int | None) -> None:
+        # Said and not mended: who asks for a length means it.
+        if length is None:
+            return
+        if self.max_length is not None and length > self.max_length:
+            raise _out_of_bounds("most", self.max_length)
+        if self.min_length is not None and length < self.min_length:
+            raise _out_of_bounds("least", self.min_length)
 
 
 def parse_rules(text: str) -> SiteRules:
@@ -100,11 +110,18 @@ def parse_rules(text: str) -> SiteRules:
                 "password rules: a property that is not known", at=at, advice=_ADVICE
             )
     # Said several times, the strictest counts.
+    shortest = max(numbers["minlength"], default=None)
+    longest = min(numbers["maxlength"], default=None)
+    if shortest is not None and longest is not None and shortest > longest:
+        raise FormatError(
+            "password rules: minlength is greater than maxlength",
+            advice="no password obeys both: change one of them",
+        )
     return SiteRules(
         tuple(dict.fromkeys(required)),
         frozenset(allowed),
-        max(numbers["minlength"], default=None),
-        min(numbers["maxlength"], default=None),
+        shortest,
+        longest,
         min((n for n in numbers["max-consecutive"] if n), default=None),
     )
 
@@ -127,6 +144,13 @@ def rules_for_uris(uris: Iterable[str]) -> SiteRules | None:
         if known is not None:
             return known
     return None
+
+
+def _out_of_bounds(word: str, bound: int) -> CallerError:
+    return CallerError(
+        f"these rules take at {word} {bound} characters",
+        advice=f"choose {bound}, or no length: then the rules choose it",
+    )
 
 
 def _letters(text: str, at: int) -> tuple[frozenset[str], int]:

@@ -77,6 +77,12 @@ def draft(
     """
     if make is not None:
         changes = _with_new_key(kind, changes, make)
+    if kind == "passkey":
+        raise CliskError(
+            "a passkey is made by its site, and cannot be typed",
+            advice="bring it from where it is: clisk import FILE (CXF or Bitwarden"
+            " JSON); a login for the site: clisk add login TITLE",
+        )
     return ItemDraft(
         type=kind,
         title=title,

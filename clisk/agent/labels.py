@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from clisk.errors import CliskError
 from clisk_vault.item import ElementView, ItemView
 from clisk_vault.item_types import ELEMENTS, split_element
-from clisk_vault.versions import FieldView
+from clisk_vault.versions import FieldView, Version
 
 # Shown in places of their own, or of no use to a person.
 _BOOKKEEPING = "imported."  # what an importer remembers
@@ -89,6 +89,18 @@ def find_field(view: ItemView, meant: str, *, removed: bool = False) -> FieldVie
         if each.label.casefold() == meant.casefold():
             return each.field
     raise NoSuchFieldError("the item has no such field")
+
+
+def find_version(field: FieldView, stamp: str, *, advice: str) -> Version:
+    """Return the version of *field* that was written with *stamp*.
+
+    Raises:
+        CliskError: there is none; *advice* says where they are listed.
+    """
+    for version in field.versions:
+        if str(version.stamp) == stamp:
+            return version
+    raise CliskError("the field has no such version", advice=advice)
 
 
 def _elements(view: ItemView) -> Iterator[LabelledField]:

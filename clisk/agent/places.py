@@ -24,17 +24,14 @@ def folders_with_parents(vault: Vault) -> set[str]:
     return found
 
 
-def check_tag(vault: Vault, tag: str, *, trashed: bool = False) -> None:
-    """Refuse a tag that no item has; *trashed*: those in the trash count as well.
+def check_tag(vault: Vault, tag: str) -> None:
+    """Refuse a tag that no item outside the trash has.
 
     Raises:
         CliskError: it is not there.
     """
-    if tag in tags_in_use(vault):
-        return
-    if trashed and any(tag in each.tags for each in vault.overviews()):
-        return
-    raise CliskError("there is no such tag", advice="look at: clisk tag list")
+    if tag not in tags_in_use(vault):
+        raise CliskError("there is no such tag", advice="look at: clisk tag list")
 
 
 def check_folder(vault: Vault, folder: str) -> None:

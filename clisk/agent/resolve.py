@@ -9,6 +9,10 @@ from clisk_vault.search import SearchIndex
 from clisk_vault.vault import Vault
 
 _MIN_PREFIX = 6
+# Of what several items match, so many are told, each by so much of its id and title.
+_TOLD = 4
+_TOLD_DIGITS = 8
+_TOLD_CHARS = 40
 
 
 class NoSuchItemError(CliskError):
@@ -20,7 +24,7 @@ class NoSuchItemError(CliskError):
 class AmbiguousItemError(CliskError):
     """The words mean several items."""
 
-    default_advice = "use more words, or the id that clisk list shows"
+    default_advice = "name one by the id before it, or use more words"
 
 
 def resolve_item(
@@ -35,6 +39,7 @@ def resolve_item(
     Raises:
         NoSuchItemError, AmbiguousItemError: none, or several.
     """
+    nothing = "look at: clisk trash list" if trashed else None
     by_id = _by_id(vault, meant)
     if by_id:
         return _only(by_id)
@@ -47,7 +52,7 @@ def resolve_item(
             advice="look at: clisk trash list; bring it back: clisk trash restore",
         )
     titled = [each for each in found if each.title.casefold() == meant.casefold()]
-    return _only(titled or found)
+    return _only(titled or found, nothing=nothing)
 
 
 def resolve_exactly(vault: Vault, meant: str) -> ItemId:
@@ -98,9 +103,25 @@ def _by_id(vault: Vault, meant: str) -> list[ItemOverview]:
     return [each for each in vault.overviews() if each.item.hex().startswith(digits)]
 
 
-def _only(found: list[ItemOverview]) -> ItemId:
+def _only(found: list[ItemOverview], *, nothing: str | None = None) -> ItemId:
     if not found:
-        raise NoSuchItemError("no item matches")
+        raise NoSuchItemError("no item matches", advice=nothing)
     if len(found) > 1:
-        raise AmbiguousItemError(f"{len(found)} items match")
+        raise AmbiguousItemError(f"{len(found)} items match: {_told(found)}")
     return found[0].item
+
+
+def _told(found: list[ItemOverview]) -> str:
+    ids = [each.item.hex() for each in found]
+    short = {each[:_TOLD_DIGITS] for each in ids}
+    digits = _TOLD_DIGITS if len(short) == len(ids) else None
+    told = [
+        f"{each.item.hex()[:digits]} {_shortened(each.title)}"
+        + (f" ({_shortened(each.username)})" if each.username else "")
+        for each in found[:_TOLD]
+    ]
+    return ", ".join(told + ["…"] * (len(found) > _TOLD))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _TOLD_CHARS else f"{text[: _TOLD_CHARS - 1]}…"

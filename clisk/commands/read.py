@@ -18,7 +18,7 @@ from clisk.commands.options import (
     json_option,
     tag_names,
 )
-from clisk.errors import UsageError
+from clisk.errors import CliskError, UsageError
 from clisk.home import Home
 from clisk.times import date_and_time, moment_ms
 from clisk.wire import Message
@@ -167,6 +167,8 @@ def list_command(
     }
     params = {name: value for name, value in wanted.items() if value is not None}
     answer = ask_agent(home, "list", params)
+    if not answer["items"] and not trash:
+        _check_places(home, tag, folder)
     if as_json:
         output.write_json(answer)
         return
@@ -190,3 +192,15 @@ def list_command(
             if nothing
             else "no item matches"
         )
+
+
+def _check_places(home: Home, tag: str | None, folder: str | None) -> None:
+    """Tell what is misspelt from what is empty."""
+    for word, known, place in (("tag", "tags", tag), ("folder", "folders", folder)):
+        if place is None:
+            continue
+        rows = cast(list[dict[str, Any]], ask_agent(home, known)["names"])
+        if not any(f"{row['name']}/".startswith(f"{place}/") for row in rows):
+            raise CliskError(
+                f"there is no such {word}", advice=f"look at: clisk {word} list"
+            )

@@ -12,10 +12,10 @@ import click
 from clisk import output
 from clisk.client import AgentClient
 from clisk.commands.options import again_option, json_option
-from clisk.errors import CliskError, InputError, UsageError
+from clisk.errors import AgentRefusal, CliskError, InputError, UsageError
 from clisk.home import Home
 from clisk.new_file import check_target, write_new
-from clisk.passphrase_again import typed_again
+from clisk.passphrase_again import Again, typed_again
 from clisk.reference import Reference, fill_template, parse_reference
 from clisk.referring import value_of
 from clisk.terminal import write_value
@@ -137,13 +137,8 @@ def inject_command(
     def value(reference: Reference) -> str:
         nonlocal reads
         reads += 1
-        return value_of(
-            agent,
-            reference,
-            purpose="clisk inject",
-            use="inject",
-            again=typed_again(passphrase_fd),
-        )
+        again = typed_again(passphrase_fd)
+        return _value(agent, reference, purpose="clisk inject", again=again)
 
     with AgentClient.connect(home) as agent:
         _show_token(agent, token_fd)
@@ -156,6 +151,16 @@ def inject_command(
         output.write_json({"file": str(target), "values": reads})
     else:
         output.say(f"written with {output.count(reads, 'value')}, for you alone")
+
+
+def _value(
+    agent: AgentClient, reference: Reference, *, purpose: str, again: Again
+) -> str:
+    """Return one of several values; a refusal says which of the references it is."""
+    try:
+        return value_of(agent, reference, purpose=purpose, use="inject", again=again)
+    except AgentRefusal as err:
+        raise AgentRefusal(err.name, f"{reference}: {err}", advice=err.advice) from None
 
 
 def _show_token(agent: AgentClient, descriptor: int | None) -> None:
@@ -234,7 +239,7 @@ def exec_command(
     again = typed_again(passphrase_fd)
     with AgentClient.connect(home) as agent:
         values = {
-            name: value_of(agent, reference, purpose=purpose, use="inject", again=again)
+            name: _value(agent, reference, purpose=purpose, again=again)
             for name, reference in wanted.items()
         }
     if any("\0" in value for value in values.values()):

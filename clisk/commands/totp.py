@@ -88,7 +88,7 @@ def _count_down(answer: Message) -> None:
 
 
 @click.command("scan")
-@click.argument("picture", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("picture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--item", metavar="ITEM", shell_complete=item_titles, help="The login it is for."
 )

@@ -7,6 +7,7 @@ from typing import Any, cast
 import click
 
 from clisk import output
+from clisk.asking import confirm
 from clisk.commands.options import ask_agent, item_titles, json_option, trashed_titles
 from clisk.errors import UsageError
 from clisk.home import Home
@@ -98,7 +99,10 @@ def trash_empty(
         raise UsageError("name items, or --all", advice="clisk trash list")
     if not yes:
         what = "everything in the trash" if everything else ", ".join(items)
-        click.confirm(f"Forget {what} for good, on every device?", abort=True, err=True)
+        confirm(
+            f"Forget {what} for good, on every device?",
+            advice="answer yes beforehand: --yes",
+        )
     answer = ask_agent(home, "trash.empty", {"items": list(items)})
     if as_json:
         output.write_json(answer)

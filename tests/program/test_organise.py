@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.program.world import Device, device
+from tests.program.world import Device, answered, device
 
 
 @pytest.fixture(scope="module", name="laptop")
@@ -108,15 +108,48 @@ def test_the_trash_is_listed_restored_and_emptied(laptop: Device) -> None:
     assert len(laptop.ok("trash", "list").splitlines()) == 2
     laptop.ok("trash", "restore", "Back")
     unasked = laptop.run("trash", "empty", "Gone")
-    assert unasked.code == 130
+    assert unasked.code == 1
+    assert "--yes" in unasked.err
+    no = answered(laptop, "n", "trash", "empty", "Gone")
+    assert (no.code, no.out) == (1, "")
+    assert no.err.startswith("error: nothing was done\n")
+    assert "Gone" in laptop.ok("trash", "list")
+    assert laptop.run("trash", "restore", "Nope").err.splitlines() == [
+        "error: no item matches",
+        "hint: look at: clisk trash list",
+    ]
     refused = laptop.run("trash", "empty", "Back", "--yes")
     assert refused.code == 1
     assert "hint: " in refused.err
     assert laptop.run("trash", "empty", "Gone", "--yes").err == "forgotten: 1 item\n"
     assert laptop.run("trash", "list").err == "the trash is empty\n"
+    laptop.add_login("Third", "x")
+    laptop.ok("rm", "Third")
+    yes = answered(laptop, "y", "trash", "empty", "Third")
+    assert yes.err == "forgotten: 1 item\n"
     assert laptop.run("trash", "empty").code == 2
     laptop.ok("trash", "keep", "0")
     assert laptop.ask("trash", "list")["days"] == 0
+
+
+def test_a_tag_or_folder_that_is_not_there_is_named(laptop: Device) -> None:
+    """It is misspelt, which is not the same as empty."""
+    laptop.add_login("Filed", "x", "--tag", "paid", "--folder", "Bills/2026")
+    laptop.ok("folder", "add", "Empty one")
+
+    for words, kind in (
+        (("list", "--tag", "nope"), "tag"),
+        (("list", "--tag", "pai", "--json"), "tag"),
+        (("list", "--folder", "Bill"), "folder"),
+        (("tag", "rm", "nope", "Filed"), "tag"),
+    ):
+        said = laptop.run(*words)
+        assert (said.code, said.out) == (1, "")
+        assert f"there is no such {kind}" in said.err
+        assert f"clisk {kind} list" in said.err
+    assert laptop.ok("list", "--folder", "Empty one") == ""
+    assert laptop.ok("list", "nothing like it", "--tag", "paid") == ""
+    assert "Filed" in laptop.ok("list", "--folder", "Bills")
 
 
 def test_a_file_goes_in_and_comes_out(laptop: Device, tmp_path: Path) -> None:

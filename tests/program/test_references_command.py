@@ -89,6 +89,7 @@ def test_a_template_with_one_gap_writes_nothing(home: Device, tmp_path: Path) ->
     said = home.run("inject", "-", "--to", str(target), given=text)
 
     assert said.code == 1
+    assert said.err.startswith("error: clisk://gone/password: no item matches\n")
     assert list(tmp_path.iterdir()) == []
 
 

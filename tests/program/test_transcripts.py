@@ -6,9 +6,12 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
+import click
 import pytest
 
+from clisk import elsewhere, root
 from tests.program.world import PASSPHRASE, Device, Said, descriptor, device
 
 EXPORT = Path(__file__).parents[1] / "data" / "bitwarden" / "export.json"
@@ -243,6 +246,9 @@ def test_the_agent_comes_back_locked(laptop: Device) -> None:
     assert laptop.ask("status")["agent"] is True
 
 
+_CONFLICT = ("conflicts", "--settle", "Bank", "--field", "password")
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -271,6 +277,12 @@ def test_the_agent_comes_back_locked(laptop: Device) -> None:
         (("get", "no such item"), 1, "no item matches"),
         (("get", "Bank", "-f", "nonsense"), 1, "the item has no such field"),
         (("conflicts", "--settle", "GitHub"), 2, "--settle needs --field"),
+        ((*_CONFLICT, "--keep", "1"), 1, "the field has no such version"),
+        ((*_CONFLICT, "--show", "1"), 1, "the field has no such version"),
+        (("scan", "/nope"), 2, "'/nope' does not exist"),
+        (("add", "passkey", "X"), 1, "a passkey is made by its site"),
+        (("generate", "--site", "chase.com", "-n", "99"), 1, "at most 32 characters"),
+        (("generate", "--rules", "minlength: 4; maxlength: 3"), 1, "greater than"),
         (("sync",), 1, "no relay is set for this vault"),
         (("sync", "--relay", "http://example.org"), 1, "http is for this machine only"),
         (("pair",), 1, "no relay is set for this vault"),
@@ -315,13 +327,68 @@ def test_a_refusal_in_json(laptop: Device) -> None:
 
 def test_several_items_are_told_apart(laptop: Device) -> None:
     """A title that two items have is no name; their ids are."""
-    ids = [laptop.add_login("Twin", f"planted-{n}") for n in (1, 2)]
+    ids = [laptop.add_login("Twin", f"planted-{n}", "-u", "carol") for n in (1, 2)]
 
     said = laptop.run("get", "Twin")
 
     assert said.code == 1
-    assert said.err.startswith("error: 2 items match\n")
+    first, hint = said.err.splitlines()
+    assert first.startswith("error: 2 items match: ")
+    assert {f"{each[:8]} Twin (carol)" for each in ids} == set(
+        first.removeprefix("error: 2 items match: ").split(", ")
+    )
+    assert "id" in hint
     assert laptop.ok("get", ids[1], "-f", "password") == "planted-2\n"
+
+
+def test_of_many_items_that_match_the_first_are_told(laptop: Device) -> None:
+    """Four of them, each by no more than fits a line."""
+    for number in range(6):
+        laptop.add_login(f"Quint {number} {'x' * 60}", "planted")
+
+    said = laptop.run("get", "Quint").err
+
+    assert said.startswith("error: 6 items match: ")
+    assert said.count("Quint") == 4
+    assert len(said.splitlines()[0]) < 300
+    assert said.splitlines()[0].endswith(", …")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        *(("ls", "list"), ("search", "list"), ("show", "get"), ("delete", "rm")),
+        *(("remove", "rm"), ("login", "unlock"), ("LIST", "list"), ("liist", "list")),
+        *(
+            ("serch", "list"),
+            ("otp", "totp"),
+            ("mv", "folder move"),
+            ("help", "--help"),
+        ),
+    ],
+)
+def test_a_command_of_another_program_is_named_as_ours(
+    laptop: Device, typed: str, meant: str
+) -> None:
+    """What hands type from habit; nothing is run by guess."""
+    said = laptop.run(typed, "x")
+
+    assert (said.code, said.out) == (2, "")
+    assert said.err.splitlines() == [
+        f"error: no such command '{typed}'",
+        f"hint: is it: clisk {meant}",
+    ]
+
+
+def test_every_command_that_is_named_as_ours_is_there() -> None:
+    """And none of ours is taken for another program's."""
+    for ours, words in elsewhere.OURS.items():
+        if not ours.startswith("--"):
+            command, _, below = ours.partition(" ")
+            group = root.clisk.get_command(click.Context(root.clisk), command)
+            assert group is not None
+            assert not below or below in cast(click.Group, group).commands
+        assert not set(words) & set(root.COMMANDS)
 
 
 def test_a_hostile_title_cannot_drive_a_terminal(laptop: Device) -> None:

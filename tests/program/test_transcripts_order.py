@@ -117,7 +117,7 @@ _BAD: tuple[tuple[str, int, str], ...] = (
     ("totp Twin", 1, "match"),
     ("totp nobody", 1, "no item matches"),
     ("scan {scan}", 1, "picture"),
-    ("scan {folder}/none.png", 1, "no such file"),
+    ("scan {folder}/none.png", 2, "does not exist"),
     ("health --service https://x.example", 2, "--online"),
     ("health --breaches {folder}/none", 2, "does not exist"),
     ("trash empty nobody --yes", 1, "no item matches"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -96,6 +97,24 @@ class Device:
             pass_fds=fds,
             start_new_session=True,
         )
+
+
+def answered(device: Device, line: str, *words: str) -> Said:
+    """Run a command on a terminal on which a person types *line*."""
+    leader, follower = pty.openpty()
+    running = subprocess.Popen(
+        # setsid -c makes the terminal the one to ask on (/dev/tty).
+        ["setsid", "-c", "-w", *device.argv(*words)],
+        stdin=follower,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(follower)
+    os.write(leader, f"{line}\n".encode())
+    out, err = running.communicate(timeout=_SECONDS)
+    os.close(leader)
+    return Said(running.returncode, out, err)
 
 
 @contextmanager

@@ -35,8 +35,8 @@ def _published() -> list[str]:
         ("", SiteRules()),
         (" ; ", SiteRules()),
         ("minlength: 8; maxlength: 20", SiteRules(min_length=8, max_length=20)),
-        ("minlength:8;minlength:10;maxlength:9;maxlength:12",
-         SiteRules(min_length=10, max_length=9)),
+        ("minlength:8;minlength:10;maxlength:19;maxlength:22",
+         SiteRules(min_length=10, max_length=19)),
         ("max-consecutive: 3; max-consecutive: 2;", SiteRules(max_run=2)),
         ("required: lower;", SiteRules((_LOWER,), _LOWER)),
         ("required: lower; required: lower", SiteRules((_LOWER,), _LOWER)),
@@ -108,14 +108,23 @@ def test_a_site_is_found_by_its_host_and_those_above() -> None:
 
 
 def test_a_length_goes_as_far_as_the_site_lets_it() -> None:
-    """Twenty where it may be, and never beyond."""
+    """Twenty where it may be, and never beyond; one that is asked for is not bent."""
     rules = parse_rules("minlength: 6; maxlength: 12; required: digit;")
 
     assert len(generate_for_site(rules).secret.expose()) == 12
     assert len(generate_for_site(rules, length=8).secret.expose()) == 8
-    assert len(generate_for_site(rules, length=2).secret.expose()) == 6
+    for length, why in ((13, "at most 12"), (99, "at most 12"), (5, "at least 6")):
+        with pytest.raises(CallerError, match=why):
+            generate_for_site(rules, length=length)
     with pytest.raises(CallerError, match="no password obeys"):
         generate_for_site(parse_rules("maxlength: 1; required: lower; required: digit"))
+
+
+def test_rules_that_no_length_obeys_are_refused() -> None:
+    """And not read as one of the two."""
+    with pytest.raises(FormatError, match="greater than maxlength"):
+        parse_rules("minlength: 40; maxlength: 3")
+    assert parse_rules("minlength: 3; maxlength: 3").max_length == 3
 
 
 def test_special_is_as_the_language_says() -> None:

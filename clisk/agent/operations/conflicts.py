@@ -9,14 +9,17 @@ from pydantic import Field
 from clisk.agent.caller import Caller
 from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
-from clisk.agent.labels import find_field
+from clisk.agent.labels import find_field, find_version
 from clisk.agent.operations.items import ItemAnswer
 from clisk.agent.registry import Answer, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
-from clisk_vault.hlc import parse_stamp
 from clisk_vault.ids import DeviceId, ItemId
 from clisk_vault.vault import Vault
 from clisk_vault.versions import FieldView
+
+VERSIONS_ARE_LISTED = (
+    "clisk conflicts lists the versions: VERSION is as it stands there"
+)
 
 
 class ConflictVersion(Answer):
@@ -103,8 +106,8 @@ async def settle(agent: Agent, caller: Caller, params: SettleParams) -> ItemAnsw
     def work(vault: Vault) -> ItemId:
         item = resolve_item(vault, params.item)
         field = find_field(vault.view(item), params.field)
-        version = parse_stamp(params.version)
-        vault.settle(item, field.name, version, confirmed=confirmed)
+        version = find_version(field, params.version, advice=VERSIONS_ARE_LISTED)
+        vault.settle(item, field.name, version.stamp, confirmed=confirmed)
         return item
 
     item = await agent.change(work)

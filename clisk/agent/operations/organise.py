@@ -13,13 +13,12 @@ from clisk.agent.asking import asking
 from clisk.agent.caller import Caller
 from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
-from clisk.agent.labels import find_field, labelled_fields
+from clisk.agent.labels import find_field, find_version, labelled_fields
 from clisk.agent.operations.items import ItemAnswer, ItemParams
 from clisk.agent.operations.reading import RevealAnswer
-from clisk.agent.places import check_folder, tags_in_use
+from clisk.agent.places import check_folder, check_tag, tags_in_use
 from clisk.agent.registry import Answer, Done, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
-from clisk.errors import CliskError
 from clisk_vault.access_record import Use
 from clisk_vault.draft import FieldValue, elements
 from clisk_vault.ids import DeviceId, ItemId
@@ -58,6 +57,8 @@ async def arrange(
 
     def work(vault: Vault) -> list[ItemId]:
         items = [resolve_item(vault, meant) for meant in params.items]
+        for tag in params.remove_tags:
+            check_tag(vault, tag)
         edits = [(item, _arranged(vault, item, params)) for item in items]
         vault.edit_many((item, edit) for item, edit in edits if edit)
         return items
@@ -333,10 +334,5 @@ def _version(
     vault: Vault, item: ItemId, params: BringBackParams
 ) -> tuple[str, Version]:
     field = find_field(vault.view(item), params.field, removed=True)
-    for version in field.versions:
-        if str(version.stamp) == params.version:
-            return field.name, version
-    raise CliskError(
-        "the field has no such version",
-        advice="clisk history ITEM --field FIELD lists them",
-    )
+    advice = "clisk history ITEM --field FIELD lists them"
+    return field.name, find_version(field, params.version, advice=advice)

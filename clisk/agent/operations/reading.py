@@ -8,13 +8,13 @@ from clisk.agent.asking import asking
 from clisk.agent.caller import Caller
 from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
-from clisk.agent.labels import find_field
+from clisk.agent.labels import find_field, find_version
+from clisk.agent.operations.conflicts import VERSIONS_ARE_LISTED
 from clisk.agent.registry import Answer, Params, operation
 from clisk.agent.resolve import resolve_exactly, resolve_item
 from clisk.agent.tokens import unseen
 from clisk_vault.access_record import Use
 from clisk_vault.errors import ReadRefused
-from clisk_vault.hlc import parse_stamp
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.vault import Vault
 
@@ -102,12 +102,13 @@ async def reveal_version(
         with asking(vault, caller, Use.COMPARE) as asked:
             item = asked.item = resolve_item(vault, params.item)
             field = find_field(vault.view(item), params.field)
+            version = find_version(field, params.version, advice=VERSIONS_ARE_LISTED)
         request = ReadRequest(
             item,
             field.name,
             caller.requester,
             "compare versions",
-            version=parse_stamp(params.version),
+            version=version.stamp,
             use=Use.COMPARE,
             confirmed=confirmed,
         )
