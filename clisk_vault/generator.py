@@ -39,6 +39,7 @@ class PasswordRules:
     digits: bool = True
     symbols: bool = True
     ambiguous: bool = True
+    exclude: str = ""
 
     def __post_init__(self) -> None:
         if self.length not in LENGTHS:
@@ -50,6 +51,11 @@ class PasswordRules:
             raise CallerError(
                 "password rules allow no character",
                 advice="choose at least one of lower, upper, digits and symbols",
+            )
+        if not all(self.classes()):
+            raise CallerError(
+                "nothing is left of a class of characters",
+                advice="leave fewer characters out, or the whole class",
             )
 
     def classes(self) -> tuple[str, ...]:
@@ -67,9 +73,8 @@ class PasswordRules:
         return StringSpace(self.length, allowed="", required=self.classes())
 
     def _legible(self, letters: str) -> str:
-        if self.ambiguous:
-            return letters
-        return "".join(letter for letter in letters if letter not in AMBIGUOUS)
+        gone = set(self.exclude) | (set() if self.ambiguous else AMBIGUOUS)
+        return "".join(letter for letter in letters if letter not in gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +111,13 @@ def generate_passphrase(
     bits: float | None = None,
     separator: str = "-",
     capitalise: bool = False,
+    digit: bool = False,
     random: Random = os.urandom,
 ) -> Generated:
     """Return so many words of the EFF's large list, or as many as *bits* need.
 
-    Neither is given: six words, which are 77 bits.
+    Neither is given: six words, which are 77 bits. *digit*: one of the words, any of
+    them, has a digit behind it.
 
     Raises:
         CallerError: fewer words than are safe, or more than anybody types.
@@ -134,7 +141,11 @@ def generate_passphrase(
             "words with nothing between them",
             advice="choose a separator, or capital letters",
         )
-    return Generated(SecretText(separator.join(chosen)), count * each)
+    entropy = count * each
+    if digit:
+        chosen[below(count, random)] += str(below(10, random))
+        entropy += math.log2(10 * count)
+    return Generated(SecretText(separator.join(chosen)), entropy)
 
 
 def generate_pin(length: int = 6, *, random: Random = os.urandom) -> Generated:

@@ -11,7 +11,7 @@ import json
 import re
 import string
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
@@ -76,6 +76,16 @@ class SiteRules:
         if self.min_length is not None and length < self.min_length:
             raise _out_of_bounds("least", self.min_length)
 
+    def without(self, letters: str) -> SiteRules:
+        """Return rules by which none of *letters* is in a password."""
+        gone = frozenset(letters)
+        allowed = self.allowed.union(*self.required) or frozenset(_PRINTABLE)
+        return replace(
+            self,
+            required=tuple(each - gone for each in self.required),
+            allowed=allowed - gone,
+        )
+
 
 def parse_rules(text: str) -> SiteRules:
     """Return what *text* demands.
@@ -136,13 +146,14 @@ def rules_for(host: str) -> SiteRules | None:
     return None
 
 
-def rules_for_uris(uris: Iterable[str]) -> SiteRules | None:
-    """Return what the first of the sites that is known demands."""
+def rules_for_uris(uris: Iterable[str]) -> tuple[str, SiteRules] | None:
+    """Return the first host that something is known of, and what it demands."""
     for uri in uris:
         host = re.sub(r"^[a-z+.-]*://", "", uri, flags=re.IGNORECASE)
-        known = rules_for(re.split(r"[/:?#]", host, maxsplit=1)[0])
+        host = re.split(r"[/:?#]", host, maxsplit=1)[0].lower()
+        known = rules_for(host)
         if known is not None:
-            return known
+            return host, known
     return None
 
 

@@ -9,12 +9,13 @@ from typing import Literal
 
 from pydantic import Field
 
+from clisk.agent import making
 from clisk.agent.labels import NoSuchFieldError, find_field
+from clisk.agent.making import Made, Recipe
 from clisk.agent.registry import Params, Secret
 from clisk.errors import CliskError
 from clisk_vault.draft import FieldValue, ItemDraft, elements
 from clisk_vault.errors import FormatError
-from clisk_vault.generator import generate_for_site, generate_password
 from clisk_vault.item import ItemView
 from clisk_vault.item_types import (
     COMMON_FIELDS,
@@ -27,7 +28,6 @@ from clisk_vault.item_types import (
 )
 from clisk_vault.keys import SecretText
 from clisk_vault.one_time_code import parse_seed
-from clisk_vault.password_rules import rules_for_uris
 
 # An item has these from its birth, or by an operation of their own.
 _NOT_EDITED = {"type", "trashed", "created", "changed", "origin"}
@@ -60,6 +60,7 @@ class Changes(Params):
     in_clear: list[str] = Field(default_factory=list)
     """Those of the fields whose values others saw: none of them may be secret."""
     generate: list[str] = Field(default_factory=list)
+    recipe: Recipe = Field(default_factory=Recipe)
     remove: list[str] = Field(default_factory=list)
     uris: list[str] = Field(default_factory=list)
     match: str | None = None
@@ -71,6 +72,8 @@ def draft(
     kind: str, title: str, changes: Changes, *, make: str | None = None
 ) -> ItemDraft:
     """Return a new item; *make*: with a new SSH key of this kind.
+
+    What is to be made up is made by make_up() before.
 
     Raises:
         CliskError: a field that no item has, or a value that does not fit its field.
@@ -87,7 +90,7 @@ def draft(
         type=kind,
         title=title,
         fields={
-            **_fields(changes, changes.uris),
+            **_fields(changes),
             **_uris(changes),
             **_custom(changes.custom),
         },
@@ -109,8 +112,36 @@ def _with_new_key(kind: str, changes: Changes, make: str) -> Changes:
     return changes.model_copy(update={"fields": fields})
 
 
+def make_up(
+    changes: Changes, view: ItemView | None = None
+) -> tuple[Changes, list[Made]]:
+    """Return *changes* with a new password for each field that is to have one.
+
+    Raises:
+        CliskError: a field that is given by somebody else, or no password is like that.
+    """
+    uris = [*changes.uris, *(_addresses(view) if view else ())]
+    made = [
+        making.make(_made_up(_field_name(meant, view)), changes.recipe, uris)
+        for meant in changes.generate
+    ]
+    fields = {**changes.fields, **{e.field: e.generated.secret for e in made}}
+    return changes.model_copy(update={"fields": fields, "generate": []}), made
+
+
+def _made_up(name: str) -> str:
+    parts = split_element(name)
+    hidden = parts is not None and (parts[0], parts[2]) == ("custom", "hidden")
+    if name not in _MADE_UP and not hidden:
+        raise CliskError(
+            "only a password can be generated",
+            advice="name the field of one: password, or a hidden field of yours",
+        )
+    return name
+
+
 def edit(changes: Changes, view: ItemView) -> dict[str, FieldValue | None]:
-    """Return an edit of the item that *view* shows.
+    """Return an edit of the item that *view* shows; make_up() comes before.
 
     Raises:
         CliskError: it would leave the item without a title, change what is not a
@@ -123,7 +154,7 @@ def edit(changes: Changes, view: ItemView) -> dict[str, FieldValue | None]:
         raise CliskError("an item needs a title", advice="give it another one")
     return {
         **dict.fromkeys(_removed(changes.remove, view)),
-        **_fields(changes, [*changes.uris, *_addresses(view)], view),
+        **_fields(changes, view),
         **_custom(changes.custom),
         **_uris(changes),
         **({} if changes.uris else _matches(changes.match, view)),
@@ -135,9 +166,7 @@ def _addresses(view: ItemView) -> Iterator[str]:
     return (each.text("value") or "" for each in view.elements("uri"))
 
 
-def _fields(
-    changes: Changes, uris: Iterable[str], view: ItemView | None = None
-) -> dict[str, FieldValue]:
+def _fields(changes: Changes, view: ItemView | None = None) -> dict[str, FieldValue]:
     found: dict[str, FieldValue] = {}
     for meant, value in changes.fields.items():
         _check_name(meant)
@@ -152,19 +181,6 @@ def _fields(
         # hidden than shown.
         clear = secrecy(name) is Secrecy.CLEAR
         found[name] = value.expose() if clear else value
-    for meant in changes.generate:
-        name = _field_name(meant, view)
-        parts = split_element(name)
-        hidden = parts is not None and (parts[0], parts[2]) == ("custom", "hidden")
-        if name not in _MADE_UP and not hidden:
-            raise CliskError(
-                "only a password can be generated",
-                advice="name the field of one: password, or a hidden field of yours",
-            )
-        # What the site is known to take: nobody sees it to correct it.
-        rules = rules_for_uris(uris) if name == "password" else None
-        made = generate_password() if rules is None else generate_for_site(rules)
-        found[name] = made.secret
     return {**_public_half(found), **found}
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from clisk.commands.making import generate_options
 from clisk.commands.options import folder_names, tag_names
 from clisk.errors import UsageError
 from clisk.wire import Message
@@ -91,7 +92,7 @@ _OPTIONS = (
         "generated",
         multiple=True,
         metavar="FIELD",
-        help="Put a new random password into a field.",
+        help="Put a new password into a field, as the site wants it if that is known.",
     ),
     click.option(
         "--hidden",
@@ -105,6 +106,7 @@ _OPTIONS = (
 
 def field_options(function: Function) -> Function:
     """Give a command the options that say what goes into an item."""
+    function = generate_options(function)
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
@@ -126,6 +128,7 @@ def changes_from(
     reads: tuple[str, ...],
     generated: tuple[str, ...],
     hidden: tuple[str, ...],
+    recipe: Message,
 ) -> Message:
     """Return the part of a request that these options spell.
 
@@ -156,6 +159,7 @@ def changes_from(
         # Only the agent knows whether a name that the item shows is a secret's.
         "in_clear": in_clear,
         "generate": list(generated),
+        **({"recipe": recipe} if recipe else {}),
         "uris": list(uris),
         **({"match": match} if match else {}),
         "tags": list(tags),
@@ -169,6 +173,7 @@ def ask_for_fields(kind: str) -> Message:
 
     uris = [ask_line("address (URL): ")] if kind == "login" else []
     fields: dict[str, str] = {}
+    generate: list[str] = []
     specs = [*ITEM_TYPES[kind].fields, *(s for s in COMMON_FIELDS if s.name == "notes")]
     for spec in specs:
         if spec.name == "password_changed":
@@ -176,12 +181,21 @@ def ask_for_fields(kind: str) -> Message:
         if spec.secret:
             typed = ask_optional_secret(f"{spec.says} (unseen)")
             fields[spec.name] = typed.expose() if typed else ""
+            if typed is None and spec.name == "password" and _wants_one():
+                generate.append(spec.name)
         else:
             fields[spec.name] = ask_line(f"{spec.says}: ")
     return {
         "fields": {name: value for name, value in fields.items() if value},
         "uris": [uri for uri in uris if uri],
+        "generate": generate,
     }
+
+
+def _wants_one() -> bool:
+    from clisk.passphrase_input import ask_line
+
+    return ask_line("make a new one, unseen? [y/N] ").lower() in ("y", "yes")
 
 
 def _clear(pair: str) -> tuple[str, str]:

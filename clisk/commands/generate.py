@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from clisk import output
+from clisk.commands.making import recipe_options
 from clisk.commands.options import json_option
 from clisk.errors import UsageError
 from clisk.terminal import write_value
@@ -14,33 +16,52 @@ from clisk.terminal import write_value
 if TYPE_CHECKING:
     from clisk_vault.generator import Generated
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _output_options(function: Function) -> Function:
+    """Give a command what says where the new thing goes, and how many there are."""
+    for option in (
+        click.option(
+            "--clear-after",
+            type=click.IntRange(1, 3600),
+            default=45,
+            show_default=True,
+            metavar="S",
+            help="Empty the clipboard after so many seconds.",
+        ),
+        click.option("--copy", is_flag=True, help="Into the clipboard, unseen."),
+        click.option(
+            "--count",
+            type=click.IntRange(1, 1000),
+            default=1,
+            metavar="N",
+            help="So many of them, to choose from.",
+        ),
+    ):
+        function = option(function)
+    return function
+
 
 @click.group("generate", invoke_without_command=True)
-@click.option("-n", "--length", type=int, metavar="N", help="Characters; default: 20.")
-@click.option("--lower/--no-lower", default=True, help="Letters a to z.")
-@click.option("--upper/--no-upper", default=True, help="Letters A to Z.")
-@click.option("--digits/--no-digits", default=True, help="Digits.")
-@click.option("--symbols/--no-symbols", default=True, help="Signs such as # and %.")
-@click.option(
-    "--ambiguous/--no-ambiguous",
-    default=True,
-    help="Signs that look alike, such as 0 and O.",
-)
-@click.option("--site", metavar="HOST", help="As this site is known to want it.")
-@click.option("--rules", metavar="TEXT", help="By rules in the passwordrules language.")
+@recipe_options
+@_output_options
 @json_option
 @click.pass_context
 def generate_command(
     ctx: click.Context,
+    /,
     length: int | None,
     lower: bool,
     upper: bool,
     digits: bool,
     symbols: bool,
     ambiguous: bool,
+    exclude: str,
     site: str | None,
     rules: str | None,
     as_json: bool,
+    **where: Any,
 ) -> None:
     """Make a password: on standard output, its strength on standard error.
 
@@ -54,6 +75,8 @@ def generate_command(
       clisk generate
       clisk generate -n 32 --no-symbols
       clisk generate --site chase.com
+      clisk generate --exclude "{}" --count 5
+      clisk generate --copy
       clisk generate --rules "minlength: 8; required: lower; required: [-!]"
       clisk generate passphrase --words 5
     """
@@ -74,18 +97,23 @@ def generate_command(
         if known is None:
             output.say("nothing is known of this site; made by the general rules")
     if known is not None:
-        made = generate_for_site(known, length=length)
-    else:
-        chosen = PasswordRules(
-            length if length is not None else 20,
-            lower,
-            upper,
-            digits,
-            symbols,
-            ambiguous,
+        obeying = known.without(exclude)
+        _write(
+            lambda: generate_for_site(obeying, length=length),
+            *("password", as_json),
+            **where,
         )
-        made = generate_password(chosen)
-    _write(made, "password", as_json=as_json)
+        return
+    chosen = PasswordRules(
+        length if length is not None else 20,
+        lower,
+        upper,
+        digits,
+        symbols,
+        ambiguous,
+        exclude,
+    )
+    _write(lambda: generate_password(chosen), "password", as_json, **where)
 
 
 @generate_command.command("passphrase")
@@ -93,13 +121,17 @@ def generate_command(
 @click.option("--bits", type=float, metavar="N", help="As many words as make N bits.")
 @click.option("--separator", default="-", show_default=True, help="Between words.")
 @click.option("--capitalise", is_flag=True, help="Each word with a capital letter.")
+@click.option("--digit", is_flag=True, help="A digit behind one of the words.")
+@_output_options
 @json_option
 def passphrase_command(
     words: int | None,
     bits: float | None,
     separator: str,
     capitalise: bool,
+    digit: bool,
     as_json: bool,
+    **where: Any,
 ) -> None:
     """Make a passphrase of words from the EFF's large list, 12.9 bits each.
 
@@ -107,21 +139,26 @@ def passphrase_command(
     Examples:
       clisk generate passphrase
       clisk generate passphrase --bits 100 --separator " "
+      clisk generate passphrase --capitalise --digit --copy
     """
     from clisk_vault.generator import generate_passphrase
 
     if words is not None and bits is not None:
         raise UsageError("--words and --bits are two ways to say one thing")
-    made = generate_passphrase(
-        words, bits=bits, separator=separator, capitalise=capitalise
+    _write(
+        lambda: generate_passphrase(
+            words, bits=bits, separator=separator, capitalise=capitalise, digit=digit
+        ),
+        *("passphrase", as_json),
+        **where,
     )
-    _write(made, "passphrase", as_json=as_json)
 
 
 @generate_command.command("pin")
 @click.option("-n", "--length", default=6, show_default=True, help="Digits.")
+@_output_options
 @json_option
-def pin_command(length: int, as_json: bool) -> None:
+def pin_command(length: int, as_json: bool, **where: Any) -> None:
     """Make a PIN.
 
     \b
@@ -130,23 +167,30 @@ def pin_command(length: int, as_json: bool) -> None:
     """
     from clisk_vault.generator import generate_pin
 
-    _write(generate_pin(length), "pin", as_json=as_json)
+    _write(lambda: generate_pin(length), "pin", as_json, **where)
 
 
 @generate_command.command("username")
+@_output_options
 @json_option
-def username_command(as_json: bool) -> None:
-    """Make a user name that says nothing of you: two words and a number."""
+def username_command(as_json: bool, **where: Any) -> None:
+    """Make a user name that says nothing of you: two words and a number.
+
+    \b
+    Example:
+      clisk generate username --count 5
+    """
     from clisk_vault.generator import generate_username
 
-    _write(generate_username(), "username", as_json=as_json)
+    _write(generate_username, "username", as_json, **where)
 
 
 @generate_command.command("alias")
 @click.argument("address")
 @click.option("--tag", metavar="TAG", help="What stands after the plus; else random.")
+@_output_options
 @json_option
-def alias_command(address: str, tag: str | None, as_json: bool) -> None:
+def alias_command(address: str, tag: str | None, as_json: bool, **where: Any) -> None:
     """Make an address of its own for one site: me+tag@example.org.
 
     Mail to it comes to ADDRESS, if the provider knows plus addresses; and if the
@@ -159,14 +203,37 @@ def alias_command(address: str, tag: str | None, as_json: bool) -> None:
     """
     from clisk_vault.generator import generate_alias
 
-    _write(generate_alias(address, tag=tag), "alias", as_json=as_json)
+    _write(lambda: generate_alias(address, tag=tag), "alias", as_json, **where)
 
 
-def _write(made: Generated, name: str, *, as_json: bool) -> None:
-    text = made.secret.expose()
-    if as_json:
-        bits = round(made.entropy_bits, 1)
-        output.write_json({name: text, "entropy_bits": bits})
+def _write(
+    make: Callable[[], Generated],
+    name: str,
+    as_json: bool,
+    *,
+    count: int,
+    copy: bool,
+    clear_after: int,
+) -> None:
+    """Write, or copy, what *make* makes each time; it is called *name* in JSON."""
+    if copy and count > 1:
+        raise UsageError("the clipboard holds one", advice="leave --count out")
+    made = [make() for _ in range(count)]
+    bits = made[0].entropy_bits
+    texts = [each.secret.expose() for each in made]
+    if copy:
+        from clisk import clipping
+
+        clip = clipping.put(texts[0], clear_after)
+        if as_json:
+            output.write_json({"copied": name, "entropy_bits": round(bits, 1)})
+        else:
+            output.say(f"{clip.says}; {bits:.0f} bits")
         return
-    write_value(text)
-    output.say(f"{made.entropy_bits:.0f} bits")
+    if as_json:
+        values = {name: texts[0]} if count == 1 else {f"{name}s": texts}
+        output.write_json({**values, "entropy_bits": round(bits, 1)})
+        return
+    for text in texts:
+        write_value(text)
+    output.say(f"{bits:.0f} bits" if count == 1 else f"{bits:.0f} bits each")

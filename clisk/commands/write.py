@@ -9,6 +9,7 @@ import click
 
 from clisk import output
 from clisk.commands.fields import ask_for_fields, changes_from, field_options
+from clisk.commands.making import take_recipe
 from clisk.commands.options import (
     again_option,
     ask_agent,
@@ -39,15 +40,18 @@ def add_command(
 ) -> None:
     """Store a new item and write its id.
 
-    Without options each field is asked for; an empty line leaves it out.
-    Secrets are never arguments: they are asked for, read from a descriptor, or
-    generated. docs/commands.md lists the fields of each type.
+    Without options each field is asked for; an empty line leaves it out, and in
+    place of a password offers to make one. Secrets are never arguments: they are
+    asked for, read from a descriptor, or generated: by what is published of the
+    site, if that is known, or as you say (--length, --rules, --words).
+    docs/commands.md lists the fields of each type.
 
     \b
     Examples:
       clisk add login GitHub
       clisk add login GitHub -u alice --uri https://github.com --ask password
       clisk add login Shop --generate password
+      clisk add login Shop --generate password --words 5
       clisk add note "Wifi at home" --ask notes
       clisk add card Visa --ask card.number -s card.holder="A. Lice"
       clisk add ssh-key Laptop --make ed25519
@@ -57,10 +61,11 @@ def add_command(
         raise UsageError(
             "--make makes SSH keys", advice="clisk add ssh-key TITLE --make ed25519"
         )
+    recipe = take_recipe(options)
     if sys.stdin.isatty() and make is None and not any(options.values()):
         changes = ask_for_fields(kind)
     else:
-        changes = changes_from(**options)
+        changes = changes_from(**options, recipe=recipe)
     params: Message = {"type": kind, "title": title, "changes": changes}
     if make is not None:
         params["make"] = make
@@ -72,6 +77,14 @@ def add_command(
     output.write_line(str(answer["item"]))
     for name, value in made.items():
         output.say(f"{name.replace('_', ' ')}: {value}")
+    _tell_made(answer)
+
+
+def _tell_made(answer: Message) -> None:
+    """Say how strong is what was made, and by whose rules."""
+    for each in cast(list[dict[str, Any]], answer["made"]):
+        rules = f", by the rules of {each['site']}" if each["site"] else ""
+        output.say(f"{each['field']}: {each['entropy_bits']:.0f} bits{rules}")
 
 
 def _public_half(home: Home, added: Message) -> Message:
@@ -116,9 +129,11 @@ def edit_command(
     Examples:
       clisk edit GitHub --ask password
       clisk edit GitHub --generate password --tag work
+      clisk edit Bank --generate password --length 12 --no-symbols
       clisk edit GitHub --clear custom.1f00c0de.value
     """
-    changes = changes_from(**options)
+    recipe = take_recipe(options)
+    changes = changes_from(**options, recipe=recipe)
     if title is not None:
         fields = changes["fields"]
         assert isinstance(fields, dict), "changes_from() made it"
@@ -132,6 +147,7 @@ def edit_command(
         output.write_json(answer)
     else:
         output.say("changed")
+        _tell_made(answer)
 
 
 @click.command("rm")

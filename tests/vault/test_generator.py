@@ -241,3 +241,33 @@ def test_a_generated_password_does_not_print_itself() -> None:
     made = generate_password()
 
     assert made.secret.expose() not in repr(made)
+
+
+def test_a_digit_behind_a_word_counts_for_what_it_is_worth() -> None:
+    """Ten digits behind any of the words: every text is another drawing."""
+    plain = generate_passphrase(4, random=seeded())
+    made = generate_passphrase(4, digit=True, random=seeded())
+
+    words = made.secret.expose().split("-")
+    assert sum(word[-1].isdigit() for word in words) == 1
+    assert re.sub(r"[0-9]", "", made.secret.expose()) == plain.secret.expose()
+    assert made.entropy_bits == pytest.approx(plain.entropy_bits + math.log2(40))
+
+
+@given(st.text(alphabet=string.printable, max_size=30))
+def test_no_character_that_is_left_out(exclude: str) -> None:
+    """Or a refusal, where a class is left with none."""
+    try:
+        rules = PasswordRules(length=64, exclude=exclude)
+    except CallerError:
+        assert any(set(each) <= set(exclude) for each in _WHOLE_CLASSES)
+        return
+    assert not set(generate_password(rules).secret.expose()) & set(exclude)
+
+
+_WHOLE_CLASSES = (
+    string.ascii_lowercase,
+    string.ascii_uppercase,
+    string.digits,
+    SYMBOLS,
+)

@@ -102,9 +102,26 @@ def test_a_site_is_found_by_its_host_and_those_above() -> None:
     assert rules_for("evilchase.com") is None
     assert rules_for("com") is None
     assert rules_for("") is None
+    known = rules_for("chase.com")
+    assert known is not None
     assert rules_for_uris(["https://x.example", "http://chase.com:8080/a"]) == (
-        rules_for("chase.com")
+        "chase.com",
+        known,
     )
+
+
+def test_characters_that_a_person_leaves_out_are_in_no_password_for_a_site() -> None:
+    """And where a site needs one of them, no password obeys."""
+    rules = parse_rules("maxlength: 12; required: digit; allowed: lower")
+    any_text = parse_rules("minlength: 8")
+
+    made = generate_for_site(rules.without("abc0123"), length=12).secret.expose()
+    free = generate_for_site(any_text.without("a")).secret.expose()
+
+    assert not set(made) & set("abc0123")
+    assert "a" not in free
+    with pytest.raises(CallerError):
+        generate_for_site(rules.without("0123456789"))
 
 
 def test_a_length_goes_as_far_as_the_site_lets_it() -> None:

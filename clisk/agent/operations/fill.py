@@ -180,7 +180,8 @@ async def renew(agent: Agent, caller: Caller, params: RenewParams) -> RenewedAns
             asked.why = "another page"
             session = _session(caller, params.origin)
         view = vault.view(session.item)
-        vault.edit(session.item, drafting.edit(wanted, view))
+        changes, _ = drafting.make_up(wanted, view)
+        vault.edit(session.item, drafting.edit(changes, view))
         before = view.fields["password"].current if view.has("password") else None
         return RenewedAnswer(earlier=None if before is None else str(before.stamp))
 

@@ -9,6 +9,7 @@ from clisk.agent.caller import Caller
 from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
 from clisk.agent.labels import labelled_fields
+from clisk.agent.making import Made
 from clisk.agent.registry import Answer, Params, operation
 from clisk.agent.resolve import resolve_item, search
 from clisk.errors import CliskError
@@ -44,34 +45,58 @@ class ItemAnswer(Answer):
     item: str
 
 
-@operation("add", AddParams, ItemAnswer)
-async def add(agent: Agent, _caller: Caller, params: AddParams) -> ItemAnswer:
+class MadeLine(Answer):
+    """A password that was made for a field: its strength, and by whose rules."""
+
+    field: str
+    entropy_bits: float
+    site: str | None
+
+
+class WrittenAnswer(ItemAnswer):
+    """An item that was written, and what was made up for it."""
+
+    made: list[MadeLine]
+
+
+def _written(item: ItemId, made: list[Made]) -> WrittenAnswer:
+    lines = [
+        MadeLine(
+            field=each.field,
+            entropy_bits=round(each.generated.entropy_bits, 1),
+            site=each.site,
+        )
+        for each in made
+    ]
+    return WrittenAnswer(item=item.hex(), made=lines)
+
+
+@operation("add", AddParams, WrittenAnswer)
+async def add(agent: Agent, _caller: Caller, params: AddParams) -> WrittenAnswer:
     """Store a new item."""
 
-    def work(vault: Vault) -> ItemId:
+    def work(vault: Vault) -> WrittenAnswer:
         # Here, and not before: a key of RSA takes a second, which others need not wait.
-        draft = drafting.draft(
-            params.type, params.title, params.changes, make=params.make
-        )
-        return vault.add(draft)
+        changes, made = drafting.make_up(params.changes)
+        draft = drafting.draft(params.type, params.title, changes, make=params.make)
+        return _written(vault.add(draft), made)
 
-    item = await agent.change(work)
-    return ItemAnswer(item=item.hex())
+    return await agent.change(work)
 
 
-@operation("edit", EditParams, ItemAnswer)
-async def edit(agent: Agent, caller: Caller, params: EditParams) -> ItemAnswer:
+@operation("edit", EditParams, WrittenAnswer)
+async def edit(agent: Agent, caller: Caller, params: EditParams) -> WrittenAnswer:
     """Change fields of an item; earlier values become its history."""
     confirmed = is_confirmed(agent, caller)
 
-    def work(vault: Vault) -> ItemId:
+    def work(vault: Vault) -> WrittenAnswer:
         item = resolve_item(vault, params.item)
-        changes = drafting.edit(params.changes, vault.view(item))
-        vault.edit(item, changes, confirmed=confirmed)
-        return item
+        view = vault.view(item)
+        changes, made = drafting.make_up(params.changes, view)
+        vault.edit(item, drafting.edit(changes, view), confirmed=confirmed)
+        return _written(item, made)
 
-    item = await agent.change(work)
-    return ItemAnswer(item=item.hex())
+    return await agent.change(work)
 
 
 @operation("trash", ItemParams, ItemAnswer)

@@ -46,12 +46,15 @@ def _make(visit: Visit) -> Generated:
     if number and length is None:
         raise UsageError("that is not a length", advice="a whole number, such as 20")
     if kind == "password":
-        chosen = {name: bool(form.get(name)) for name in _CLASSES}
+        lower, upper, digits, symbols = (bool(form.get(name)) for name in _CLASSES)
         return generate_password(
             PasswordRules(
                 length=20 if length is None else length,
+                lower=lower,
+                upper=upper,
+                digits=digits,
+                symbols=symbols,
                 ambiguous=not form.get("clear"),
-                **chosen,
             )
         )
     if kind == "passphrase":
