@@ -7,10 +7,8 @@ data, no check of a signature: a partner for a program, not a server for people.
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import hashlib
 import hmac
-import ipaddress
 import json
 import os
 import ssl
@@ -21,11 +19,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, padding, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives import padding, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.x509.oid import NameOID
+
+from tests.certificate import make_certificate
 
 EMAIL, PASSWORD, ROUNDS = "person@test.example", "account password", 5000
 USER = "11111111-1111-4111-8111-111111111111"
@@ -160,7 +158,7 @@ class BitwardenServer:
         self.account = Account()
         self.certificate = folder / "ca.pem"
         key_file = folder / "key.pem"
-        _certificate(self.certificate, key_file)
+        make_certificate(self.certificate, key_file)
         account = self.account
 
         class Handler(BaseHTTPRequestHandler):
@@ -211,34 +209,3 @@ class BitwardenServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-
-def _certificate(certificate: Path, key_file: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=2))
-        .add_extension(
-            x509.SubjectAlternativeName(
-                [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-            ),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import re
 import socket
 import ssl
@@ -15,15 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from clisk_sync.errors import RelayMisbehaved, TransportError
 from clisk_sync.http_transport import HttpRelay
 from clisk_sync.testing import Family
 from clisk_sync.transport import MAX_ENVELOPE_BYTES, News
+from tests.certificate import make_certificate
 from tests.sync.relay_process import transport_of
 
 _ROOT = Path(__file__).parents[2]
@@ -84,36 +80,6 @@ def _nginx(place: _Place) -> list[str]:
     return [program, "-p", f"{place.folder}", "-c", "nginx.conf"]
 
 
-def _certificate(folder: Path) -> ssl.SSLContext:
-    """Make one for localhost, and return what trusts it and nothing else."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    pem = made.public_bytes(serialization.Encoding.PEM)
-    (folder / "cert.pem").write_bytes(pem)
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return ssl.create_default_context(cadata=pem.decode())
-
-
 @contextmanager
 def _running(argv: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
     with (folder / "diary").open("ab") as log:
@@ -140,7 +106,9 @@ def proxied(
 ) -> Iterator[tuple[_Place, ssl.SSLContext]]:
     """Run a relay behind a proxy, as the page says."""
     make: Callable[[_Place], list[str]] = request.param
-    trusted, port = _certificate(tmp_path), _free_port()
+    certificate, port = tmp_path / "cert.pem", _free_port()
+    make_certificate(certificate, tmp_path / "key.pem")
+    trusted = ssl.create_default_context(cafile=str(certificate))
     relay = [sys.executable, "-m", "clisk", "--home", str(tmp_path), "relay"]
     options = ["--port", "0", "--origin", f"https://localhost:{port}"]
     with _running(relay + options, tmp_path) as running:
