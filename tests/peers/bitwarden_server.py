@@ -7,6 +7,7 @@ data, no check of a signature: a partner for a program, not a server for people.
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import hmac
 import json
