@@ -30,9 +30,9 @@ class Admitted:
 class Joining:
     """One code, one attempt; lives on the vault's thread."""
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, *, keyring: bool = False) -> None:
         code = parse_pairing_code(url)
-        self._device = NewDevice.enrol()
+        self._device = NewDevice.enrol(code.vault, keyring=keyring)
         self._pairing = NewcomerPairing(
             code, self._device.secrets.public, name, clock=clock_ms
         )
@@ -83,6 +83,7 @@ class Joining:
             unlock_seconds=unlock_seconds,
         )
 
-    async def close(self) -> None:
-        """Close the connections."""
+    async def close(self, path: Path) -> None:
+        """Close the connections; *path* is where the vault is, if one came of it."""
+        self._device.forget_second_unless_needed(path)
         await self._relay.aclose()

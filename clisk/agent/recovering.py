@@ -28,11 +28,11 @@ _ATTEMPTS = 5
 class Recovering:
     """One kit, one attempt; lives on the vault's thread."""
 
-    def __init__(self, kit: Kit, name: str) -> None:
+    def __init__(self, kit: Kit, name: str, *, keyring: bool = False) -> None:
         self._kit = kit
         self._name = name
         self._keys = kit_device(kit.secret, kit.vault)
-        self._device = NewDevice.enrol()
+        self._device = NewDevice.enrol(kit.vault, keyring=keyring)
         self._relay = HttpRelay(kit.relay)
         self._transport = HttpVaultTransport(
             self._relay,
@@ -110,8 +110,9 @@ class Recovering:
             path, membership, marks, passphrase, unlock_seconds=unlock_seconds
         )
 
-    async def close(self) -> None:
-        """Close the connections."""
+    async def close(self, path: Path) -> None:
+        """Close the connections; *path* is where the vault is, if one came of it."""
+        self._device.forget_second_unless_needed(path)
         await self._relay.aclose()
 
 

@@ -48,7 +48,7 @@ async def _become_another(
     await driver.engine.sync_once()
     if not driver.engine.cloned:
         raise NotRestoredError("this device is not restored from a backup")
-    fresh = NewDevice.enrol()
+    fresh = NewDevice.enrol(vault.id, keyring=False)
     secrets = replace(fresh.secrets, storage=vault.secrets.storage)
     # Asked for while it can still be refused without consequences.
     second = keyring_secret.held_for(agent.vault_path)

@@ -15,6 +15,7 @@ from clisk.commands.options import (
     json_option,
     passphrase_option,
     unlock_seconds_option,
+    with_keyring_option,
 )
 from clisk.commands.transfer import MAX_FILE_BYTES, output_progress
 from clisk.errors import InputError
@@ -182,6 +183,7 @@ def check_command(
 @passphrase_option("Read the passphrase of the new vault from this descriptor.")
 @click.option("--name", help="Name of this device. Default: the host's name.")
 @unlock_seconds_option
+@with_keyring_option
 @json_option
 @click.pass_obj
 def restore_command(
@@ -192,6 +194,7 @@ def restore_command(
     passphrase_fd: int | None,
     name: str | None,
     unlock_seconds: float,
+    with_keyring: bool,
     as_json: bool,
 ) -> None:
     """Make a NEW vault of FILE on this device. Never over one that is here.
@@ -229,6 +232,7 @@ def restore_command(
                 "passphrase": passphrase.expose(),
                 "name": host_name() if name is None else name,
                 "unlock_seconds": unlock_seconds,
+                "keyring": with_keyring,
             },
             on_event=output_progress,
         )

@@ -95,6 +95,13 @@ invite_option = click.option(
 )
 
 
+with_keyring_option = click.option(
+    "--with-keyring",
+    is_flag=True,
+    help="Need a secret of this system's keyring too: see clisk init --help.",
+)
+
+
 def passphrase_option(
     says: str = "Read the passphrase from this descriptor.",
 ) -> Callable[[Function], Function]:

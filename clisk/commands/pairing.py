@@ -14,6 +14,7 @@ from clisk.commands.options import (
     json_option,
     passphrase_option,
     unlock_seconds_option,
+    with_keyring_option,
 )
 from clisk.errors import AgentRefusal, CliskError, UsageError
 from clisk.home import Home
@@ -126,6 +127,7 @@ def _confirm(agent: AgentClient, code_fd: int | None) -> Message:
 @click.option("--name", help="Name of this device. Default: the host's name.")
 @passphrase_option("Read the new passphrase of this device from this descriptor.")
 @unlock_seconds_option
+@with_keyring_option
 @json_option
 @click.pass_obj
 def join_command(
@@ -136,6 +138,7 @@ def join_command(
     name: str | None,
     passphrase_fd: int | None,
     unlock_seconds: float,
+    with_keyring: bool,
     as_json: bool,
 ) -> None:
     """Make this device part of a vault, by the code that `clisk pair` draws.
@@ -157,8 +160,12 @@ def join_command(
     else:
         passphrase = read_secret(passphrase_fd)
     with connect_or_start(home) as agent:
-        asked = {"url": url, "name": host_name() if name is None else name}
-        _show_digits(str(agent.call("join.begin", dict(asked))["digits"]))
+        asked: Message = {
+            "url": url,
+            "name": host_name() if name is None else name,
+            "keyring": with_keyring,
+        }
+        _show_digits(str(agent.call("join.begin", asked)["digits"]))
         joined = agent.call(
             "join.wait",
             {"passphrase": passphrase.expose(), "unlock_seconds": unlock_seconds},

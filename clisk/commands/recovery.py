@@ -16,6 +16,7 @@ from clisk.commands.options import (
     json_option,
     passphrase_option,
     unlock_seconds_option,
+    with_keyring_option,
 )
 from clisk.errors import CliskError, UsageError
 from clisk.home import Home
@@ -183,6 +184,7 @@ def _say_what_next(drawn: Message, targets: list[Path]) -> None:
 @click.option("--keep-all", is_flag=True, help="Revoke nothing, and do not ask.")
 @passphrase_option("Read the new passphrase of this device from this descriptor.")
 @unlock_seconds_option
+@with_keyring_option
 @json_option
 @click.pass_obj
 def use_command(
@@ -198,6 +200,7 @@ def use_command(
     keep_all: bool,
     passphrase_fd: int | None,
     unlock_seconds: float,
+    with_keyring: bool,
     as_json: bool,
 ) -> None:
     """Bring a vault back on this device, with a recovery kit and its relay.
@@ -235,6 +238,7 @@ def use_command(
                 "name": host_name() if name is None else name,
                 "passphrase": passphrase.expose(),
                 "unlock_seconds": unlock_seconds,
+                "keyring": with_keyring,
             },
             on_event=_progress,
         )

@@ -187,7 +187,12 @@ class Pairing:
 
 
 def begin_pairing(
-    member: Device, newcomer: Device, folder: Path, *, passphrase: str = PASSPHRASE
+    member: Device,
+    newcomer: Device,
+    folder: Path,
+    *,
+    passphrase: str = PASSPHRASE,
+    options: tuple[str, ...] = (),
 ) -> Pairing:
     """Pair up to the digits: the code goes over as the pixels of a picture."""
     picture = folder / "code.png"
@@ -203,7 +208,7 @@ def begin_pairing(
     url = qr.read_picture(picture)
     scanning = newcomer.start(
         *("join", str(picture), "--name", "phone"),
-        *("--unlock-seconds", "0", "--passphrase-fd", "0"),
+        *("--unlock-seconds", "0", "--passphrase-fd", "0", *options),
     )
     assert scanning.stdin is not None
     assert scanning.stderr is not None

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from pydantic import Field
 
-from clisk.agent import opening
+from clisk.agent import keyring_secret, opening
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.operations.life import UnlockSeconds
@@ -65,11 +65,14 @@ class RestorePartParams(Params):
 
 
 class RestoreFinishParams(Params):
-    """The passphrase and name of the new vault's first device."""
+    """The passphrase and name of the new vault's first device, and whether the system's
+    keyring takes part.
+    """
 
     passphrase: Secret
     name: str
     unlock_seconds: UnlockSeconds
+    keyring: bool = False
 
 
 class RestoreAnswer(Answer):
@@ -146,6 +149,7 @@ async def restore_finish(
         name=params.name,
         relay_url=None,
         unlock_seconds=params.unlock_seconds,
+        keyring=params.keyring,
     )
     done = [0]
 
@@ -167,6 +171,8 @@ async def restore_finish(
         for path in agent.vault_path.parent.glob(f"{agent.vault_path.name}*"):
             with suppress(FileNotFoundError):
                 path.unlink()
+        if params.keyring:
+            keyring_secret.forget(made.id, made.device_id)
         raise
     head = records[0]
     return RestoreAnswer(

@@ -22,10 +22,13 @@ from clisk_vault.vault import Vault
 
 
 class JoinParams(Params):
-    """The code that the other device drew, and this device's name."""
+    """The code that the other device drew, this device's name, and whether the system's
+    keyring shall take part.
+    """
 
     url: Secret
     name: str
+    keyring: bool = False
 
 
 class DigitsAnswer(Answer):
@@ -41,18 +44,18 @@ async def begin(agent: Agent, caller: Caller, params: JoinParams) -> DigitsAnswe
     check_name(params.name)
 
     async def work() -> tuple[Joining, str]:
-        joining = Joining(params.url.expose(), params.name)
+        joining = Joining(params.url.expose(), params.name, keyring=params.keyring)
         try:
             return joining, await joining.knock()
         except BaseException:
-            await joining.close()
+            await joining.close(agent.vault_path)
             raise
 
     joining, digits = await agent.thread.run_async(work())
     caller.joining = joining
 
     async def close() -> None:
-        await agent.thread.run_async(joining.close())
+        await agent.thread.run_async(joining.close(agent.vault_path))
 
     caller.at_hang_up.push_async_callback(close)
     return DigitsAnswer(digits=digits)

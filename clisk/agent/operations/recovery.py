@@ -97,7 +97,8 @@ async def confirm(
 class UseParams(Params):
     """A kit as its code says it, or as its page does: words, vault number, relay.
 
-    The passphrase is the new one of this device.
+    The passphrase is the new one of this device; *keyring*: the system's keyring takes
+    part too.
     """
 
     text: Secret | None = None
@@ -107,6 +108,7 @@ class UseParams(Params):
     name: str
     passphrase: Secret
     unlock_seconds: UnlockSeconds
+    keyring: bool = False
 
 
 class FoundLine(Answer):
@@ -176,7 +178,7 @@ async def _come_in(agent: Agent, kit: Kit, params: UseParams) -> None:
     check_name(params.name)
 
     async def work() -> Vault:
-        recovering = Recovering(kit, params.name)
+        recovering = Recovering(kit, params.name, keyring=params.keyring)
         try:
             membership = await recovering.come_in()
             return recovering.make_vault(
@@ -186,7 +188,7 @@ async def _come_in(agent: Agent, kit: Kit, params: UseParams) -> None:
                 unlock_seconds=params.unlock_seconds,
             )
         finally:
-            await recovering.close()
+            await recovering.close(agent.vault_path)
 
     vault = await agent.thread.run_async(work())
     await agent.thread.run(lambda: record_recovery(vault, "a recovery kit was used"))
