@@ -28,6 +28,8 @@ class Export:
     password: SecretText | None = None
     formulas: Formulas = Formulas.REFUSE
     trash: bool = False
+    folder: str | None = None
+    tag: str | None = None
 
 
 def export(
@@ -52,6 +54,8 @@ def export(
             "passphrase": passphrase.expose(),
             "format": wanted.format,
             "trash": wanted.trash,
+            "folder": wanted.folder,
+            "tag": wanted.tag,
         },
     )
     total = cast(int, begun["items"])

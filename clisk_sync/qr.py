@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import BinaryIO
 
 import segno
 import zxingcpp
@@ -59,6 +60,18 @@ def read_picture(path: Path) -> str:
         data = path.read_bytes()
     except OSError as err:
         raise PairingCodeError(f"picture: {err.strerror}") from None
+    return read_picture_in(io.BytesIO(data))
+
+
+def read_picture_in(stream: BinaryIO) -> str:
+    """Return what read_picture() does of a picture that comes from *stream*.
+
+    Raises:
+        PairingCodeError: as read_picture().
+    """
+    data = stream.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise PairingCodeError(f"picture: over {MAX_FILE_BYTES >> 20} MiB")
     return _read_one(_pixels(data))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Literal
 
@@ -65,6 +65,7 @@ class Changes(Params):
     uris: list[str] = Field(default_factory=list)
     match: str | None = None
     tags: list[str] = Field(default_factory=list)
+    untag: list[str] = Field(default_factory=list)
     custom: list[CustomField] = Field(default_factory=list)
 
 
@@ -159,7 +160,20 @@ def edit(changes: Changes, view: ItemView) -> dict[str, FieldValue | None]:
         **_uris(changes),
         **({} if changes.uris else _matches(changes.match, view)),
         **elements("tag", ({"name": tag} for tag in changes.tags), os.urandom),
+        **dict.fromkeys(_untagged(changes.untag, view)),
     }
+
+
+def _untagged(tags: Collection[str], view: ItemView) -> Iterator[str]:
+    """Yield what holds *tags*; one that the item does not have is misspelt."""
+    for tag in tags:
+        if tag not in view.tags:
+            raise CliskError(
+                "the item has no such tag", advice="look at: clisk get ITEM"
+            )
+    for element in view.elements("tag"):
+        if (element.text("name") or "") in tags:
+            yield element_field("tag", element.id, "name")
 
 
 def _addresses(view: ItemView) -> Iterator[str]:

@@ -24,6 +24,11 @@ def folders_with_parents(vault: Vault) -> set[str]:
     return found
 
 
+def in_folder(folder: str, outer: str) -> bool:
+    """Whether *folder* is *outer* or within it."""
+    return f"{folder}/".startswith(f"{outer}/")
+
+
 def check_tag(vault: Vault, tag: str) -> None:
     """Refuse a tag that no item outside the trash has.
 

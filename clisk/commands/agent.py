@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from typing import cast
 
 import click
 
@@ -13,6 +15,7 @@ from clisk.commands.options import json_option
 from clisk.errors import AgentAbsentError
 from clisk.home import Home
 from clisk.start import connect_or_start
+from clisk.wire import Message
 
 
 @click.group("agent")
@@ -59,6 +62,43 @@ def start_command(home: Home, as_json: bool) -> None:
         output.write_json(answer)
     else:
         output.say("running")
+
+
+@agent_command.command("status")
+@json_option
+@click.pass_obj
+def status_command(home: Home, as_json: bool) -> None:
+    """Tell whether the agent runs, which one it is, and how it keeps its memory.
+
+    What the vault holds, and how fresh it is, says `clisk status`.
+    """
+    try:
+        with AgentClient.connect(home) as agent:
+            status, facts = agent.call("status"), agent.call("agent.facts")
+    except AgentAbsentError:
+        if as_json:
+            output.write_json({"agent": False, "home": home.folder})
+        else:
+            output.write_facts([("agent", "not running"), ("home", home.folder)])
+        return
+    kept = ("agent", "version", "home", "state", "locks_in_seconds")
+    answer = {name: status.get(name) for name in kept} | facts
+    if as_json:
+        output.write_json(answer)
+    else:
+        output.write_facts(_facts(answer))
+
+
+def _facts(answer: Message) -> Iterator[tuple[str, object]]:
+    yield "agent", "running"
+    yield "version", answer["version"]
+    yield "home", answer["home"]
+    yield "vault", "open" if answer["state"] == "unlocked" else "not open"
+    if isinstance(left := answer["locks_in_seconds"], int):
+        yield "locks in", f"{left // 60} min {left % 60} s without use"
+    yield "core dumps", "off" if answer["core_dumps_off"] else "ON"
+    debuggers = {True: "kept out", False: "LET IN", None: "as the system says"}
+    yield "debuggers", debuggers[cast(bool | None, answer["debuggers_off"])]
 
 
 @agent_command.command("stop")

@@ -10,7 +10,12 @@ import click
 
 from clisk import output
 from clisk.client import AgentClient
-from clisk.commands.options import json_option, passphrase_option
+from clisk.commands.options import (
+    folder_names,
+    json_option,
+    passphrase_option,
+    tag_names,
+)
 from clisk.errors import InputError, UsageError
 from clisk.home import Home
 
@@ -43,6 +48,15 @@ _SHOWN = 20
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @click.option("--trash", is_flag=True, help="Items in the trash too.")
 @click.option(
+    "--folder",
+    metavar="NAME",
+    shell_complete=folder_names,
+    help="Only items in this folder, and those within it.",
+)
+@click.option(
+    "--tag", metavar="TAG", shell_complete=tag_names, help="Only items with this tag."
+)
+@click.option(
     "--csv-cells",
     type=click.Choice(["refuse", "exact", "guarded"]),
     default="refuse",
@@ -63,11 +77,15 @@ def export_command(
     yes: bool,
     force: bool,
     trash: bool,
+    folder: str | None,
+    tag: str | None,
     csv_cells: str,
     to_terminal: bool,
     as_json: bool,
 ) -> None:
-    """Take everything out, in another program's format; FILE may be - for a pipe.
+    """Take items out, in another program's format; FILE may be - for a pipe.
+
+    All of them, unless --folder or --tag says which.
 
     Every value that is written is in the access log first, as an export. The vault's
     passphrase is asked for again. The file is for its owner alone (mode 0600), and
@@ -78,6 +96,7 @@ def export_command(
     \b
     Examples:
       clisk export passwords.kdbx --format kdbx
+      clisk export family.kdbx --format kdbx --folder Family
       clisk export bw.json --format bitwarden-encrypted
       clisk export - --format cxf --yes | some-other-program
     """
@@ -102,7 +121,7 @@ def export_command(
     password = None
     if kind in _SEALED:
         password = _secret(file_password_fd, "New password for the file", twice=True)
-    wanted = exporting.Export(kind, password, Formulas(csv_cells), trash)
+    wanted = exporting.Export(kind, password, Formulas(csv_cells), trash, folder, tag)
     with AgentClient.connect(home) as agent:
         data, report, total = exporting.export(agent, wanted, passphrase, _progress)
     if piped:

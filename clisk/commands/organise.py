@@ -64,12 +64,13 @@ def archive_command(
 
 @click.group("tag")
 def tag_command() -> None:
-    """Put tags on items, take them off, list them.
+    """Put tags on items, take them off, rename and list them.
 
     \b
     Examples:
       clisk tag add work GitHub Jira
       clisk tag rm work Jira
+      clisk tag rename work job
       clisk tag list
     """
 
@@ -92,6 +93,18 @@ def tag_add(home: Home, tag: str, items: tuple[str, ...], as_json: bool) -> None
 def tag_rm(home: Home, tag: str, items: tuple[str, ...], as_json: bool) -> None:
     """Take TAG off items."""
     _arrange(home, items, {"remove_tags": [tag]}, as_json=as_json)
+
+
+@tag_command.command("rename")
+@click.argument("name", shell_complete=tag_names)
+@click.argument("to", shell_complete=tag_names)
+@json_option
+@click.pass_obj
+def tag_rename(home: Home, name: str, to: str, as_json: bool) -> None:
+    """Call a tag by another name on every item that has it, the trash included."""
+    answer = ask_agent(home, "tags.rename", {"name": name, "to": to})
+    changed = len(cast(list[str], answer["items"]))
+    _say(answer, f"renamed on {output.count(changed, 'item')}", as_json=as_json)
 
 
 @tag_command.command("list")

@@ -206,6 +206,7 @@ def _template(path: Path) -> str:
     help="A variable for the program; any number of them.",
 )
 @click.option("--quiet", is_flag=True, help="Leave the warning out.")
+@_token_option
 @again_option
 @click.argument("program", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_obj
@@ -213,6 +214,7 @@ def exec_command(
     home: Home,
     variables: tuple[str, ...],
     quiet: bool,
+    token_fd: int | None,
     passphrase_fd: int | None,
     program: tuple[str, ...],
 ) -> None:
@@ -227,6 +229,7 @@ def exec_command(
     Examples:
       clisk exec -e PGPASSWORD=clisk://shop-db/password -- psql shop
       clisk exec -e TOKEN=clisk://CI/token -- ./deploy.sh --all
+      clisk exec --token-fd 3 -e KEY=clisk://CI/password -- ./deploy.sh 3< token
     """
     wanted = dict(_variable(each) for each in variables)
     if not wanted:
@@ -238,6 +241,7 @@ def exec_command(
     purpose = f"clisk exec {Path(program[0]).name[:100]}"
     again = typed_again(passphrase_fd)
     with AgentClient.connect(home) as agent:
+        _show_token(agent, token_fd)
         values = {
             name: _value(agent, reference, purpose=purpose, again=again)
             for name, reference in wanted.items()
@@ -253,6 +257,10 @@ def exec_command(
             " its environment; a file is safer: clisk inject"
         )
     sys.stdout.flush()
+    # A file that a token or the passphrase stands in could be read once more.
+    for descriptor in (token_fd, passphrase_fd):
+        if descriptor is not None and descriptor > 2:
+            os.set_inheritable(descriptor, False)  # noqa: FBT003  # their signature
     try:
         os.execvpe(program[0], list(program), {**os.environ, **values})  # noqa: S606  # what it is for
     except OSError as err:

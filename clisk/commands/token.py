@@ -28,7 +28,7 @@ _UNITS = {"m": 60, "h": 3600, "d": 24 * 3600}
 def token_command() -> None:
     """Let a script read named fields of one item, so often and so long.
 
-    A token goes to `clisk read` and `clisk inject` through a descriptor. What it
+    A token goes to `clisk read`, `inject` and `exec` through a descriptor. What it
     reads stands in the access log under its name. It keeps an honest script to
     what it needs; a program with all of your rights needs no token.
     """

@@ -88,39 +88,52 @@ def _count_down(answer: Message) -> None:
 
 
 @click.command("scan")
-@click.argument("picture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "picture",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+)
 @click.option(
     "--item", metavar="ITEM", shell_complete=item_titles, help="The login it is for."
 )
 @click.option("--replace", is_flag=True, help="Also where a login has a seed.")
+@click.option("--dry-run", is_flag=True, help="Only tell what would be stored where.")
 @json_option
 @click.pass_obj
 def scan_command(
-    home: Home, picture: Path, item: str | None, replace: bool, as_json: bool
+    home: Home,
+    picture: Path,
+    item: str | None,
+    replace: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Store the one-time code seeds that a picture of a QR code holds.
 
-    PICTURE is a PNG, JPEG or WebP: what a site shows when it turns on a second
-    factor, or what an authenticator shows to move to another phone. Each seed goes
-    to the login of its name and user, or into a new one. Remove the picture
-    afterwards: whoever has it makes the same codes.
+    PICTURE is a PNG, JPEG or WebP, or - for one on standard input: what a site shows
+    when it turns on a second factor, or what an authenticator shows to move to another
+    phone. Each seed goes to the login of its name and user, or into a new one. Remove
+    the picture afterwards: whoever has it makes the same codes.
 
     \b
     Examples:
       clisk scan code.png --item GitHub
-      clisk scan moving.png
+      clisk scan moving.png --dry-run
+      wl-paste --type image/png | clisk scan -
     """
     from clisk_sync import qr
     from clisk_sync.errors import PairingCodeError
 
     try:
-        text = qr.read_picture(picture)
+        piped = str(picture) == "-"
+        text = (
+            qr.read_picture_in(sys.stdin.buffer) if piped else qr.read_picture(picture)
+        )
     except PairingCodeError as err:
         raise CliskError(
             str(err),
             advice="take a picture of the whole code that the site or the app shows",
         ) from None
-    params: Message = {"text": text, "replace": replace}
+    params: Message = {"text": text, "replace": replace, "dry_run": dry_run}
     if item is not None:
         params["item"] = item
     answer = ask_agent(home, "totp.import", params)
@@ -134,4 +147,7 @@ def scan_command(
             for row in cast(list[dict[str, Any]], answer["seeds"])
         ),
     )
-    output.say("remove the picture: whoever has it makes the same codes")
+    if dry_run:
+        output.say("nothing was stored: this was a dry run")
+    elif not piped:
+        output.say("remove the picture: whoever has it makes the same codes")

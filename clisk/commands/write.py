@@ -16,6 +16,7 @@ from clisk.commands.options import (
     item_fields,
     item_titles,
     json_option,
+    tag_names,
 )
 from clisk.errors import UsageError
 from clisk.home import Home
@@ -107,6 +108,13 @@ def _public_half(home: Home, added: Message) -> Message:
     shell_complete=item_fields,
     help="Empty a field; its earlier values stay in the history.",
 )
+@click.option(
+    *("--untag", "untag"),
+    multiple=True,
+    metavar="TAG",
+    shell_complete=tag_names,
+    help="Take a tag off.",
+)
 @again_option
 @json_option
 @click.pass_obj
@@ -116,6 +124,7 @@ def edit_command(
     item: str,
     title: str | None,
     cleared: tuple[str, ...],
+    untag: tuple[str, ...],
     passphrase_fd: int | None,
     as_json: bool,
     **options: Any,
@@ -128,7 +137,7 @@ def edit_command(
     \b
     Examples:
       clisk edit GitHub --ask password
-      clisk edit GitHub --generate password --tag work
+      clisk edit GitHub --generate password --tag work --untag old
       clisk edit Bank --generate password --length 12 --no-symbols
       clisk edit GitHub --clear custom.1f00c0de.value
     """
@@ -138,7 +147,7 @@ def edit_command(
         fields = changes["fields"]
         assert isinstance(fields, dict), "changes_from() made it"
         fields["title"] = title
-    changes["remove"] = list(cleared)
+    changes |= {"remove": list(cleared), "untag": list(untag)}
     if not any(changes.values()):
         raise UsageError("nothing to change", advice="clisk edit --help")
     params: Message = {"item": item, "changes": changes}

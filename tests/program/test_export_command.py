@@ -44,6 +44,32 @@ def test_an_export_is_recorded_private_and_reported(
     assert [each.name for each in tmp_path.iterdir()] == ["out.json"]
 
 
+def test_an_export_of_a_folder_or_tag_reads_nothing_else(
+    laptop: Device, tmp_path: Path
+) -> None:
+    """Neither into the file nor, by the log, at all; a misspelt one is refused."""
+    inside = laptop.add_login("Inside", "1", "--folder", "Home/Garden", "--tag", "x")
+    before = len(laptop.ask("log", "list")["records"])
+
+    for number, words in enumerate((("--folder", "Home"), ("--tag", "x"))):
+        target = tmp_path / f"{number}.json"
+        said = _export(laptop, str(target), "--format", "bitwarden", "--yes", *words)
+        assert said.err.startswith("1 item written as bitwarden\n")
+        file = json.loads(target.read_text())
+        assert [each["name"] for each in file["items"]] == ["Inside"]
+        assert [each["name"] for each in file["folders"]] == ["Home/Garden"]
+
+    read = laptop.ask("log", "list")["records"][before:]
+    assert {each["item"] for each in read if each["use"] == "export"} == {inside}
+    for word in ("folder", "tag"):
+        target = tmp_path / "none.json"
+        plain = ("--format", "bitwarden", "--yes")
+        said = _export(laptop, str(target), *plain, f"--{word}", "nope")
+        assert (said.code, f"no such {word}" in said.err) == (1, True)
+        assert not target.exists()
+    laptop.ok("rm", "Inside")
+
+
 def test_a_sealed_export_takes_a_password_of_its_own(
     laptop: Device, tmp_path: Path
 ) -> None:

@@ -152,6 +152,40 @@ def test_a_tag_or_folder_that_is_not_there_is_named(laptop: Device) -> None:
     assert "Filed" in laptop.ok("list", "--folder", "Bills")
 
 
+def test_a_tag_is_renamed_on_every_item(laptop: Device) -> None:
+    """One that has both keeps one; what is in the trash has it when it comes back."""
+    for title in ("Old tag", "Both tags", "Thrown"):
+        laptop.add_login(title, "x", "--tag", "before")
+    laptop.ok("edit", "Both tags", "--tag", "after")
+    laptop.ok("rm", "Thrown")
+
+    assert laptop.run("tag", "rename", "before", "after").err == (
+        "renamed on 3 items\n"
+    )
+
+    laptop.ok("rm", "--restore", "Thrown")
+    assert sorted(_titles(laptop, "--tag", "after")) == [
+        *("Both tags", "Old tag", "Thrown"),
+    ]
+    assert laptop.ok("get", "Both tags").count("tag\tafter\n") == 1
+    assert "before" not in laptop.ok("tag", "list")
+    refused = laptop.run("tag", "rename", "before", "after")
+    assert (refused.code, "no such tag" in refused.err) == (1, True)
+
+
+def test_a_tag_is_taken_off_by_an_edit(laptop: Device) -> None:
+    """With other changes or alone; a tag that it does not have is misspelt."""
+    laptop.add_login("Tagged", "x", "--tag", "one", "--tag", "two")
+
+    laptop.ok("edit", "Tagged", "--untag", "one", "--tag", "three")
+
+    shown = laptop.ok("get", "Tagged")
+    assert ("two" in shown, "three" in shown, "one" in shown) == (True, True, False)
+    refused = laptop.run("edit", "Tagged", "--untag", "one", "--tag", "four")
+    assert "the item has no such tag" in refused.err
+    assert "four" not in laptop.ok("get", "Tagged")
+
+
 def test_a_file_goes_in_and_comes_out(laptop: Device, tmp_path: Path) -> None:
     """Byte for byte, readable by nobody else, and over nothing that is there."""
     data = bytes(range(256)) * 300

@@ -135,6 +135,30 @@ def test_only_the_program_gets_the_environment(home: Device) -> None:
     assert "clisk exec python" in str(_newest(home))
 
 
+def test_a_program_is_started_with_what_a_token_allows(
+    home: Device, tmp_path: Path
+) -> None:
+    """And cannot read the token itself from the descriptor that it came by."""
+    words = ("token", "create", "exec", "--item", "My bank", "--uses", "2")
+    token = tmp_path / "token"
+    token.write_text(home.ok(*words, "--expires", "1h"))
+    program = (
+        "import os; print(os.environ['KEY']); os.lseek({0}, 0, 0); os.read({0}, 9)"
+    )
+    with token.open() as file:
+        fd = file.fileno()
+        start = ("exec", "--quiet", "--token-fd", str(fd), "-e")
+        python = (sys.executable, "-c", program.format(fd))
+
+        said = home.run(*start, "KEY=clisk://My%20bank/password", *python, fds=(fd,))
+        file.seek(0)
+        refused = home.run(*start, "KEY=clisk://My%20bank/username", "true", fds=(fd,))
+
+    assert said.out == f"{PASSWORD}\n"
+    assert "Bad file descriptor" in said.err
+    assert (refused.code, refused.out) == (1, "")
+
+
 def test_a_value_is_never_in_the_environment_of_what_started_it(
     home: Device, tmp_path: Path
 ) -> None:

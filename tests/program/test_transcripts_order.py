@@ -5,7 +5,9 @@ One good and one bad case each, over one vault.
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +55,7 @@ _GOOD: tuple[tuple[str, str], ...] = (
     ("history GitHub --field password --show 2", r"planted-1\n"),
     ("duplicates", r"Twin"),
     ("totp GitHub", r"[0-9]{6}\n"),
+    ("scan {folder}/seed.png --dry-run", r"added\tAcme\talice\n"),
     ("scan {folder}/seed.png", r"added\tAcme\talice\n"),
     ("scan {folder}/seed.png --item GitHub --replace", r"GitHub"),
     ("health", r"reused"),
@@ -148,6 +151,42 @@ _BAD: tuple[tuple[str, int, str], ...] = (
     ("fill https://nowhere.example --headless", 1, ""),
     ("tui", 1, "needs a terminal"),
 )
+
+
+def test_a_picture_is_scanned_from_standard_input(laptop: Device) -> None:
+    """A dry run stores nothing; what is no picture is refused."""
+    picture = laptop.home.parent / "piped.png"
+    segno.make(f"otpauth://totp/Piped:eve?secret={_SEED}&issuer=Piped").save(
+        str(picture), scale=4
+    )
+    words = laptop.argv("scan", "-")
+    env = dict(os.environ)
+
+    def scan(data: bytes, *more: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [*words, *more], input=data, capture_output=True, check=False, env=env
+        )
+
+    dry = scan(picture.read_bytes(), "--dry-run")
+    assert dry.stdout == b"added\tPiped\teve\n"
+    assert dry.stderr == b"nothing was stored: this was a dry run\n"
+    assert laptop.ok("list", "Piped") == ""
+    assert scan(b"no picture").stderr.startswith(b"error: picture: not a PNG")
+    assert scan(picture.read_bytes()).returncode == 0
+    assert re.fullmatch(r"[0-9]{6}\n", laptop.ok("totp", "Piped"))
+
+
+def test_the_agent_tells_how_it_stands(laptop: Device, tmp_path: Path) -> None:
+    """Where none runs that is said, and none is started."""
+    told = laptop.ask("agent", "status")
+    assert (told["agent"], told["state"]) == (True, "unlocked")
+    assert told["core_dumps_off"] is True
+    assert "agent\trunning\n" in laptop.ok("agent", "status")
+
+    nowhere = Device(tmp_path / "none")
+    assert nowhere.ask("agent", "status")["agent"] is False
+    assert "agent\tnot running\n" in nowhere.ok("agent", "status")
+    assert not nowhere.home.exists()
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,11 @@ from pydantic import Field
 from clisk.agent import opening
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
+from clisk.agent.places import check_folder, check_tag, in_folder
 from clisk.agent.registry import Answer, Params, Secret, operation
 from clisk.errors import CliskError
 from clisk_vault.ids import ItemId
+from clisk_vault.overview import ItemOverview
 from clisk_vault.transfer.take_out import TakenOut, read_file, take_out
 from clisk_vault.vault import Vault
 
@@ -29,11 +31,13 @@ class ExportError(CliskError):
 
 
 class ExportBeginParams(Params):
-    """The passphrase, what it is for, and whether the trash comes along."""
+    """The passphrase, what it is for, and which items: all, unless narrowed."""
 
     passphrase: Secret
     format: str = Field(pattern=r"^[a-z0-9-]{1,24}$")
     trash: bool = False
+    folder: str | None = None
+    tag: str | None = None
 
 
 class ExportBeginAnswer(Answer):
@@ -103,13 +107,34 @@ async def begin(
     await opening.unlock(agent, params.passphrase, caller.requester)
 
     def work(vault: Vault) -> tuple[list[ItemId], list[str]]:
-        lines = vault.overviews()
-        chosen = [e.item for e in lines if params.trash or not e.trashed]
-        return chosen, vault.folders()
+        if params.folder is None and params.tag is None:
+            folders = vault.folders()
+        else:
+            folders = _check_narrowing(vault, params)
+        chosen = [each.item for each in vault.overviews() if _wanted(each, params)]
+        return chosen, folders
 
     items, folders = await agent.vault(work)
     caller.exporting = f"export to {params.format}", tuple(items)
     return ExportBeginAnswer(items=len(items), folders=folders)
+
+
+def _check_narrowing(vault: Vault, params: ExportBeginParams) -> list[str]:
+    """Return the folders that come along: those that the chosen items are in."""
+    if params.folder is not None:
+        check_folder(vault, params.folder)
+    if params.tag is not None:
+        check_tag(vault, params.tag)
+    chosen = [each for each in vault.overviews() if _wanted(each, params)]
+    return sorted({each.folder for each in chosen if each.folder})
+
+
+def _wanted(entry: ItemOverview, params: ExportBeginParams) -> bool:
+    return (
+        (params.trash or not entry.trashed)
+        and (params.folder is None or in_folder(entry.folder, params.folder))
+        and (params.tag is None or params.tag in entry.tags)
+    )
 
 
 @operation("export.items", ExportItemsParams, ExportItemsAnswer)

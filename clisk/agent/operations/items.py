@@ -10,6 +10,7 @@ from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
 from clisk.agent.labels import labelled_fields
 from clisk.agent.making import Made
+from clisk.agent.places import in_folder
 from clisk.agent.registry import Answer, Params, operation
 from clisk.agent.resolve import resolve_item, search
 from clisk.errors import CliskError
@@ -191,13 +192,12 @@ async def list_items(agent: Agent, _caller: Caller, params: ListParams) -> ListA
 
 
 def _wanted(entry: ItemOverview, params: ListParams) -> bool:
-    folder = params.folder
     return (
         (params.trash or entry.archived is params.archived)
         and params.type in (None, entry.type)
         and params.favourite in (None, entry.favourite)
         and (params.tag is None or params.tag in entry.tags)
-        and (folder is None or f"{entry.folder}/".startswith(f"{folder}/"))
+        and (params.folder is None or in_folder(entry.folder, params.folder))
         and (params.since_ms is None or entry.changed_ms >= params.since_ms)
     )
 

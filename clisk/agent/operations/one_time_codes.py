@@ -90,6 +90,7 @@ class SeedsParams(Params):
     text: Secret
     item: str | None = None
     replace: bool = False
+    dry_run: bool = False
 
 
 class SeedLine(Answer):
@@ -111,7 +112,10 @@ class SeedsAnswer(Answer):
 async def import_seeds(
     agent: Agent, _caller: Caller, params: SeedsParams
 ) -> SeedsAnswer:
-    """Store the seeds of a QR code, all or none: in a login, or in new ones."""
+    """Store the seeds of a QR code, all or none: in a login, or in new ones.
+
+    In a dry run nothing is stored, and the id of a login to be made names nothing.
+    """
     seeds = parse_many(params.text)
     if params.item is not None and len(seeds) > 1:
         raise CliskError(
@@ -156,6 +160,8 @@ def _store(vault: Vault, seeds: list[Seed], params: SeedsParams) -> list[SeedLin
             )
         edits.append((item, {"totp": text}))
         lines.append(_line(item, view.title, seed, "set"))
+    if params.dry_run:
+        return lines
     with vault.storage.transaction():
         vault.add_many(drafts)
         vault.edit_many(edits)

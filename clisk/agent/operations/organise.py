@@ -16,7 +16,7 @@ from clisk.agent.core import Agent
 from clisk.agent.labels import find_field, find_version, labelled_fields
 from clisk.agent.operations.items import ItemAnswer, ItemParams
 from clisk.agent.operations.reading import RevealAnswer
-from clisk.agent.places import check_folder, check_tag, tags_in_use
+from clisk.agent.places import check_folder, check_tag, in_folder, tags_in_use
 from clisk.agent.registry import Answer, Done, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
 from clisk_vault.access_record import Use
@@ -108,6 +108,43 @@ async def tags(agent: Agent, _caller: Caller, _params: NoParams) -> NamesAnswer:
     return await agent.vault(lambda vault: _named(tags_in_use(vault)))
 
 
+class RenameTagParams(Params):
+    """A tag, and what it is to be called."""
+
+    name: str = Field(min_length=1, max_length=200)
+    to: str = Field(min_length=1, max_length=200)
+
+
+@operation("tags.rename", RenameTagParams, ArrangeAnswer)
+async def rename_tag(
+    agent: Agent, _caller: Caller, params: RenameTagParams
+) -> ArrangeAnswer:
+    """Call a tag by another name on every item; one that has both keeps one."""
+
+    def work(vault: Vault) -> list[ItemId]:
+        check_tag(vault, params.name)
+        items = [each.item for each in vault.overviews() if params.name in each.tags]
+        vault.edit_many((item, _retagged(vault, item, params)) for item in items)
+        return items
+
+    items = await agent.change(work)
+    return ArrangeAnswer(items=[item.hex() for item in items])
+
+
+def _retagged(
+    vault: Vault, item: ItemId, params: RenameTagParams
+) -> dict[str, FieldValue | None]:
+    view = vault.view(item)
+    # The first becomes the new one, unless the item has that already.
+    free = params.to not in view.tags
+    edit: dict[str, FieldValue | None] = {}
+    for element in view.elements("tag"):
+        if element.text("name") == params.name:
+            edit[element_field("tag", element.id, "name")] = params.to if free else None
+            free = False
+    return edit
+
+
 @operation("folders", NoParams, NamesAnswer)
 async def folders(agent: Agent, _caller: Caller, _params: NoParams) -> NamesAnswer:
     """List the folders, empty ones too."""
@@ -183,12 +220,7 @@ async def remove_folder(
 
 def _inside(vault: Vault, folder: str) -> list[ItemOverview]:
     check_folder(vault, folder)
-    within = folder + "/"
-    return [
-        each
-        for each in vault.overviews()
-        if each.folder == folder or each.folder.startswith(within)
-    ]
+    return [each for each in vault.overviews() if in_folder(each.folder, folder)]
 
 
 class HistoryParams(ItemParams):
