@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.harness import Figure, MissingError
+from benchmarks.harness import Figure, PartError
 
 _PARTS = (
     "vault",
@@ -40,8 +40,8 @@ def main() -> int:
     for part in asked.parts or _PARTS:
         try:
             _run(part, rounds=asked.rounds, as_json=asked.json)
-        except MissingError as missing:
-            print(f"error: {part}: {missing}\nhint: {missing.advice}", file=sys.stderr)
+        except PartError as err:
+            print(f"error: {part}: {err}\nhint: {err.advice}", file=sys.stderr)
             complete = False
         except KeyboardInterrupt:
             print(f"stopped in {part}", file=sys.stderr)

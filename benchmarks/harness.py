@@ -14,12 +14,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 
-class MissingError(Exception):
-    """What a part measures is not on this machine; *advice* says how it gets there."""
+class PartError(Exception):
+    """A part could not be measured; *advice* says what to do."""
 
-    def __init__(self, missing: str, *, advice: str) -> None:
-        super().__init__(missing)
+    def __init__(self, why: str, *, advice: str) -> None:
+        super().__init__(why)
         self.advice = advice
+
+
+class MissingError(PartError):
+    """What a part measures is not on this machine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.harness import MissingError
+from benchmarks.harness import MissingError, PartError
 
 _FOLDER = Path(__file__).with_name("node")
 _HOST = "127.0.0.1"
@@ -85,8 +85,11 @@ def _is_installed(folder: Path) -> bool:
     return written.exists() and written.stat().st_mtime >= lock.stat().st_mtime
 
 
-class PeerError(Exception):
-    """A peer ended, or said what it should not."""
+class PeerError(PartError):
+    """A peer ended, or did what it should not."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, advice="measure once more: benchmarks relay-peers")
 
 
 class NodePeer:
