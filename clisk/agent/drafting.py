@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from clisk.agent import making
+from clisk.agent.checking import typed_value
 from clisk.agent.labels import NoSuchFieldError, find_field
 from clisk.agent.making import Made, Recipe
 from clisk.agent.registry import Params, Secret
@@ -194,7 +195,7 @@ def _fields(changes: Changes, view: ItemView | None = None) -> dict[str, FieldVa
         # A newer program's field, which the tables do not know, is sealed: better
         # hidden than shown.
         clear = secrecy(name) is Secrecy.CLEAR
-        found[name] = value.expose() if clear else value
+        found[name] = typed_value(name, value.expose()) if clear else value
     return {**_public_half(found), **found}
 
 
@@ -241,13 +242,14 @@ def _check_value(name: str, value: SecretText, view: ItemView | None) -> None:
     if name == "totp" and value.expose():
         # Here, while the person has the seed before them; not when a code is due.
         parse_seed(value)
-    if name == "reprompt" and value.expose() not in ("true", "false"):
-        # Anything else would look like a guard, and be none.
-        raise CliskError("reprompt is true or false", advice="--set reprompt=true")
     parts = split_element(name)
     if parts is None:
         return
     kind, element, part = parts
+    if kind == "attachment" and part != "name":
+        raise CliskError(
+            "what an attachment is, is not typed", advice="clisk attach add ITEM FILE"
+        )
     if (kind, part) == ("uri", "match"):
         _check_match(value.expose())
     if (kind, part) == ("custom", "value") and view is not None:

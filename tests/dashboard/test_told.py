@@ -34,7 +34,11 @@ _DASHBOARD = _ROOT / "clisk" / "dashboard"
 _GENERAL = {"CliskError", "UsageError", "CallerError", "ReadRefused", "HomeError"}
 # What the operations lean on, beside the modules that they stand in.
 _BELOW = [
-    *(f"clisk/agent/{name}.py" for name in ("drafting", "resolve", "labels", "places")),
+    *(
+        f"clisk/agent/{name}.py"
+        for name in ("drafting", "checking", "resolve", "labels")
+    ),
+    *(f"clisk/agent/{name}.py" for name in ("places",)),
     *(f"clisk/agent/{name}.py" for name in ("log_choice", "patience", "run_queue")),
     *("clisk/times.py", "clisk/granting.py", "clisk/agent/konnector_ledger.py"),
     *(f"clisk_vault/{name}.py" for name in ("generator", "duplicates", "reveal")),

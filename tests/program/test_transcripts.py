@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
@@ -108,6 +109,16 @@ def test_a_seed_that_makes_no_codes_is_refused_when_it_is_written(
         assert refused.code == 1
         assert why in refused.err
         assert "no one-time codes" in laptop.run("totp", "Seeded").err
+
+
+def test_a_time_that_is_typed_becomes_one_with_its_zone(laptop: Device) -> None:
+    """As the format has it; what an import brought stays as it was."""
+    laptop.ok("add", "card", "Dated", "-s", "expires=2031-05-01")
+
+    value = laptop.ok("get", "Dated", "-f", "expires").strip()
+
+    assert datetime.fromisoformat(value).utcoffset() is not None
+    assert value.startswith("2031-05-01T00:00:00")
 
 
 def test_where_no_vault_is_every_command_says_how_to_make_one(tmp_path: Path) -> None:
@@ -279,6 +290,16 @@ _CONFLICT = ("conflicts", "--settle", "Bank", "--field", "password")
         (("conflicts", "--settle", "GitHub"), 2, "--settle needs --field"),
         ((*_CONFLICT, "--keep", "1"), 1, "the field has no such version"),
         ((*_CONFLICT, "--show", "1"), 1, "the field has no such version"),
+        (("add", "login", "X", "-s", "favourite=maybe"), 1, "is true or false"),
+        (("add", "login", "X", "-s", "used=x"), 1, "holds a time"),
+        (("edit", "Bank", "-s", "archived=no"), 1, "holds a time"),
+        (("edit", "Bank", "-s", "expires=2026-02-30"), 1, "holds a time"),
+        (("edit", "Bank", "-s", "reprompt=yes"), 1, "is true or false"),
+        (("add", "card", "X", "-s", "card.exp_month=13"), 1, "holds a month"),
+        (("add", "card", "X", "-s", "card.exp_year=soon"), 1, "holds a year"),
+        (("add", "card", "X", "-s", "card.valid_from=3/26"), 1, "say 2026-03"),
+        (("add", "identity", "X", "-s", "identity.birth_date=x"), 1, "holds a date"),
+        (("edit", "Bank", "-s", "attachment.00000000.size=1"), 1, "is not typed"),
         (("scan", "/nope"), 2, "'/nope' does not exist"),
         (("add", "passkey", "X"), 1, "a passkey is made by its site"),
         (("generate", "--site", "chase.com", "-n", "99"), 1, "at most 32 characters"),
