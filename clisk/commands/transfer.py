@@ -218,6 +218,8 @@ def _report(
     shown = ", ".join(
         f"{answer[name]} {name}" for name in ("added", "merged", "skipped")
     )
+    if answer["files"]:
+        shown += f"; with {output.count(answer['files'], 'file')}"
     output.say(
         f"nothing was done yet; it would be: {shown}" if answer["dry_run"] else shown
     )

@@ -1,4 +1,8 @@
-"""Bitwarden's export with attachments: a zip of data.json and attachments/."""
+"""Bitwarden's export with attachments: data.json, and attachments/<item id>/<name>.
+
+As its clients write it since 2025; others used the item's name for its id. Bitwarden
+itself takes no such zip back, so none is written here: files leave by KDBX.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +27,16 @@ def read_bitwarden_zip(archive: BoundedZip) -> ForeignFile:
     """Return what the export holds; raises as parse_export() and BoundedZip.
 
     A file whose item cannot be told, because two have one name, becomes an item
-    of its own rather than a guess.
+    of its own rather than a guess. A slash in a file's name, which looks like a folder
+    in a zip, becomes `_`.
     """
     file = read_export(parse_export(archive.read(_DATA)))
     by_place: dict[str, list[Attached]] = defaultdict(list)
     for name in archive.names():
         place, slash, own = name.removeprefix(_FOLDER).partition("/")
         if name.startswith(_FOLDER) and slash:
-            by_place[place].append(Attached(own, archive.read(name)))
+            called = own.replace("/", "_")
+            by_place[place].append(Attached(called, archive.read(name)))
     items = [_with_files(each, by_place, file.items) for each in file.items]
     return replace(file, items=(*items, *map(_homeless, sorted(by_place.items()))))
 

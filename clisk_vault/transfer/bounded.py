@@ -10,6 +10,7 @@ import codecs
 import csv
 import io
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ _MAX_COLUMNS = 512
 _MAX_CELL_CHARS = 1_000_000
 _MAX_ZIP_ENTRIES = 20_000
 _CHUNK = 1024 * 1024
+_DRIVE = re.compile(r"[A-Za-z]:")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -154,7 +156,8 @@ class BoundedZip:
     """A zip archive that is read and never unpacked to the disk.
 
     Names are only ever compared, so none can lead out of a folder; those that
-    try to are refused all the same, since an honest exporter writes none.
+    try to are refused all the same, since an honest exporter writes none. A colon is
+    none: a file may be called `10:30.pdf`.
     """
 
     def __init__(self, data: bytes, what: str) -> None:
@@ -176,7 +179,8 @@ class BoundedZip:
 
     def _check_name(self, name: str, number: int) -> None:
         parts = name.replace("\\", "/").split("/")
-        if name.startswith(("/", "\\")) or ".." in parts or "\0" in name or ":" in name:
+        rooted = name.startswith(("/", "\\")) or _DRIVE.match(name)
+        if rooted or ".." in parts or "\0" in name:
             raise FormatError(
                 f"{self._what}: file {number} has a name that leads out of the archive",
                 advice="nothing was read from it; do not trust where it came from",

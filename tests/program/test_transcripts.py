@@ -14,6 +14,7 @@ import pytest
 
 from clisk import elsewhere, root
 from tests.program.world import PASSPHRASE, Device, Said, descriptor, device
+from tests.vault.transfer.samples import bitwarden_zip, logins
 
 EXPORT = Path(__file__).parents[1] / "data" / "bitwarden" / "export.json"
 
@@ -141,6 +142,28 @@ def test_a_password_is_generated_unseen(laptop: Device) -> None:
     assert first.strip() not in said.out + said.err
     laptop.ok("edit", "Generated", "--generate", "password")
     assert laptop.ok("get", "Generated", "-f", "password") != first
+
+
+def test_the_files_of_an_export_are_counted(laptop: Device, tmp_path: Path) -> None:
+    """In the dry run and in the report; an import again brings none twice."""
+    export = tmp_path / "bitwarden_export.zip"
+    export.write_bytes(bitwarden_zip(logins(2)))
+
+    dry = laptop.run("import", str(export), "--dry-run")
+    assert dry.err == (
+        "nothing was done yet; it would be: 2 added, 0 merged, 0 skipped;"
+        " with 4 files\n"
+    )
+    said = laptop.ask("import", str(export))
+    assert said["files"] == 4
+    first = said["items"][0]
+    assert first["files"] == ["scan №0 10:30.pdf", "same name"]
+    again = laptop.run("import", str(export))
+    assert again.err == "0 added, 0 merged, 2 skipped\n"
+    got = laptop.ok("attach", "get", first["item"], "scan №0 10:30.pdf")
+    assert got == "scan №0 10:30.pdf of 0" * 100
+    laptop.ok("rm", first["item"])
+    laptop.ok("rm", said["items"][1]["item"])
 
 
 def test_an_export_is_imported_once(laptop: Device) -> None:

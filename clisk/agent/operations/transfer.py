@@ -68,13 +68,16 @@ class ImportFinishParams(Params):
 
 
 class ImportFinishAnswer(Answer):
-    """How many items were, or would be, added, merged and left as they are."""
+    """How many items were, or would be, added, merged and left as they are; and how
+    many files are, or would be, attached.
+    """
 
     dry_run: bool
     added: int
     merged: int
     skipped: int
     folders: int
+    files: int
 
 
 class ImportReportParams(Params):
@@ -91,6 +94,7 @@ class ImportedItem(Answer):
     type: str
     title: str
     fields: list[str]
+    files: list[str]
     kept_aside: list[str]
 
 
@@ -169,6 +173,7 @@ async def finish(
         merged=plan.count(Action.MERGE),
         skipped=plan.count(Action.SKIP),
         folders=folders,
+        files=sum(len(each.files) for each in plan.items),
     )
 
 
@@ -203,5 +208,6 @@ def _line(planned: PlannedItem) -> ImportedItem:
         type=planned.type,
         title=planned.title,
         fields=list(planned.changes),
+        files=[each.name for each in planned.files],
         kept_aside=list(planned.kept_aside),
     )

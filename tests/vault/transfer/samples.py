@@ -291,6 +291,20 @@ def bitwarden(logins: Sequence[Login]) -> bytes:
     return json.dumps(document).encode()
 
 
+def bitwarden_zip(logins: Sequence[Login]) -> bytes:
+    """Return what Bitwarden's clients export with attachments, two for each login.
+
+    Of `zipfile` again, in the shape that JSZip gives it: folders are entries too.
+    """
+    files: dict[str, Any] = {"data.json": bitwarden(logins), "attachments/": b""}
+    for each in logins:
+        files[f"attachments/id-{each.number}/"] = b""
+        for name in (f"scan №{each.number} 10:30.pdf", "same name"):
+            content = f"{name} of {each.number}".encode() * 100
+            files[f"attachments/id-{each.number}/{name}"] = content
+    return packed(files)
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     """Return a CSV file as browsers write it."""
     stream = io.StringIO(newline="")

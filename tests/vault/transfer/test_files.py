@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,7 @@ from clisk_vault.transfer.imported import (
     without_large_files,
 )
 from clisk_vault.vault import Vault
-from tests.vault.transfer.samples import logins, onepux, packed
+from tests.vault.transfer.samples import bitwarden_zip, logins, onepux, packed
 
 _PERSON = Requester(RequesterKind.PERSON, "test")
 
@@ -54,6 +55,44 @@ def test_a_file_comes_whole_and_once(vault: Vault) -> None:
 
     assert _files(vault) == {"scan": content}
     assert again.count(Action.SKIP) == 1
+
+
+def test_every_file_of_a_bitwarden_zip_stays_with_its_item(vault: Vault) -> None:
+    """By the item's id, whatever it is called; each by value, fields beside it."""
+    people = [replace(each, title="One name for all") for each in logins(20)]
+
+    file = read_file(bitwarden_zip(people))
+    run_plan(vault, plan_file(vault, file))
+
+    assert len(file.items) == len(vault.overviews()) == 20
+    for line in vault.overviews():
+        number = int(line.username.removeprefix("user").partition("@")[0])
+        files = {
+            each.name: vault.attachments.read(
+                ReadRequest(line.item, each.field, _PERSON, "test")
+            )
+            for each in vault.attachments.of(line.item)
+        }
+        assert files == {
+            name: f"{name} of {number}".encode() * 100
+            for name in (f"scan №{number} 10:30.pdf", "same name")
+        }
+
+
+def test_a_file_of_no_item_is_kept_by_itself(vault: Vault) -> None:
+    """And a slash in a name, which a zip takes for a folder, is none here."""
+    data = packed(
+        {
+            "data.json": {"encrypted": False, "items": []},
+            "attachments/gone/a/b.txt": b"content",
+        }
+    )
+
+    run_plan(vault, plan_file(vault, read_file(data)))
+
+    (line,) = vault.overviews()
+    assert (line.type, line.title) == ("note", "Attachments of gone")
+    assert _files(vault) == {"a_b.txt": b"content"}
 
 
 def test_a_newer_export_adds_only_the_new_file(vault: Vault) -> None:

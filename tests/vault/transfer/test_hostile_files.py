@@ -38,10 +38,10 @@ from tests.vault.transfer.samples import SAMPLES, Login, logins, packed
 _SECRETS = FileSecrets(password=SecretText("file password"))
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", [*SAMPLES, "bitwarden-zip"])
 def test_a_file_cut_short_anywhere_is_refused_or_whole(name: str) -> None:
     """No cut makes a reader fail in a way of its own."""
-    data = _database() if name == "keepass" else SAMPLES[name].write(logins(4))
+    data = _database() if name == "keepass" else _written(name, 4)
     whole = len(read_file(data, secrets=_SECRETS).items)
 
     for at in range(0, len(data), max(1, len(data) // 40)):
@@ -54,12 +54,18 @@ def test_a_file_cut_short_anywhere_is_refused_or_whole(name: str) -> None:
         assert len(items) <= whole
 
 
-@pytest.mark.parametrize("name", ["onepux", "proton"])
+def _written(name: str, count: int) -> bytes:
+    if name == "bitwarden-zip":
+        return samples.bitwarden_zip(logins(count))
+    return SAMPLES[name].write(logins(count))
+
+
+@pytest.mark.parametrize("name", ["onepux", "proton", "bitwarden-zip"])
 @settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 @given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
 def test_a_changed_byte_is_refused_or_read(name: str, place: float, flip: int) -> None:
     """A damaged file raises an error of ours, or reads as something."""
-    _flip(SAMPLES[name].write(logins(2)), int(place * 1_000_000), flip)
+    _flip(_written(name, 2), int(place * 1_000_000), flip)
 
 
 def _flip(data: bytes, place: int, flip: int) -> None:
@@ -92,12 +98,28 @@ def test_noise_is_refused_by_name(data: bytes) -> None:
         read_file(data)
 
 
+_NOTHING: dict[str, Any] = {"items": []}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"export.data": b"0" * (64 << 20)},
+        {"data.json": _NOTHING, "attachments/x/film": b"0" * (64 << 20)},
+        # None of them too large: what all together unpack to is counted.
+        {
+            "data.json": _NOTHING,
+            **{f"attachments/x/{number}": b"0" * (1 << 20) for number in range(64)},
+        },
+    ],
+    ids=["1pux", "an attachment", "attachments"],
+)
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, files: dict[str, Any]
 ) -> None:
     """What a zip unpacks to is counted while it is unpacked."""
-    monkeypatch.setattr(bounded, "MAX_FILES_BYTES", 8 * 1024 * 1024)
-    bomb = packed({"export.data": b"0" * (64 * 1024 * 1024)})
+    monkeypatch.setattr(bounded, "MAX_FILES_BYTES", 8 << 20)
+    bomb = packed(files)
     assert len(bomb) < 100_000
 
     with pytest.raises(CostLimitError, match="unpacks to more"):
@@ -116,13 +138,17 @@ def test_a_zip_that_lies_about_its_sizes_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../evil", "/etc/passwd", "files/../../x", "..\\evil", "C:\\x", "\\\\host\\x"],
+    [
+        *("../evil", "/etc/passwd", "files/../../x", "..\\evil", "C:\\x"),
+        *("c:x", "\\\\host\\x", "attachments/id/../../x", "attachments/id/..\\x"),
+    ],
 )
-def test_zip_slip(name: str) -> None:
+@pytest.mark.parametrize("data", ["export.data", "data.json"])
+def test_zip_slip(name: str, data: str) -> None:
     """A name that leads out of the archive refuses the whole archive."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("export.data", "{}")
+        archive.writestr(data, "{}")
         info = zipfile.ZipInfo("x")
         info.filename = name
         archive.writestr(info, b"x")
