@@ -20,6 +20,11 @@ def date_and_time(time_ms: object) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
+def is_past(time_ms: object) -> bool:
+    """Return whether *time_ms* was; what is no time was not."""
+    return isinstance(time_ms, int) and time_ms <= time.time_ns() // 1_000_000
+
+
 def since(time_ms: int, *, now_ms: int | None = None) -> tuple[int, str]:
     """Return how many days, hours or minutes ago *time_ms* was; 0: just now."""
     now = time.time_ns() // 1_000_000 if now_ms is None else now_ms

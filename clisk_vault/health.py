@@ -26,6 +26,7 @@ from clisk_vault.strength import STRONG, estimate
 from clisk_vault.vault import Vault
 
 OLD_DAYS = 365
+SOON_DAYS = 30
 _DAY_MS = 24 * 60 * 60 * 1000
 _HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?([^/:?#]+)", re.IGNORECASE)
 _HTTP = re.compile(r"http://([^/:?#]+)", re.IGNORECASE)
@@ -37,8 +38,10 @@ class Fault(Enum):
     BREACHED = "breached"
     WEAK = "weak"
     REUSED = "reused"
+    EXPIRED = "expired"
     HTTP_ONLY = "http-only"
     NO_SECOND_FACTOR = "no-second-factor"
+    EXPIRES_SOON = "expires-soon"
     OLD = "old"
     UNREADABLE = "unreadable"
 
@@ -71,19 +74,23 @@ def examine(
     who: Requester,
     *,
     old_days: int = OLD_DAYS,
+    soon_days: int = SOON_DAYS,
     breaches: Breaches | None = None,
     on_item: Callable[[], None] = lambda: None,
 ) -> Checkup:
     """Return what is wrong with the logins of *vault* that are not in the trash.
 
+    Of all other items, whether they have expired, or will within *soon_days*.
+
     Raises:
         ReadRefused: the reads cannot be recorded.
         FormatError, StoreError: the data of breaches cannot be used.
     """
-    logins = [
-        each for each in vault.overviews() if each.type == "login" and not each.trashed
-    ]
+    lines = [each for each in vault.overviews() if not each.trashed]
+    logins = [each for each in lines if each.type == "login"]
     findings = [finding for each in logins for finding in _by_overview(each)]
+    now_ms = vault.session.clock()
+    findings += (f for each in lines for f in _by_expiry(each, now_ms, soon_days))
     with_password = [each for each in logins if vault.view(each.item).has("password")]
     digests: dict[ItemId, str] = {}
     requests = (
@@ -133,6 +140,16 @@ def _by_overview(each: ItemOverview) -> Iterator[Finding]:
             yield _finding(
                 each, Fault.NO_SECOND_FACTOR, f"{site} offers one-time codes"
             )
+
+
+def _by_expiry(each: ItemOverview, now_ms: int, soon_days: int) -> Iterator[Finding]:
+    if each.expires_ms is None:
+        return
+    day = datetime.fromtimestamp(each.expires_ms / 1000, UTC).date()
+    if each.expires_ms <= now_ms:
+        yield _finding(each, Fault.EXPIRED, f"expired on {day}")
+    elif each.expires_ms <= now_ms + soon_days * _DAY_MS:
+        yield _finding(each, Fault.EXPIRES_SOON, f"expires on {day}")
 
 
 def _by_password(

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from types import MappingProxyType
 
 from clisk_vault.entry import Entries, parse_key
 from clisk_vault.hlc import Stamp
 from clisk_vault.ids import DeviceId
 from clisk_vault.item_types import ITEM_TYPES, ItemType, split_element
+from clisk_vault.moment import parse_moment
 from clisk_vault.versions import FieldEntries, FieldView, resolve
 
 TRUE = "true"
@@ -130,7 +130,7 @@ class ItemView:
     @property
     def created_ms(self) -> int:
         """When the item was made: as imported, or its first stamp."""
-        imported = _moment(self.text("created"))
+        imported = parse_moment(self.text("created"))
         if imported is not None:
             return imported
         return min((stamp.time_ms for stamp in self.stamps()), default=0)
@@ -141,9 +141,14 @@ class ItemView:
         newest = max((v.current.stamp.time_ms for v in self.fields.values()), default=0)
         view = self.fields.get("changed")
         if view is not None and view.current.stamp.time_ms == newest:
-            imported = _moment(view.current.text)
+            imported = parse_moment(view.current.text)
             return newest if imported is None else imported
         return newest
+
+    @property
+    def expires_ms(self) -> int | None:
+        """When it expires; None: never, or in no time that is known."""
+        return parse_moment(self.text("expires"))
 
     def newest_stamp(self, device: DeviceId) -> Stamp | None:
         """Return the newest stamp that *device* gave in this document."""
@@ -183,16 +188,3 @@ def _grouped(
 def _element_order(element: ElementView) -> tuple[Stamp, str]:
     first = min(view.versions[-1].stamp for view in element.parts.values())
     return first, element.id
-
-
-def _moment(text: str | None) -> int | None:
-    """Return milliseconds since the epoch of an RFC 3339 time; None if it is none."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        return None
-    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)

@@ -304,4 +304,5 @@ def overview_of(item: ItemId, view: ItemView) -> ItemOverview:
         has_passkey=bool(view.elements("passkey")),
         has_attachment=bool(view.elements("attachment")),
         changed_ms=view.changed_ms,
+        expires_ms=view.expires_ms,
     )

@@ -42,6 +42,8 @@ class ItemOverview(NamedTuple):
     has_attachment: bool = False
     matches: tuple[str, ...] = ()
     """How each address is matched; nothing: all as the person's default says."""
+    expires_ms: int | None = None
+    """When it expires; None: never."""
 
 
 class Tally(NamedTuple):
@@ -56,8 +58,10 @@ class Tally(NamedTuple):
 
 
 _Entry: TypeAlias = (
-    "tuple[str, str, str, list[str], list[str], str, int, int, list[str]]"
+    "tuple[str, str, str, list[str], list[str], str, int, int, list[str],"
+    " *tuple[int, ...]]"
 )
+"""With the time when it expires, if it does: few do, and each number takes room."""
 _Page: TypeAlias = "dict[bytes, cbor.Value]"
 """One page as it stands on disk; an entry becomes an ItemOverview when shown."""
 
@@ -100,7 +104,7 @@ class Overview:
         names: set[str] = set()
         for page in pages.values():
             for value in page.values():
-                *_, folder, flags, _changed_ms, _matches = cast("_Entry", value)
+                folder, flags = cast("_Entry", value)[5:7]
                 conflicts += flags & _CONFLICT != 0
                 names.add(folder)
                 if not flags & _TRASHED:
@@ -232,11 +236,12 @@ def _to_value(entry: ItemOverview) -> cbor.Value:
         flags,
         entry.changed_ms,
         list(entry.matches),
+        *(() if entry.expires_ms is None else (entry.expires_ms,)),
     ]
 
 
 def _from_value(item: bytes, value: cbor.Value) -> ItemOverview:
-    kind, title, username, uris, tags, folder, flags, changed_ms, matches = cast(
+    kind, title, username, uris, tags, folder, flags, changed_ms, matches, *more = cast(
         "_Entry", value
     )
     # In the order of the fields: by name it takes three times as long.
@@ -258,6 +263,7 @@ def _from_value(item: bytes, value: cbor.Value) -> ItemOverview:
             flags & _PASSKEY != 0,
             flags & _ATTACHMENT != 0,
             tuple(matches),
+            more[0] if more else None,
         )
     )
 

@@ -11,7 +11,15 @@ from collections.abc import Callable
 from datetime import date, datetime
 
 from clisk.errors import CliskError
-from clisk_vault.item_types import CUSTOM_KINDS, split_element
+from clisk_vault.item import ItemView
+from clisk_vault.item_types import (
+    CUSTOM_KINDS,
+    URI_MATCHES,
+    element_field,
+    split_element,
+)
+from clisk_vault.keys import SecretText
+from clisk_vault.one_time_code import parse_seed
 
 _MONTH = re.compile(r"0?[1-9]|1[0-2]")
 _YEAR = re.compile(r"[0-9]{2}|[0-9]{4}")
@@ -19,17 +27,53 @@ _YEAR_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _NUMBER = re.compile(r"[0-9]{1,10}")
 
 
-def typed_value(name: str, text: str) -> str:
+def fitting(name: str, value: SecretText, view: ItemView | None) -> SecretText:
     """Return what is written into the field *name* for what a person typed.
 
-    A time becomes one of RFC 3339: where no zone was said it is this device's.
+    A time becomes one of RFC 3339: where no zone was said it is this device's. *view*
+    shows the item, if it is there already.
 
     Raises:
         CliskError: the field holds something else; what it holds is said.
+        FormatError: a seed that makes no codes.
     """
+    if name == "totp" and value.expose():
+        # Here, while the person has the seed before them; not when a code is due.
+        parse_seed(value)
     parts = split_element(name)
     check = _CHECKS.get(name if parts is None else f"{parts[0]}.*.{parts[2]}")
-    return text if check is None else check(text)
+    if check is not None:
+        return SecretText(check(value.expose()))
+    if parts is None:
+        return value
+    kind, element, part = parts
+    if kind == "attachment" and part != "name":
+        raise CliskError(
+            "what an attachment is, is not typed", advice="clisk attach add ITEM FILE"
+        )
+    if (kind, part) == ("uri", "match"):
+        check_match(value.expose())
+    if (kind, part) == ("custom", "value") and view is not None:
+        text = view.text(element_field("custom", element, "kind"))
+        check_custom(text or "text", value.expose())
+    return value
+
+
+def check_match(match: str) -> None:
+    """Refuse what is no way to match an address."""
+    if match not in URI_MATCHES:
+        raise CliskError(
+            "no such way to match an address",
+            advice=f"one of: {', '.join(URI_MATCHES)}",
+        )
+
+
+def check_custom(kind: str, value: str) -> None:
+    """Refuse what a field of the person's own, of this kind, does not hold."""
+    if kind == "boolean" and value not in ("true", "false"):
+        raise CliskError(
+            "a field of the kind boolean is true or false", advice="NAME=true"
+        )
 
 
 def _true_or_false(text: str) -> str:

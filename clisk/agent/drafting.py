@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from clisk.agent import making
-from clisk.agent.checking import typed_value
+from clisk.agent.checking import check_custom, check_match, fitting
 from clisk.agent.labels import NoSuchFieldError, find_field
 from clisk.agent.making import Made, Recipe
 from clisk.agent.registry import Params, Secret
@@ -21,14 +21,12 @@ from clisk_vault.item import ItemView
 from clisk_vault.item_types import (
     COMMON_FIELDS,
     ITEM_TYPES,
-    URI_MATCHES,
     Secrecy,
     element_field,
     secrecy,
     split_element,
 )
 from clisk_vault.keys import SecretText
-from clisk_vault.one_time_code import parse_seed
 
 # An item has these from its birth, or by an operation of their own.
 _NOT_EDITED = {"type", "trashed", "created", "changed", "origin"}
@@ -183,10 +181,10 @@ def _addresses(view: ItemView) -> Iterator[str]:
 
 def _fields(changes: Changes, view: ItemView | None = None) -> dict[str, FieldValue]:
     found: dict[str, FieldValue] = {}
-    for meant, value in changes.fields.items():
+    for meant, given in changes.fields.items():
         _check_name(meant)
         name = _field_name(meant, view)
-        _check_value(name, value, view)
+        value = fitting(name, given, view)
         if meant in changes.in_clear and secrecy(name) is Secrecy.SECRET:
             raise CliskError(
                 "the field is secret, and arguments are visible to every process",
@@ -195,7 +193,7 @@ def _fields(changes: Changes, view: ItemView | None = None) -> dict[str, FieldVa
         # A newer program's field, which the tables do not know, is sealed: better
         # hidden than shown.
         clear = secrecy(name) is Secrecy.CLEAR
-        found[name] = typed_value(name, value.expose()) if clear else value
+        found[name] = value.expose() if clear else value
     return {**_public_half(found), **found}
 
 
@@ -238,25 +236,6 @@ def _field_name(meant: str, view: ItemView | None) -> str:
     )
 
 
-def _check_value(name: str, value: SecretText, view: ItemView | None) -> None:
-    if name == "totp" and value.expose():
-        # Here, while the person has the seed before them; not when a code is due.
-        parse_seed(value)
-    parts = split_element(name)
-    if parts is None:
-        return
-    kind, element, part = parts
-    if kind == "attachment" and part != "name":
-        raise CliskError(
-            "what an attachment is, is not typed", advice="clisk attach add ITEM FILE"
-        )
-    if (kind, part) == ("uri", "match"):
-        _check_match(value.expose())
-    if (kind, part) == ("custom", "value") and view is not None:
-        text = view.text(element_field("custom", element, "kind"))
-        _check_custom(text or "text", value.expose())
-
-
 def _check_name(name: str) -> None:
     if name in _NOT_EDITED:
         raise CliskError(
@@ -267,19 +246,11 @@ def _check_name(name: str) -> None:
 
 def _uris(changes: Changes) -> dict[str, FieldValue]:
     if changes.match is not None:
-        _check_match(changes.match)
+        check_match(changes.match)
     match = {"match": changes.match} if changes.match else {}
     return elements(
         "uri", ({"value": uri, **match} for uri in changes.uris), os.urandom
     )
-
-
-def _check_match(match: str) -> None:
-    if match not in URI_MATCHES:
-        raise CliskError(
-            "no such way to match an address",
-            advice=f"one of: {', '.join(URI_MATCHES)}",
-        )
 
 
 def _matches(match: str | None, view: ItemView) -> dict[str, FieldValue]:
@@ -316,12 +287,5 @@ def _custom_row(each: CustomField) -> dict[str, FieldValue]:
     if each.kind == "hidden":
         return {"name": each.name, "kind": "hidden", "hidden": each.value}
     value = each.value.expose()
-    _check_custom(each.kind, value)
+    check_custom(each.kind, value)
     return {"name": each.name, "kind": each.kind, "value": value}
-
-
-def _check_custom(kind: str, value: str) -> None:
-    if kind == "boolean" and value not in ("true", "false"):
-        raise CliskError(
-            "a field of the kind boolean is true or false", advice="NAME=true"
-        )

@@ -35,6 +35,15 @@ from clisk.wire import Message
     metavar="N",
     help="Unchanged for so long is old; 0: never.",
 )
+@click.option(
+    "--expires-within",
+    "soon_days",
+    type=click.IntRange(0, 36_500),
+    default=30,
+    show_default=True,
+    metavar="N",
+    help="Tell what expires in so many days; what has expired is told always.",
+)
 @json_option
 @click.pass_obj
 def health_command(
@@ -43,14 +52,16 @@ def health_command(
     online: bool,
     service: str | None,
     old_days: int,
+    soon_days: int,
     as_json: bool,
 ) -> None:
     """Examine every password, on this device; the worst comes first.
 
     Told are passwords that are weak, used twice, old, or known from breaches, pages
-    without encryption, and logins without the one-time codes that their site offers.
-    Nothing leaves this device, unless you ask for --online: then a service gets the
-    first five digits of each password's SHA-1, one in a million, and pads its answers.
+    without encryption, logins without the one-time codes that their site offers, and
+    items of any type that have expired or soon will (`expires`). Nothing leaves this
+    device, unless you ask for --online: then a service gets the first five digits of
+    each password's SHA-1, one in a million, and pads its answers.
     Every password is read for it, and the access log records each.
 
     \b
@@ -61,7 +72,11 @@ def health_command(
     """
     if service is not None and not online:
         raise UsageError("--service goes with --online")
-    params: Message = {"old_days": old_days, "online": online}
+    params: Message = {
+        "old_days": old_days,
+        "soon_days": soon_days,
+        "online": online,
+    }
     if breaches is not None:
         params["breaches"] = str(breaches.absolute())
     if service is not None:

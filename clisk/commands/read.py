@@ -20,7 +20,7 @@ from clisk.commands.options import (
 )
 from clisk.errors import CliskError, UsageError
 from clisk.home import Home
-from clisk.times import date_and_time, moment_ms
+from clisk.times import date_and_time, is_past, moment_ms
 from clisk.wire import Message
 from clisk_vault.item_types import ITEM_TYPES
 
@@ -87,6 +87,8 @@ def _show_item(answer: Message, *, as_json: bool) -> None:
     for field in cast(list[dict[str, Any]], answer["fields"]):
         value = _MASK if field["secret"] else field["value"]
         note = "  (in conflict: clisk conflicts)" if field["conflict"] else ""
+        if field["field"] == "expires" and is_past(answer["expires_ms"]):
+            note += "  (expired)"
         facts.append((field["name"], f"{value}{note}"))
     facts.append(("created", date_and_time(answer["created_ms"])))
     facts.append(("changed", date_and_time(answer["changed_ms"])))
@@ -116,6 +118,7 @@ def _show_item(answer: Message, *, as_json: bool) -> None:
 )
 @click.option("--favourite", is_flag=True, help="Only favourites.")
 @click.option("--archived", is_flag=True, help="What is archived, instead.")
+@click.option("--expired", is_flag=True, help="Only what has expired.")
 @click.option("--url", metavar="URL", help="Only logins for this page.")
 @click.option(
     "--since",
@@ -134,6 +137,7 @@ def list_command(
     folder: str | None,
     favourite: bool,
     archived: bool,
+    expired: bool,
     url: str | None,
     since: str | None,
     limit: int | None,
@@ -152,6 +156,7 @@ def list_command(
       clisk list git alice
       clisk list --type card --json
       clisk list --url https://github.com/login --since 30d
+      clisk list --expired
     """
     wanted: Message = {
         "query": " ".join(query),
@@ -161,6 +166,7 @@ def list_command(
         "folder": folder,
         "favourite": favourite or None,
         "archived": archived or None,
+        "expired": expired or None,
         "url": url,
         "since_ms": None if since is None else moment_ms(since),
         "limit": limit,
@@ -178,7 +184,9 @@ def list_command(
         (
             (
                 output.item_id(row["item"]),
-                row["title"] + (" (conflict)" if row["conflict"] else ""),
+                row["title"]
+                + (" (conflict)" if row["conflict"] else "")
+                + (" (expired)" if is_past(row["expires_ms"]) else ""),
                 row["username"],
                 next(iter(row["uris"]), ""),
             )

@@ -19,6 +19,7 @@ from clisk_vault.errors import FormatError
 from clisk_vault.item import TRUE
 from clisk_vault.item_types import Secrecy, element_field, secrecy, split_element
 from clisk_vault.keys import SecretText
+from clisk_vault.moment import spell_moment
 from clisk_vault.primitives import sha256
 from clisk_vault.transfer.imported import Attached, ForeignItem
 
@@ -125,6 +126,11 @@ class ItemBuilder:
         """Give a field its value; None and nothing say nothing."""
         if not value:
             return
+        spelt = _spelt(name, value)
+        if spelt is None:
+            self.custom(name, value)
+            return
+        value = spelt
         if name in self._fields and name not in ("type", "title"):
             self.custom(name, value, hidden=secrecy(name) is Secrecy.SECRET)
             return
@@ -193,7 +199,10 @@ class ItemBuilder:
         if parts is None:
             if secrecy(field) is Secrecy.UNKNOWN:
                 return False
-            self._fields[field] = _valued(field, value)
+            spelt = _spelt(field, value)
+            if spelt is None:
+                return False
+            self._fields[field] = _valued(field, spelt)
             return True
         kind, element, part = parts
         self._ours.setdefault((kind, element), {})[part] = _valued(field, value)
@@ -334,6 +343,16 @@ def _is_secret(element: str, part: str) -> bool:
 
 def _valued(name: str, value: str) -> FieldValue:
     return SecretText(value) if secrecy(name) is Secrecy.SECRET else value
+
+
+def _spelt(name: str, value: str) -> str | None:
+    """Return *value* as the field has it, or None where it can have no such value."""
+    if name != "expires":
+        return value
+    try:
+        return spell_moment(value)
+    except FormatError:
+        return None
 
 
 def _exposed(value: FieldValue) -> str:

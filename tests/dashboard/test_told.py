@@ -40,7 +40,11 @@ _BELOW = [
     ),
     *(f"clisk/agent/{name}.py" for name in ("places",)),
     *(f"clisk/agent/{name}.py" for name in ("log_choice", "patience", "run_queue")),
-    *("clisk/times.py", "clisk/granting.py", "clisk/agent/konnector_ledger.py"),
+    *(
+        "clisk/times.py",
+        "clisk/granting.py",
+        "clisk/agent/konnector_ledger.py",
+    ),
     *(f"clisk_vault/{name}.py" for name in ("generator", "duplicates", "reveal")),
     *(f"clisk_vault/{name}.py" for name in ("attachment", "attachment_store")),
     *(f"clisk_vault/{name}.py" for name in ("draft", "grants")),

@@ -201,3 +201,32 @@ def test_strength_is_bounded_work() -> None:
     """A password of a megabyte takes no longer than one of a line."""
     assert estimate(SecretText("x7#" * 400_000)) == estimate(SecretText("x7#" * 24))
     assert estimate(SecretText("")).score == 0
+
+
+def test_what_has_expired_or_soon_will_is_found(vault: Vault, clock: FakeClock) -> None:
+    """Of every type, without a read; what is in the trash does not count."""
+    clock.now_ms = 1_735_689_600_000  # 2025-01-01T00:00:00Z
+    dates = {
+        "2024-12-31T00:00:00Z": {Fault.EXPIRED},
+        "2025-01-01T00:00:00Z": {Fault.EXPIRED},
+        "2025-01-31T00:00:00Z": {Fault.EXPIRES_SOON},
+        "2025-02-01T00:00:00Z": set(),
+        "some day": set(),
+    }
+    items = {
+        vault.add(ItemDraft("card", "Visa", {"expires": date})): wanted
+        for date, wanted in dates.items()
+    }
+    trashed = vault.add(ItemDraft("note", "x", {"expires": "2020-01-01T00:00:00Z"}))
+    vault.trash(trashed)
+    size = vault.log.size
+
+    found, wide = examine(vault, PERSON), examine(vault, PERSON, soon_days=0)
+
+    assert {item: _faults(found, item) for item in items} == items
+    assert [each.says for each in found.findings if each.fault is Fault.EXPIRED] == [
+        "expired on 2024-12-31", "expired on 2025-01-01",
+    ]  # fmt: skip
+    assert _faults(found, trashed) == set()
+    assert Fault.EXPIRES_SOON not in {each.fault for each in wide.findings}
+    assert vault.log.size == size

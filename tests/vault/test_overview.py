@@ -277,3 +277,20 @@ def test_a_search_follows_an_edit(vault: Vault) -> None:
     assert [each.item for each in vault.find("renamed")] == [item]
     vault.edit(item, {"username": "zoe"})
     assert vault.find("alice") == []
+
+
+def test_a_line_says_when_an_item_expires(vault: Vault, vault_path: Path) -> None:
+    """Kept on disk with the others, which have no such time; an odd one is none."""
+    gone = vault.add(ItemDraft("card", "Visa", {"expires": "2020-01-01T00:00:00Z"}))
+    never = vault.add(ItemDraft("card", "Other"))
+    odd = vault.add(ItemDraft("card", "Odd", {"expires": "soon"}))
+    vault.lock()
+    again = unlock(vault_path)
+
+    lines = {each.item: each.expires_ms for each in again.overviews()}
+    again.edit(gone, {"expires": None})
+    after = {each.item: each.expires_ms for each in again.overviews()}
+    again.lock()
+
+    assert lines == {gone: 1_577_836_800_000, never: None, odd: None}
+    assert after[gone] is None

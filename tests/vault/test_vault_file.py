@@ -219,8 +219,9 @@ def test_the_overview_is_what_its_cddl_says() -> None:
         changed_ms=1_700_000_000_000,
     )
 
-    check_cddl(
-        cbor.encode({bytes(entry.item): _to_value(entry)}),
-        page="vault-file",
-        rule="overview-page",
-    )
+    for each in (entry, entry._replace(expires_ms=1_800_000_000_000)):
+        check_cddl(
+            cbor.encode({bytes(each.item): _to_value(each)}),
+            page="vault-file",
+            rule="overview-page",
+        )

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 
 class HealthParams(Params):
-    """When a password is old, and where breached ones are looked up, if anywhere."""
+    """When a password is old, what is soon, and where breached ones are looked up."""
 
     old_days: int = Field(default=365, ge=0)
+    soon_days: int = Field(default=30, ge=0, le=36_500)
     breaches: str | None = None
     online: bool = False
     service: str | None = None
@@ -66,6 +67,7 @@ async def health(agent: Agent, caller: Caller, params: HealthParams) -> HealthAn
             vault,
             caller.requester,
             old_days=params.old_days,
+            soon_days=params.soon_days,
             breaches=source,
             on_item=counter.one_more,
         )

@@ -136,6 +136,7 @@ class ListParams(Params):
     tag: str | None = None
     folder: str | None = None
     favourite: bool | None = None
+    expired: bool | None = None
     url: str | None = Field(default=None, max_length=8192)
     since_ms: int | None = None
     limit: int | None = Field(default=None, ge=1)
@@ -159,6 +160,7 @@ class ItemLine(Answer):
     has_passkey: bool
     has_attachment: bool
     changed_ms: int
+    expires_ms: int | None
 
 
 class ListAnswer(Answer):
@@ -181,7 +183,8 @@ async def list_items(agent: Agent, _caller: Caller, params: ListParams) -> ListA
             near=True,
             limit=2 * params.limit if narrow and params.limit else None,
         )
-        found = [each for each in found if _wanted(each, params)]
+        now_ms = vault.session.clock()
+        found = [each for each in found if _wanted(each, params, now_ms)]
         if params.url is not None:
             fitting = _for_page(vault, params.url)
             found = [each for each in found if each.item in fitting]
@@ -191,11 +194,13 @@ async def list_items(agent: Agent, _caller: Caller, params: ListParams) -> ListA
     return ListAnswer(items=[_line(entry) for entry in found])
 
 
-def _wanted(entry: ItemOverview, params: ListParams) -> bool:
+def _wanted(entry: ItemOverview, params: ListParams, now_ms: int) -> bool:
+    expired = entry.expires_ms is not None and entry.expires_ms <= now_ms
     return (
         (params.trash or entry.archived is params.archived)
         and params.type in (None, entry.type)
         and params.favourite in (None, entry.favourite)
+        and params.expired in (None, expired)
         and (params.tag is None or params.tag in entry.tags)
         and (params.folder is None or in_folder(entry.folder, params.folder))
         and (params.since_ms is None or entry.changed_ms >= params.since_ms)
@@ -234,6 +239,7 @@ def _line(entry: ItemOverview) -> ItemLine:
         has_passkey=entry.has_passkey,
         has_attachment=entry.has_attachment,
         changed_ms=entry.changed_ms,
+        expires_ms=entry.expires_ms,
     )
 
 
@@ -257,6 +263,7 @@ class ViewAnswer(Answer):
     fields: list[ShownField]
     created_ms: int
     changed_ms: int
+    expires_ms: int | None
     trashed: bool
 
 
@@ -284,6 +291,7 @@ async def view(agent: Agent, _caller: Caller, params: ItemParams) -> ViewAnswer:
             ],
             created_ms=shown.created_ms,
             changed_ms=shown.changed_ms,
+            expires_ms=shown.expires_ms,
             trashed=shown.trashed,
         )
 
