@@ -16,6 +16,7 @@ from clisk_vault.transfer.bounded import decode_text, read_csv
 from clisk_vault.transfer.csv_layouts import LAYOUTS, CsvLayout
 from clisk_vault.transfer.foreign import ItemBuilder
 from clisk_vault.transfer.imported import ForeignFile, ForeignItem
+from clisk_vault.transfer.lastpass_notes import take_note, type_of_note
 
 GENERAL = "csv"
 _TARGETS = (
@@ -122,7 +123,9 @@ class _Rows:
 
     def _kind(self, cells: Mapping[str, str]) -> str:
         kind = cells.get("kind", "login")
-        if kind.lower() in _NOTE_KINDS or cells.get("uri") == _LASTPASS_NOTE:
+        if cells.get("uri") == _LASTPASS_NOTE:
+            return type_of_note(cells.get("note_of_a_kind", "")) or "note"
+        if kind.lower() in _NOTE_KINDS:
             return "note"
         return kind if kind in ITEM_TYPES else "login"
 
@@ -181,6 +184,13 @@ def _lines(made: ItemBuilder, _name: str, value: str) -> None:
         made.custom(name or "fields", text, hidden=True)
 
 
+def _note_of_a_kind(made: ItemBuilder, _name: str, value: str) -> None:
+    if made.type == "login":
+        made.set("notes", value)
+    else:
+        take_note(made, value)
+
+
 def _nothing(_made: ItemBuilder, _name: str, _value: str) -> None:
     """Take what another place has already."""
 
@@ -210,7 +220,7 @@ def _kind(made: ItemBuilder, name: str, value: str) -> None:
 
 _TAKERS: Mapping[str, Callable[[ItemBuilder, str, str], None]] = {
     "title": _nothing, "drop": _nothing, "uri": _uri, "uris": _uris, "tag": _tags,
-    "tags": _tags, "kind": _kind, "lines": _lines,
+    "tags": _tags, "kind": _kind, "lines": _lines, "note_of_a_kind": _note_of_a_kind,
 }  # fmt: skip
 
 

@@ -25,7 +25,8 @@ class CsvLayout:
 
 
 # A target is a field of ours, or one of: uri, uris (one column, several, joined by
-# commas), tag, tags, created_ms, changed_ms, flag:<field>, kind, lines, drop.
+# commas), tag, tags, created_ms, changed_ms, flag:<field>, kind, lines, drop,
+# note_of_a_kind.
 LAYOUTS = (
     CsvLayout(
         "bitwarden",
@@ -55,8 +56,8 @@ LAYOUTS = (
         "LastPass",
         {
             "url": "uri", "username": "username", "password": "password",
-            "totp": "totp", "extra": "notes", "name": "title", "grouping": "folder",
-            "fav": "flag:favourite",
+            "totp": "totp", "extra": "note_of_a_kind", "name": "title",
+            "grouping": "folder", "fav": "flag:favourite",
         },
         ("url", "username", "password", "extra", "name", "grouping", "fav"),
     ),

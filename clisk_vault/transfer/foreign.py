@@ -136,6 +136,11 @@ class ItemBuilder:
             return
         self._fields[name] = _valued(name, value)
 
+    @property
+    def type(self) -> str:
+        """Which type of item it is to be."""
+        return str(self._fields["type"])
+
     def has(self, name: str) -> bool:
         """Return whether the field has a value already."""
         return name in self._fields
