@@ -7,10 +7,11 @@ stays as its source had it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
 from clisk.errors import CliskError
+from clisk_vault.draft import FieldValue
 from clisk_vault.item import ItemView
 from clisk_vault.item_types import (
     CUSTOM_KINDS,
@@ -66,6 +67,42 @@ def check_match(match: str) -> None:
             "no such way to match an address",
             advice=f"one of: {', '.join(URI_MATCHES)}",
         )
+
+
+def check_patterns(
+    edit: Mapping[str, FieldValue | None], view: ItemView | None
+) -> None:
+    """Refuse an address that is matched as a regular expression and is none.
+
+    Whether *edit* brings the address or the way to match it; the other may be there.
+    """
+    touched = {parts[1] for name in edit if (parts := split_element(name)) is not None
+               and parts[0] == "uri"}  # fmt: skip
+
+    def text(element: str, part: str) -> str | None:
+        name = element_field("uri", element, part)
+        if name in edit or view is None:
+            value = edit.get(name)
+            return value if isinstance(value, str) else None
+        return view.text(name)
+
+    patterns = [
+        text(each, "value") for each in touched if text(each, "match") == "regex"
+    ]
+    if not any(patterns):
+        return
+    # Late: the matcher is large, and most addresses are no patterns.
+    from konnector_runner.autofill.patterns import check_pattern
+    from konnector_runner.errors import FormatError
+
+    try:
+        for pattern in filter(None, patterns):
+            check_pattern(pattern)
+    except FormatError:
+        raise CliskError(
+            "the address is no regular expression, and would match no page",
+            advice="such as --match regex --uri 'https://(www|mail)\\.example\\.org/.*'",
+        ) from None
 
 
 def check_custom(kind: str, value: str) -> None:

@@ -10,7 +10,12 @@ from typing import Literal
 from pydantic import Field
 
 from clisk.agent import making
-from clisk.agent.checking import check_custom, check_match, fitting
+from clisk.agent.checking import (
+    check_custom,
+    check_match,
+    check_patterns,
+    fitting,
+)
 from clisk.agent.labels import NoSuchFieldError, find_field
 from clisk.agent.making import Made, Recipe
 from clisk.agent.registry import Params, Secret
@@ -86,16 +91,11 @@ def draft(
             advice="bring it from where it is: clisk import FILE (CXF or Bitwarden"
             " JSON); a login for the site: clisk add login TITLE",
         )
-    return ItemDraft(
-        type=kind,
-        title=title,
-        fields={
-            **_fields(changes),
-            **_uris(changes),
-            **_custom(changes.custom),
-        },
-        tags=tuple(changes.tags),
-    )
+    if changes.match is not None and not changes.uris:
+        raise CliskError("there is no address to match", advice="give one: --uri URL")
+    fields = {**_fields(changes), **_uris(changes), **_custom(changes.custom)}
+    check_patterns(fields, None)
+    return ItemDraft(type=kind, title=title, fields=fields, tags=tuple(changes.tags))
 
 
 def _with_new_key(kind: str, changes: Changes, make: str) -> Changes:
@@ -152,7 +152,7 @@ def edit(changes: Changes, view: ItemView) -> dict[str, FieldValue | None]:
     title = changes.fields.get("title")
     if "title" in changes.remove or (title is not None and not title.expose().strip()):
         raise CliskError("an item needs a title", advice="give it another one")
-    return {
+    made: dict[str, FieldValue | None] = {
         **dict.fromkeys(_removed(changes.remove, view)),
         **_fields(changes, view),
         **_custom(changes.custom),
@@ -161,6 +161,8 @@ def edit(changes: Changes, view: ItemView) -> dict[str, FieldValue | None]:
         **elements("tag", ({"name": tag} for tag in changes.tags), os.urandom),
         **dict.fromkeys(_untagged(changes.untag, view)),
     }
+    check_patterns(made, view)
+    return made
 
 
 def _untagged(tags: Collection[str], view: ItemView) -> Iterator[str]:

@@ -27,14 +27,25 @@ def pattern_matches(pattern: str, origin: str, rest: str) -> bool:
     path = rest.partition("?")[0]
     if max(len(pattern), len(origin) + len(path)) > _LONGEST:
         raise FormatError("pattern or address too long to compare")
-    try:
-        compiled = re.compile(pattern, re.IGNORECASE)
-    except re.error:
-        raise FormatError("pattern that is no regular expression") from None
+    compiled = check_pattern(pattern)
     spellings = [origin + path, origin] if path == "/" else [origin + path]
     if not any(compiled.fullmatch(text) for text in spellings):
         return False
     return not any(compiled.fullmatch(text) for text in _strangers(origin, path))
+
+
+def check_pattern(pattern: str) -> re.Pattern[str]:
+    """Return *pattern*, ready to be compared with an address.
+
+    Raises:
+        FormatError: it is no regular expression, or too long for any address.
+    """
+    if len(pattern) > _LONGEST:
+        raise FormatError("pattern too long to compare")
+    try:
+        return re.compile(pattern, re.IGNORECASE)
+    except (re.error, OverflowError, RecursionError):
+        raise FormatError("pattern that is no regular expression") from None
 
 
 def _strangers(origin: str, path: str) -> Iterator[str]:

@@ -324,3 +324,46 @@ def test_an_item_is_cloned_and_the_reads_are_recorded(
     blank = laptop.run("clone", "Original", "--title", " ")
     assert (blank.code, blank.out) == (1, "")
     assert "an item needs a title" in blank.err
+
+
+_IMPOSSIBLE = "https://(www.example"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("add", "login", "Bad", "--uri", _IMPOSSIBLE, "--match", "regex"),
+        ("add", "login", "Bad", "--uri", "x" * 600, "--match", "regex"),
+        ("edit", "Pattern", "--uri", _IMPOSSIBLE, "--match", "regex"),
+        ("edit", "Pattern", "-s", f"uri={_IMPOSSIBLE}"),
+        ("edit", "Address", "--match", "regex"),
+    ],
+)
+def test_an_impossible_pattern_is_refused(
+    laptop: Device, words: tuple[str, ...]
+) -> None:
+    """Whether the address is new, or the way to match it: it would match no page."""
+    if not laptop.ask("list", "--url", "https://pattern.example/")["items"]:
+        laptop.add_login(
+            "Pattern", "1", "--uri", r"https://pattern\.example/.*", "--match", "regex"
+        )
+        laptop.add_login("Address", "1", "--uri", _IMPOSSIBLE)
+
+    said = laptop.run(*words)
+
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("error: the address is no regular expression")
+    assert "hint: such as --match regex" in said.err
+    assert laptop.ask("list", "Bad")["items"] == []
+    assert _titles(laptop, "--url", "https://pattern.example/in") == ["Pattern"]
+
+
+def test_a_way_to_match_without_an_address_is_refused(laptop: Device) -> None:
+    """It would be dropped; in edit it is for the addresses that are there."""
+    said = laptop.run("add", "login", "No address", "--match", "host")
+
+    assert (said.code, said.out) == (1, "")
+    assert (
+        said.err == "error: there is no address to match\nhint: give one: --uri URL\n"
+    )
+    assert laptop.ask("list", "No address")["items"] == []
