@@ -5,8 +5,10 @@ The relay sees neither the name nor its length.
 
 from __future__ import annotations
 
+import itertools
 import os
 import unicodedata
+from collections.abc import Collection
 
 from clisk_sync.padding import pad, unpad
 from clisk_sync.record_body import SealedName
@@ -46,6 +48,18 @@ def check_name(name: str) -> str:
             "device name: a character that does not print", advice=_ADVICE
         )
     return name
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return *name*, with a number behind it where another device bears it."""
+    if name not in taken:
+        return name
+    for number in itertools.count(2):
+        behind = f" {number}"
+        free = name[: MAX_NAME_CHARS - len(behind)].rstrip() + behind
+        if free not in taken:
+            return free
+    raise AssertionError("count() has no end")
 
 
 def seal_name(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from clisk.agent.journal import log
 from clisk.agent.sync_driver import SyncDriver
 from clisk_sync import pair
+from clisk_sync.device_name import free_name
 from clisk_sync.errors import SyncError
 from clisk_sync.founding import add_record, clock_ms
 from clisk_sync.http_transport import HttpRelay
@@ -56,7 +58,9 @@ class Admission:
         return newcomer
 
     async def confirm(self, digits: str) -> Newcomer:
-        """Let the newcomer in if *digits* are the ones that it shows.
+        """Let the newcomer in if *digits* are those that it shows.
+
+        Its name may have got a number, so that no two devices bear one.
 
         Raises:
             WrongDigits: try again.
@@ -66,7 +70,8 @@ class Admission:
         engine = self._driver.engine
         await pair.admit(self._pairing, self._mailboxes, self._append, engine.handover)
         self._waiting = False
-        return newcomer
+        member = engine.membership.member(newcomer.device.id)
+        return replace(newcomer, name=self._driver.name_of(member))
 
     async def end(self) -> None:
         """End it; a newcomer that still waits is told, if the relay can be reached."""
@@ -87,12 +92,13 @@ class Admission:
         await driver.sync_once()
         engine, vault = driver.engine, driver.vault
         membership = engine.membership
+        taken = {driver.name_of(each) for each in membership.devices.values()}
         record = add_record(
             membership,
             vault.secrets,
             vault.epochs.secret(membership.epoch),
             newcomer.device,
-            newcomer.name,
+            free_name(newcomer.name, taken),
         )
         await driver.transport.append_record(record)
         engine.adopt(membership.extend(record))

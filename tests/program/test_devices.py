@@ -201,8 +201,16 @@ def test_without_a_relay_the_way_on_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_devices_do_not_bear_one_name(three: Three) -> None:
+def test_two_devices_do_not_bear_one_name(three: Three, tmp_path: Path) -> None:
     """Else "revoke phone" could not say which."""
+    folder = tmp_path / "another"
+    folder.mkdir()
+    with device(folder / "phone") as another:
+        let_in, joined = pair(three.laptop, another, folder)
+        assert (let_in.code, joined.code) == (0, 0)
+        assert "phone 2 is a member of this vault now" in let_in.err
+        assert names(another)[-2:] == ["phone", "phone 2"]
+    three.laptop.ok("devices", "revoke", "phone 2", "--yes")
     refused = three.tablet.run("devices", "rename", "phone")
     assert refused.code == 1
     assert "another device of this vault has that name" in refused.err

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clisk_sync.device_name import check_name
+from clisk_sync.device_name import MAX_NAME_CHARS, check_name, free_name
 from clisk_sync.epochs import wrap_epoch
 from clisk_sync.errors import (
     CallerError,
@@ -361,6 +361,14 @@ def test_a_name_that_would_mislead_is_refused(name: str) -> None:
     """Nothing empty, endless, or that moves the text around it."""
     with pytest.raises(FormatError):
         check_name(name)
+
+
+def test_a_name_that_is_taken_gets_a_number() -> None:
+    """As short as a name has to be, and never one that is taken as well."""
+    assert free_name("phone", {"laptop"}) == "phone"
+    assert free_name("phone", {"phone", "phone 2"}) == "phone 3"
+    long = "x" * MAX_NAME_CHARS
+    assert check_name(free_name(long, {long})) == "x" * (MAX_NAME_CHARS - 2) + " 2"
 
 
 @given(st.binary(max_size=300))
