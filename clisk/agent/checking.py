@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
+from clisk.agent.linking import LINKED, linked_name
 from clisk.errors import CliskError
 from clisk_vault.draft import FieldValue
 from clisk_vault.item import ItemView
@@ -55,8 +56,10 @@ def fitting(name: str, value: SecretText, view: ItemView | None) -> SecretText:
     if (kind, part) == ("uri", "match"):
         check_match(value.expose())
     if (kind, part) == ("custom", "value") and view is not None:
-        text = view.text(element_field("custom", element, "kind"))
-        check_custom(text or "text", value.expose())
+        own = view.text(element_field("custom", element, "kind")) or "text"
+        if own == LINKED:
+            return SecretText(linked_name(value.expose(), view.type, view))
+        check_custom(own, value.expose())
     return value
 
 

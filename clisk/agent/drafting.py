@@ -17,6 +17,7 @@ from clisk.agent.checking import (
     fitting,
 )
 from clisk.agent.labels import NoSuchFieldError, find_field
+from clisk.agent.linking import link_up
 from clisk.agent.making import Made, Recipe
 from clisk.agent.registry import Params, Secret
 from clisk.errors import CliskError
@@ -93,7 +94,8 @@ def draft(
         )
     if changes.match is not None and not changes.uris:
         raise CliskError("there is no address to match", advice="give one: --uri URL")
-    fields = {**_fields(changes), **_uris(changes), **_custom(changes.custom)}
+    fields = {**_fields(changes), **_uris(changes)}
+    fields |= _custom(changes.custom, kind, None, fields)
     check_patterns(fields, None)
     return ItemDraft(type=kind, title=title, fields=fields, tags=tuple(changes.tags))
 
@@ -152,10 +154,11 @@ def edit(changes: Changes, view: ItemView) -> dict[str, FieldValue | None]:
     title = changes.fields.get("title")
     if "title" in changes.remove or (title is not None and not title.expose().strip()):
         raise CliskError("an item needs a title", advice="give it another one")
+    fields = _fields(changes, view)
     made: dict[str, FieldValue | None] = {
         **dict.fromkeys(_removed(changes.remove, view)),
-        **_fields(changes, view),
-        **_custom(changes.custom),
+        **fields,
+        **_custom(changes.custom, view.type, view, fields),
         **_uris(changes),
         **({} if changes.uris else _matches(changes.match, view)),
         **elements("tag", ({"name": tag} for tag in changes.tags), os.urandom),
@@ -281,8 +284,15 @@ def _removed(names: Iterable[str], view: ItemView) -> Iterator[str]:
         yield from (each for each in view.fields if each.startswith(same))
 
 
-def _custom(fields: Iterable[CustomField]) -> dict[str, FieldValue]:
-    return elements("custom", map(_custom_row, fields), os.urandom)
+def _custom(
+    fields: Iterable[CustomField],
+    kind: str,
+    view: ItemView | None,
+    written: Collection[str],
+) -> dict[str, FieldValue]:
+    made = elements("custom", map(_custom_row, fields), os.urandom)
+    link_up(made, kind, view, written)
+    return made
 
 
 def _custom_row(each: CustomField) -> dict[str, FieldValue]:

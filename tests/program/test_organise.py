@@ -367,3 +367,66 @@ def test_a_way_to_match_without_an_address_is_refused(laptop: Device) -> None:
         said.err == "error: there is no address to match\nhint: give one: --uri URL\n"
     )
     assert laptop.ask("list", "No address")["items"] == []
+
+
+def test_a_linked_field_gives_the_field_that_it_shows(laptop: Device) -> None:
+    """A read of that field, which the log names; a link to a link goes on."""
+    laptop.add_login(
+        "Linked", "planted-linked", "-u", "alice", "--linked", "L=password"
+    )
+    laptop.ok("edit", "Linked", "--linked", "M=L", "--custom", "Pet=cat")
+    laptop.ok("edit", "Linked", "--linked", "P=Pet", "--linked", "Q=P")
+
+    assert laptop.ok("get", "Linked", "-f", "L") == "planted-linked\n"
+    assert laptop.ok("get", "Linked", "-f", "M") == "planted-linked\n"
+    assert laptop.ok("get", "Linked", "-f", "Q") == "cat\n"
+    reads = laptop.ask("log", "list", "--item", "Linked")["records"]
+    assert {each["field"] for each in reads} == {"password"}
+    laptop.ok("edit", "Linked", "-s", "L=username")
+    assert laptop.ok("get", "Linked", "-f", "M") == "alice\n"
+
+
+def test_a_link_that_leads_nowhere_is_refused(laptop: Device) -> None:
+    """As it is made, changed, or read after its field was emptied, or in a ring."""
+    laptop.add_login("Lost", "x", "-u", "alice", "--linked", "L=username")
+    for words in (
+        ("add", "login", "Nope", "--linked", "L=nope"),
+        ("add", "login", "Nope", "--linked", "L=card.number"),
+        ("add", "login", "Nope", "--linked", "L=L"),
+        ("edit", "Lost", "--linked", "M=nope"),
+        ("edit", "Lost", "-s", "L=nope"),
+    ):
+        said = laptop.run(*words)
+        assert (said.code, said.out) == (1, ""), words
+        assert said.err.startswith("error: there is no field by that name to be shown")
+    assert laptop.ask("list", "Nope")["items"] == []
+
+    laptop.ok("edit", "Lost", "--clear", "username")
+    emptied = laptop.run("get", "Lost", "-f", "L")
+    laptop.ok("edit", "Lost", "--linked", "M=L")
+    laptop.ok("edit", "Lost", "-s", "L=M")
+    ring = laptop.run("get", "Lost", "-f", "L")
+
+    for said in (emptied, ring):
+        assert (said.code, said.out) == (1, "")
+        assert said.err.startswith("error: the linked field shows none")
+
+
+def test_a_token_for_a_linked_field_covers_what_it_shows(laptop: Device) -> None:
+    """Attack: what a link shows is changed, to read another field with the token."""
+    laptop.add_login("Tok", "planted-tok", "-u", "alice", "--linked", "L=password")
+    laptop.ok("edit", "Tok", "--read", "notes=0", given="planted-notes")
+    made = laptop.run(
+        *("token", "create", "job", "--item", "Tok", "-f", "L"),
+        *("--uses", "5", "--expires", "1h"),
+    )
+    token = made.out.strip()
+    words = ("read", "clisk://Tok/L", "--token-fd", "0")
+
+    good = laptop.run(*words, given=token)
+    laptop.ok("edit", "Tok", "-s", "L=notes")
+    bad = laptop.run(*words, given=token)
+
+    assert good.out == "planted-tok\n", (made, good)
+    assert (bad.code, bad.out) == (1, "")
+    assert "planted" not in bad.err

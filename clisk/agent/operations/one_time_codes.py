@@ -8,7 +8,7 @@ from clisk.agent.asking import asking
 from clisk.agent.caller import Caller
 from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
-from clisk.agent.labels import find_field
+from clisk.agent.linking import find_shown
 from clisk.agent.operations.items import ItemParams
 from clisk.agent.registry import Answer, Params, Secret, operation
 from clisk.agent.resolve import resolve_exactly, resolve_item
@@ -58,7 +58,7 @@ async def totp(agent: Agent, caller: Caller, params: CodeParams) -> CodeAnswer:
                     " clisk edit ITEM --ask totp",
                 )
             with unseen(caller.token):
-                field = find_field(view, params.field)
+                field = find_shown(view, params.field)
         who, barred = caller.requester, ""
         if caller.token is not None:
             who, barred = caller.token.admit(vault, item, field.name)

@@ -9,6 +9,7 @@ from clisk.agent.caller import Caller
 from clisk.agent.confirming import is_confirmed
 from clisk.agent.core import Agent
 from clisk.agent.labels import find_field, find_version
+from clisk.agent.linking import find_shown
 from clisk.agent.operations.conflicts import VERSIONS_ARE_LISTED
 from clisk.agent.registry import Answer, Params, operation
 from clisk.agent.resolve import resolve_exactly, resolve_item
@@ -50,7 +51,8 @@ class RevealVersionParams(Params):
 async def reveal(agent: Agent, caller: Caller, params: RevealParams) -> RevealAnswer:
     """Give one field of one item; the read of a secret is recorded first.
 
-    A field that is not secret is given without a record, as `view` gives it.
+    A field that is not secret is given without a record, as `view` gives it. Of a
+    linked field, the field that it shows is given, and recorded.
     """
     confirmed = is_confirmed(agent, caller)
 
@@ -59,7 +61,7 @@ async def reveal(agent: Agent, caller: Caller, params: RevealParams) -> RevealAn
         resolve = resolve_exactly if params.exact else resolve_item
         with asking(vault, caller, use) as asked, unseen(caller.token):
             item = asked.item = resolve(vault, params.item)
-            found = find_field(vault.view(item), params.field)
+            found = find_shown(vault.view(item), params.field)
         value = found.current.text
         who, barred = caller.requester, ""
         if caller.token is not None:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
-from clisk.agent.labels import find_field
+from clisk.agent.linking import find_shown
 from clisk.agent.registry import Answer, Done, NoParams, Params, Secret, operation
 from clisk.agent.resolve import resolve_item
 from clisk.agent.tokens import (
@@ -93,7 +93,7 @@ async def create_token(
                 "the item asks for the passphrase again, which no token can give",
                 advice="if a script shall have it: clisk edit ITEM --clear reprompt",
             )
-        fields = sorted({find_field(view, each).name for each in params.fields})
+        fields = sorted({find_shown(view, each).name for each in params.fields})
         token = spell_token(os.urandom(32))
         now = vault.session.clock()
         row = TokenRow(
