@@ -67,6 +67,7 @@ _FORMATS = (
     is_flag=True,
     help="Leave out files that are too large for a vault, and say which.",
 )
+@click.option(*("-v", "--verbose"), is_flag=True, help="List what was skipped, too.")
 @json_option
 @click.pass_obj
 def import_command(
@@ -79,6 +80,7 @@ def import_command(
     account_key_fd: int | None,
     mapping: tuple[str, ...],
     without_large_files: bool,
+    verbose: bool,
     as_json: bool,
 ) -> None:
     """Bring items from another password manager; FILE may be - for a pipe.
@@ -88,8 +90,9 @@ def import_command(
     LastPass, KeePassXC (CSV), and CXF. Everything is kept: what has no field of
     its own becomes a custom field, or stays word for word in a hidden one, and
     the report names it. An import happens whole or not at all; a second one adds
-    only what has changed at its source since. Through a pipe no file with your
-    passwords is left lying on the disk.
+    only what has changed at its source since, and an export of this very vault
+    what it has no more. Through a pipe no file with your passwords is left lying on
+    the disk.
 
     \b
     Examples:
@@ -116,7 +119,9 @@ def import_command(
             {**answer, "items": rows, "left_out": [list(each) for each in left_out]}
         )
     else:
-        _report(answer, rows, left_out)
+        # A dry run is for looking at; afterwards what stayed as it was is a number.
+        told = [e for e in rows if verbose or dry_run or e["action"] != "skipped"]
+        _report(answer, told, left_out)
 
 
 def _read(file: BinaryIO) -> bytes:

@@ -43,8 +43,17 @@ def exporter(purpose: str) -> tuple[Requester, str]:
     return Requester(RequesterKind.EXPORT, "command line"), purpose
 
 
-def take_out(vault: Vault, items: Sequence[ItemId], *, purpose: str) -> list[TakenOut]:
+def take_out(
+    vault: Vault,
+    items: Sequence[ItemId],
+    *,
+    purpose: str,
+    who: Requester | None = None,
+    use: Use = Use.EXPORT,
+) -> list[TakenOut]:
     """Return *items* with every current value and every earlier password.
+
+    It is an export that asks, unless *who* and *use* say something else.
 
     Some at a time, please: all that is returned is readable. The records of 64 reads
     are on disk before the first of their seals is opened. Whoever exports has typed
@@ -55,10 +64,11 @@ def take_out(vault: Vault, items: Sequence[ItemId], *, purpose: str) -> list[Tak
         TamperedError, FormatError: a sealed value was changed.
     """
     views = {item: vault.view(item) for item in items}
+    asking = who or exporter(purpose)[0]
     requests = [
-        request
+        ReadRequest(item, name, asking, purpose, version=at, use=use, confirmed=True)
         for item, view in views.items()
-        for request in _requests(item, view, purpose)
+        for name, at in _secrets(view)
     ]
     values: dict[ItemId, Values] = {item: {} for item in items}
     answers = vault.reveal_many(requests)
@@ -76,23 +86,15 @@ def read_file(vault: Vault, item: ItemId, field: str, *, purpose: str) -> bytes:
     return vault.attachments.read(asked)
 
 
-def _requests(item: ItemId, view: ItemView, purpose: str) -> Iterator[ReadRequest]:
-    who, why = exporter(purpose)
+def _secrets(view: ItemView) -> Iterator[tuple[str, Stamp | None]]:
+    """Yield the secret fields, and every earlier password by its stamp."""
     for name, field in view.fields.items():
         if field.current.secret and not name.startswith(_FILE):
-            yield ReadRequest(item, name, who, why, use=Use.EXPORT, confirmed=True)
+            yield name, None
     password = view.fields.get("password")
     for version in password.history if password else ():
         if version.secret:
-            yield ReadRequest(
-                item,
-                "password",
-                who,
-                why,
-                version=version.stamp,
-                use=Use.EXPORT,
-                confirmed=True,
-            )
+            yield "password", version.stamp
 
 
 def _taken(

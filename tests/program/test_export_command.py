@@ -70,6 +70,26 @@ def test_an_export_of_a_folder_or_tag_reads_nothing_else(
     laptop.ok("rm", "Inside")
 
 
+def test_an_export_comes_back_to_its_vault_as_it_is(
+    laptop: Device, tmp_path: Path
+) -> None:
+    """Nothing is added; what was skipped is counted, and listed when asked."""
+    held = len(laptop.ask("list")["items"])
+    for kind in ("bitwarden", "cxf"):
+        target = tmp_path / kind
+        _export(laptop, str(target), "--format", kind, "--yes")
+
+        said = laptop.run("import", str(target))
+
+        assert (said.code, said.out) == (0, "")
+        assert said.err == f"0 added, 0 merged, {held} skipped\n"
+        listed = laptop.ok("import", str(target), "--verbose")
+        assert listed.count("skipped\t") == held
+        assert laptop.ok("import", str(target), "--dry-run") == listed
+        assert len(laptop.ask("import", str(target))["items"]) == held
+    assert len(laptop.ask("list")["items"]) == held
+
+
 def test_a_sealed_export_takes_a_password_of_its_own(
     laptop: Device, tmp_path: Path
 ) -> None:

@@ -27,6 +27,7 @@ from clisk_vault.transfer.imported import (
     plan_file,
     run_plan,
 )
+from clisk_vault.transfer.own_export import without_own
 from clisk_vault.vault import Vault
 
 _PAGE = 1000
@@ -156,7 +157,8 @@ async def finish(
     staged, counter = _staged(caller), Counter()
 
     def work(vault: Vault) -> tuple[ImportPlan, int]:
-        plan = plan_file(vault, staged.file())
+        file = staged.file()
+        plan = without_own(vault, file, plan_file(vault, file), caller.requester)
         if params.dry_run:
             return plan, len(set(plan.folders) - set(vault.folders()))
         folders = run_plan(vault, plan, on_item=counter.one_more).folders

@@ -55,7 +55,7 @@ def _value(name: str) -> str:
     return _SPECIAL.get(name, f"<{name}> & ü \"'")
 
 
-def _everything() -> list[Outgoing]:
+def everything() -> list[Outgoing]:
     """Return items that between them have every field that the tables know."""
     items = []
     for number, kind in enumerate(ITEM_TYPES.values()):
@@ -127,10 +127,10 @@ def _comparable(fields: dict[str, str]) -> dict[str, Any]:
 @pytest.mark.parametrize("name", _FORMATS)
 def test_every_field_of_every_type_comes_home(name: str) -> None:
     """Out in another's format and in again: no value is lost, moved or changed."""
-    before = {each.id: _comparable(dict(each.fields)) for each in _everything()}
+    before = {each.id: _comparable(dict(each.fields)) for each in everything()}
     report = LossReport()
 
-    data = _FORMATS[name](_everything(), report)
+    data = _FORMATS[name](everything(), report)
     file = read_file(data, secrets=_SECRETS)
 
     assert "Empty" in file.folders
@@ -146,7 +146,7 @@ def test_what_has_no_place_of_its_own_is_in_the_report(name: str) -> None:
     """Another program shows such values as further fields; the report names them."""
     report = LossReport()
 
-    _FORMATS[name](_everything(), report)
+    _FORMATS[name](everything(), report)
 
     told = {field for names in report.renamed.values() for field in names}
     assert any("extra.00000000.data" in field for field in told)
@@ -156,7 +156,7 @@ def test_csv_keeps_what_it_has_columns_for_and_names_the_rest() -> None:
     """What is not in the file is said, item by item."""
     report = LossReport()
 
-    data = write_csv(_everything(), report, formulas=Formulas.EXACT)
+    data = write_csv(everything(), report, formulas=Formulas.EXACT)
 
     (login, note, *_) = csv.DictReader(io.StringIO(data.decode(), newline=""))
     assert login["login_password"] == _value("password")
@@ -169,14 +169,14 @@ def test_csv_keeps_what_it_has_columns_for_and_names_the_rest() -> None:
 
 def test_files_come_along_where_there_is_room_and_are_named_where_not() -> None:
     """KDBX holds files; the others say that they do not."""
-    item = replace(_everything()[0], files=(Attached("scan.pdf", b"%PDF"),))
+    item = replace(everything()[0], files=(Attached("scan.pdf", b"%PDF"),))
     report = LossReport()
 
     data = write_kdbx([item], [], _PASSWORD, report)
 
     (back,) = read_file(data, secrets=_SECRETS).items
     assert back.attached == (Attached("scan.pdf", b"%PDF"),)
-    item = replace(_everything()[0], files=(Attached("scan.pdf", b"%PDF"),))
+    item = replace(everything()[0], files=(Attached("scan.pdf", b"%PDF"),))
     write_bitwarden([item], [], report)
     assert report.lost == {"one login (10000000)": ["file scan.pdf"]}
 
@@ -266,10 +266,10 @@ def test_a_kdbx_of_ours_keeps_earlier_passwords() -> None:
 @pytest.mark.parametrize("kdf", [Kdf(0, 5_000), Kdf(ARGON2ID, 2, 16, 1)])
 def test_a_sealed_bitwarden_export_opens_with_its_password_alone(kdf: Kdf) -> None:
     """Both key derivations; the file shows nothing of what is in it."""
-    plain_data = write_bitwarden(_everything(), [], LossReport())
+    plain_data = write_bitwarden(everything(), [], LossReport())
 
     sealed = seal_protected(plain_data, _PASSWORD, random=_random, kdf=kdf)
 
     assert b"one login" not in sealed
-    assert len(read_file(sealed, secrets=_SECRETS).items) == len(_everything())
+    assert len(read_file(sealed, secrets=_SECRETS).items) == len(everything())
     assert json.loads(sealed)["kdfType"] == kdf.kind
