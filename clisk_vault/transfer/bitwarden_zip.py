@@ -6,7 +6,7 @@ itself takes no such zip back, so none is written here: files leave by KDBX.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 
 from clisk_vault.transfer.bitwarden import read_export
@@ -37,22 +37,26 @@ def read_bitwarden_zip(archive: BoundedZip) -> ForeignFile:
         if name.startswith(_FOLDER) and slash:
             called = own.replace("/", "_")
             by_place[place].append(Attached(called, archive.read(name)))
-    items = [_with_files(each, by_place, file.items) for each in file.items]
+    # Counted once: a hundred thousand items may have one title.
+    titles = Counter(_title(each) for each in file.items)
+    items = [_with_files(each, by_place, titles) for each in file.items]
     return replace(file, items=(*items, *map(_homeless, sorted(by_place.items()))))
 
 
 def _with_files(
     item: ForeignItem,
     by_place: dict[str, list[Attached]],
-    everything: tuple[ForeignItem, ...],
+    titles: Counter[str],
 ) -> ForeignItem:
-    title = str(item.fields.get("title", ""))
+    title = _title(item)
     attached = list(by_place.pop(item.key or "", []))
-    if title in by_place:
-        twins = [each for each in everything if each.fields.get("title") == title]
-        if len(twins) == 1:
-            attached += by_place.pop(title)
+    if titles[title] == 1:
+        attached += by_place.pop(title, [])
     return replace(item, attached=tuple(attached)) if attached else item
+
+
+def _title(item: ForeignItem) -> str:
+    return str(item.fields.get("title", ""))
 
 
 def _homeless(pair: tuple[str, list[Attached]]) -> ForeignItem:
