@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import string
 from importlib import resources
@@ -94,6 +95,18 @@ def test_each_published_site_takes_what_is_generated(site: str) -> None:
         assert not any(
             letter * (rules.max_run + 1) in password for letter in set(password)
         )
+
+
+def test_the_published_rules_are_as_they_were_published() -> None:
+    """All of them, under their notice: the file whose digest data/README.md has."""
+    file = resources.files("clisk_vault") / "data" / "password-rules.json"
+    notice = resources.files("clisk_vault") / "data" / "README.md"
+
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+
+    assert len(_published()) == 364
+    assert digest in notice.read_text(encoding="utf-8")
+    assert "Copyright (c) 2020 Apple Inc." in notice.read_text(encoding="utf-8")
 
 
 def test_a_site_is_found_by_its_host_and_those_above() -> None:
