@@ -78,6 +78,12 @@ class EvilRelay(MemoryRelay):
         """Lose the request, or the answer, of the next *call*."""
         self._cuts[call] = lost
 
+    def bring(self, data: bytes) -> bytes:
+        """Return what a thief made, to be given in the thief's name: it is kept."""
+        self.used.add("thief's-bytes")
+        self.hear(data)
+        return data
+
     # Misdeeds, by the names they have in the table
 
     def _named(self, name: str, change: Misdeed) -> Misdeed:

@@ -49,6 +49,8 @@ GUARDS = (
     Guard("read again", "a refused envelope stood in another's place", "clisk_sync.intake:Intake._refuse", "self._journal.set_state(State.RESCAN, 1)", "pass", ("3.5-revoked",), ("test_attacks.py::test_what_a_lie_stood_in_the_place_of_is_read",)),
     Guard("junk bound", "endless junk is not heard out", "clisk_sync.reading:Reader._take_in", "if tally.refused > _MAX_REFUSED:", "if False:", tests=("test_attacks.py::test_a_stream_that_never_ends_is_not_heard_out",)),
     Guard("anchor", "what was read last still stands", "clisk_sync.reading:_begins_with", "return position == anchor.position and sha256(data) == anchor.hash", "return True", ("3.1-rollback",)),
+    Guard("no word of why", "what is asked for next does not depend on why junk was refused", "clisk_sync.intake:Intake._refuse", "self._journal.set_state(State.RESCAN, 1)", "self._journal.set_state(State.RESCAN, int(isinstance(found, PeerError)))", ("DL03",)),
+    Guard("no word of the inside", "nobody is told that an inside did not open", "clisk_sync.intake:Intake._open", "tally.set_aside.append(aside)", "(tally.set_aside.append(aside), self._journal.set_state(State.RESCAN, 1))", ("DL03",)),
     # The frontier
     Guard("withheld", "what a peer has, and the relay does not give, is missed", "clisk_sync.frontier:Frontier.withheld", "for device, missing in self.missing.items()", "for device, missing in {}.items()", ("3.1-withholding", "3.1-rollback-newcomer")),
     Guard("claims compared", "another hash in a peer's claim is a fork", "clisk_sync.frontier:Frontier.hear", "elif held != mark.hash:", "elif False:", ("3.1-fork",)),

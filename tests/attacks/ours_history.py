@@ -6,6 +6,10 @@ connections that the relay has in its hand.
 
 from __future__ import annotations
 
+import random
+import string
+import zlib
+
 import pytest
 
 from clisk_sync.errors import RevokedError, TransportError, Withheld
@@ -13,7 +17,8 @@ from clisk_sync.founding import open_epochs
 from clisk_vault.draft import ItemDraft
 from clisk_vault.keys import SecretText
 from tests.attacks.ours import alone, over_http
-from tests.attacks.stage import Stage, beliefs, story
+from tests.attacks.stage import Stage, beliefs, story, told
+from tests.program import test_recovery
 from tests.sync.world import Forger, World, names
 
 
@@ -166,14 +171,22 @@ async def a_cut_connection_neither_loses_nor_doubles(on: Stage) -> None:
     assert sum("was lost" in each for each in titles) == 2
 
 
-async def _sizes(on: Stage, folder: str, title: str, secret: str) -> list[int]:
-    """Return the size of all that is sent for a vault with that login in it."""
+async def _sizes(
+    on: Stage, folder: str, title: str, secret: str, notes: str = ""
+) -> list[int]:
+    """Return the size of all that is sent for a vault with that login in it.
+
+    With *notes* also of a snapshot, whose bucket is that of all items together.
+    """
     (on.folder / folder).mkdir()
     world = World(on.folder / folder, relay=on.relay)
     laptop, phone = await world.pair()
     start = len(on.relay.transcript)
-    draft = ItemDraft("login", title, {"password": SecretText(secret)})
-    item = laptop.vault.add(draft)
+    fields: dict[str, str | SecretText] = {
+        "password": SecretText(secret),
+        "notes": notes,
+    }
+    item = laptop.vault.add(ItemDraft("login", title, fields))
     await laptop.sync()
     await phone.sync()
     phone.vault.edit(item, {"password": SecretText(secret[::-1])})
@@ -181,6 +194,9 @@ async def _sizes(on: Stage, folder: str, title: str, secret: str) -> list[int]:
     await laptop.sync()
     await laptop.engine.rotate()
     await world.settle()
+    if notes:
+        await laptop.engine.compact()
+        await world.settle()
     world.close()
     return [len(each) for each in on.relay.transcript[start:]]
 
@@ -194,3 +210,33 @@ async def sizes_tell_nothing_of_a_secret(on: Stage) -> None:
         on, "long", "a bank of some kind", "a much longer password than that one"
     )
     assert short == long != []
+
+
+@story
+async def sizes_tell_nothing_of_what_packs_well(on: Stage) -> None:
+    """Long notes of one letter, of noise, or of the password again: the same sizes.
+
+    Above the smallest bucket, in envelopes and in a snapshot: nothing is compressed
+    before it is sealed, so no guess in one field makes another one's bytes fewer.
+    """
+    secret = "planted-guess-target"
+    on.planted.add(secret)
+    length = 600 * len(secret)
+    noise = random.Random(7).choices(string.ascii_letters, k=length)
+    texts = {"letters": "a" * length, "noise": "".join(noise), "guess": secret * 600}
+    packed = {name: len(zlib.compress(text.encode())) for name, text in texts.items()}
+    assert packed["noise"] > 50 * packed["letters"], "or the texts are alike"
+    found = {
+        name: await _sizes(on, name, "x", secret, notes=text)
+        for name, text in texts.items()
+    }
+    assert found["letters"] == found["noise"] == found["guess"]
+    assert max(found["noise"]) > length
+
+
+def an_older_relay_is_warned_of(on: Stage) -> None:
+    """Over a real relay: what it has seen is all that is in its database."""
+    on.planted |= {"planted-old", "planted-new"}
+    told(test_recovery.test_an_older_relay_is_not_recognised_and_that_is_said)(on)
+    for database in sorted(on.folder.rglob("*.sqlite*")):
+        on.relay.hear(database.read_bytes())

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from clisk_sync import pair
+from clisk_sync.envelope import parse_unverified_envelope
 from clisk_sync.errors import (
     MembershipError,
     PairingAlreadyScanned,
@@ -21,7 +22,7 @@ from clisk_sync.errors import (
     PairingFailed,
     WrongDigits,
 )
-from clisk_sync.founding import add_record, found
+from clisk_sync.founding import add_record, found, unwrap_epochs
 from clisk_sync.membership import Membership
 from clisk_sync.pairing import MemberPairing, Newcomer, NewcomerPairing
 from clisk_sync.pairing_code import LIFETIME_MS, PairingCode, parse_pairing_code
@@ -36,7 +37,8 @@ from clisk_sync.pairing_messages import (
     six_digits,
 )
 from clisk_vault.device import DeviceSecrets, enrol
-from tests.attacks.stage import Stage, story
+from tests.attacks.stage import TITLE, Stage, story
+from tests.attacks.weak_pairing import WeakMember, joins
 from tests.sync.world import Device
 
 _NAME = "planted phone of mine"
@@ -97,6 +99,31 @@ class Desk:
 
         await pair.admit(offered, self.on.relay.mailboxes(), append, dict)
 
+    async def said(self, offered: MemberPairing, slot: Slot) -> bytes:
+        """Return what a thief has put into the mailbox."""
+        boxes = self.on.relay.mailboxes()
+        body = await boxes.fetch(offered.code.mailbox, slot, 1)
+        assert body is not None
+        return self.on.relay.bring(body)
+
+    def is_let_in(self, weak: WeakMember, thief: DeviceSecrets) -> str:
+        """See what the thief's device reads when the weak member has let it in."""
+        assert weak.newcomers[-1] == thief.public
+        membership, vault = self.laptop.engine.membership, self.laptop.vault
+        epoch = vault.epochs.secret(membership.epoch)
+        record = add_record(
+            membership, self.laptop.secrets, epoch, weak.newcomers[-1], _NAME
+        )
+        secret = unwrap_epochs(membership.extend(record), thief)[membership.epoch]
+        log = map(parse_unverified_envelope, self.on.envelopes(self.laptop))
+        read = [
+            each.verify(membership.known(author).public.signing).open(secret)
+            for each in log
+            if (author := each.unverified_header.author)
+        ]
+        assert any(TITLE.encode() in plain for plain in read)
+        return "every item, on the thief's device"
+
     async def nobody_came_in(self, *welcome: DeviceSecrets) -> None:
         """The members are those of before, and *welcome*; nothing went to others."""
         await self.laptop.sync()
@@ -125,9 +152,12 @@ async def a_code_serves_one_newcomer(on: Stage) -> None:
         await pair.knock(late, on.relay.mailboxes())
     # The relay may well clear the box: the member takes no second hello.
     on.relay.slots.clear()
-    post = desk.scan(offered.code, thief).start()
+    post, weak = desk.scan(offered.code, thief).start(), WeakMember(offered)
+    body = on.relay.bring(post.body)
     with pytest.raises(PairingFailed):
-        offered.receive(post.slot, post.body)
+        offered.receive(post.slot, body)
+    weak.receive(post.slot, body)
+    on.gave.append(desk.is_let_in(weak, thief))
     await desk.nobody_came_in(phone)
 
 
@@ -136,13 +166,16 @@ async def an_expired_code_is_refused_by_both(on: Stage) -> None:
     """Each looks at its own clock; a thief's may stand where he likes."""
     desk, thief = await Desk.open(on), enrol()[0]
     offered = desk.offer()
-    fast = desk.scan(offered.code, thief)
+    fast, weak = desk.scan(offered.code, thief), WeakMember(offered)
     post = fast.start()
+    body = on.relay.bring(post.body)
     on.world.clock.now_ms += LIFETIME_MS + 1
     with pytest.raises(PairingExpired, match="code has expired"):
         desk.scan(offered.code, thief).start()
     with pytest.raises(PairingExpired, match="code has expired"):
-        offered.receive(post.slot, post.body)
+        offered.receive(post.slot, body)
+    weak.receive(post.slot, body)
+    on.gave.append(desk.is_let_in(weak, thief))
     await desk.nobody_came_in()
 
 
@@ -165,6 +198,8 @@ async def a_strangers_records_are_refused(on: Stage) -> None:
         Membership.verify(newcomer.code.vault, given)
     with pytest.raises(PairingFailed, match="another vault"):
         newcomer.finish(theirs)
+    assert unwrap_epochs(joins(given), phone)[1].expose() == epoch.expose()
+    on.gave.append("all that is written from then on")
     on.relay.behave()
     given = await on.relay.vault(desk.laptop.vault_id, phone).records()
     assert newcomer.finish(Membership.verify(newcomer.code.vault, given)) == {}
@@ -177,6 +212,9 @@ async def a_photographed_code_gives_other_digits(on: Stage) -> None:
     desk, phone, thief = await Desk.open(on), enrol()[0], enrol()[0]
     offered = desk.offer()
     await desk.meet(offered, desk.scan(offered.code, thief))
+    weak = WeakMember(offered)
+    weak.receive(Slot.HELLO, await desk.said(offered, Slot.HELLO))
+    on.gave.append(desk.is_let_in(weak, thief))
     honest = desk.scan(offered.code, phone)
     with pytest.raises(PairingAlreadyScanned):
         await pair.knock(honest, on.relay.mailboxes())
@@ -200,6 +238,11 @@ async def the_second_who_scans_is_told(on: Stage) -> None:
     with pytest.raises(PairingAlreadyScanned) as told:
         await pair.knock(desk.scan(offered.code, thief), on.relay.mailboxes())
     assert "refuse it" in told.value.advice
+    weak, refused = WeakMember(offered), on.relay.bring(on.relay.transcript[-1])
+    for body in (await desk.said(offered, Slot.HELLO), refused):
+        weak.receive(Slot.HELLO, body)
+    assert weak.newcomers == [phone.public, thief.public]
+    on.gave.append(desk.is_let_in(weak, thief))
     with pytest.raises(WrongDigits):
         offered.enter(_other(digits))
     assert offered.enter(digits).device == phone.public
@@ -215,9 +258,12 @@ async def nobody_knocks_out_of_turn(on: Stage) -> None:
     desk, thief = await Desk.open(on), enrol()[0]
     closed = desk.offer()
     closed.close()
-    post = desk.scan(closed.code, thief).start()
+    post, weak = desk.scan(closed.code, thief).start(), WeakMember(closed)
+    body = on.relay.bring(post.body)
     with pytest.raises(PairingFailed):
-        closed.receive(post.slot, post.body)
+        closed.receive(post.slot, body)
+    weak.receive(post.slot, body)
+    on.gave.append(desk.is_let_in(weak, thief))
     for slot in (Slot.CHALLENGE, Slot.OPENING, Slot.WELCOME):
         offered = desk.offer()
         slot_of, body = seal_message(offered.code, Opening(bytes(32)))
@@ -235,10 +281,14 @@ async def ten_thousand_guesses_are_three(on: Stage) -> None:
     desk, thief = await Desk.open(on), enrol()[0]
     offered = desk.offer()
     digits = await desk.meet(offered, desk.scan(offered.code, thief))
+    weak = WeakMember(offered)
+    for slot in (Slot.HELLO, Slot.OPENING):
+        weak.receive(slot, await desk.said(offered, slot))
     tried, reached = 0, 0
     for guess in range(10_000):
         if f"{guess:06}" == digits:
             continue
+        assert not weak.enter(f"{guess:06}")
         before = offered.tries_left
         with pytest.raises(PairingError):
             offered.enter(f"{guess:06}")
@@ -247,14 +297,16 @@ async def ten_thousand_guesses_are_three(on: Stage) -> None:
     assert (tried >= 9_999, reached) == (True, 3)
     with pytest.raises(PairingClosed):
         offered.enter(digits)
+    assert weak.enter(digits), "it takes the ten thousandth as it took the first"
+    on.gave.append(desk.is_let_in(weak, thief))
     await desk.nobody_came_in()
 
 
 @story
 async def a_nonce_is_not_picked_to_fit(on: Stage) -> None:
-    """Once the member's is seen it is too late to choose; the control finds one."""
-    desk, thief = await Desk.open(on), enrol()[0].public
-    offered, boxes = desk.offer(), on.relay.mailboxes()
+    """Once the member's is seen it is too late to choose: but for the weak one."""
+    desk, secrets = await Desk.open(on), enrol()[0]
+    thief, offered, boxes = secrets.public, desk.offer(), on.relay.mailboxes()
     code = offered.code
     first = bytes(range(32))
     slot, body = seal_message(code, Hello(thief, _NAME, commit(first, thief)))
@@ -274,4 +326,9 @@ async def a_nonce_is_not_picked_to_fit(on: Stage) -> None:
     await boxes.post(code.mailbox, slot, body)
     with pytest.raises(PairingFailed, match="committed"):
         await waiting
+    weak = WeakMember(offered)
+    for each in (Slot.HELLO, Slot.OPENING):
+        weak.receive(each, await desk.said(offered, each))
+    assert weak.digits[-2:] == "42", "as the thief has chosen"
+    on.gave.append(desk.is_let_in(weak, secrets))
     await desk.nobody_came_in()

@@ -6,8 +6,8 @@ BW Bitwarden, LP LastPass, DL Dashlane, 1P 1Password; the names are the paper's.
 # ruff: noqa: E501  # a table reads by its rows
 from __future__ import annotations
 
-from tests.attacks import ours, weak
-from tests.attacks.stage import Row, Verdict
+from tests.attacks import ours, ours_oracle, weak
+from tests.attacks.stage import Row, Verdict, both
 
 _R, _D, _A = Verdict.REFUSED, Verdict.DETECTED, Verdict.ABSENT
 _KEY, _JOIN, _BOX = (
@@ -44,8 +44,8 @@ PAPER = (
     Row("BW10", "Disable per-item keys", "reports an old server version", ("downgrade",), weak.uses_one_key, _A, "no version changes a byte that is sent", ours.a_version_changes_no_byte),
     Row("BW11", "User-key overwriting", "gives no user key at all", ("downgrade",), weak.takes_a_null_key, _R, "UnsupportedError", ours.another_suite_is_refused),
     Row("BW12", "Downgrade to legacy encryption", "gives a key that means: without a tag", ("downgrade",), weak.decrypts_without_tag, _R, "UnsupportedError", ours.another_suite_is_refused),
-    Row("DL03", "Item injection", "asks the client thousands of times whether a padding is right", ("bitflip",), weak.is_a_padding_oracle, _R, "RelayMisbehaved", ours.is_no_oracle),
+    Row("DL03", "Item injection", "asks the client thousands of times whether a padding is right", ("bitflip",), weak.is_a_padding_oracle, _R, "RelayMisbehaved", both(ours_oracle.is_no_oracle, ours_oracle.no_inside_is_answered)),
     Row("DL04", "Remove KDF iterations", "forges the setting that says how often", ("downgrade",), weak.stretches_once, _R, "CostLimitError", ours.cost_is_not_the_relays),
     Row("DL05", "CBC-only downgrade", "forges the setting that says which cipher", ("downgrade",), weak.writes_without_tag, _R, "UnsupportedError", ours.another_suite_is_refused),
-    Row("DL06", "Lucky 64", "relies on 64 characters being taken for a key", (), weak.takes_64_letters_for_a_key, _A, "every length is stretched", ours.every_length_is_stretched),
+    Row("DL06", "Lucky 64", "relies on 64 characters being taken for a key", (), weak.takes_64_letters_for_a_key, _A, "every length is stretched", ours.every_length_is_stretched, control="a login of the weak model: its relay has no part in it", silent="a passphrase is stretched on the device, and nothing is sent"),
 )  # fmt: skip

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from clisk_sync.errors import SyncError
 from clisk_sync.record import parse_unverified_record
+from clisk_sync.report import SyncReport, Tally
 from clisk_vault.draft import ItemDraft
 from clisk_vault.errors import FormatError, UnsupportedError, VaultError
 from clisk_vault.ids import DeviceId, ItemId
@@ -35,6 +35,7 @@ class Verdict(Enum):
 
     REFUSED = "refused"
     DETECTED = "detected"
+    SET_ASIDE = "set aside"
     ABSENT = "surface absent"
     WARNED = "not preventable, warned of"
 
@@ -44,31 +45,44 @@ class Row:
     """One attack: what it is, how it fares on the weak model, how here.
 
     *misdeeds* are those of the evil relay that both plays must have used. *by* is
-    the named error or alert; for an absent surface it says what is not there.
+    the named error or alert, or words of the reason that is kept with what was set
+    aside; for an absent surface it says what is not there. Without *weak* the play
+    on us feeds a weak device the same bytes. *control* says what the weak play is
+    where no misdeed of the relay is part of it, *silent* why nothing is sent.
     """
 
     id: str
     name: str
     does: str
     misdeeds: tuple[str, ...]
-    weak: Callable[[WeakServer], str]
+    weak: Callable[[WeakServer], str] | None
     verdict: Verdict
     by: str
     ours: Callable[[Stage], None]
     slow: bool = False
+    control: str = ""
+    silent: str = ""
 
 
 @dataclass
 class Stage:
-    """A vault of two devices on an evil relay."""
+    """A vault of two devices on an evil relay.
+
+    *named* is what callers were shown: alerts of reports, errors that were raised to
+    them, reasons of what was set aside. *long* plays at the sizes that the page has.
+    """
 
     folder: Path
     patch: pytest.MonkeyPatch
     named: set[str]
+    long: bool = False
     relay: EvilRelay = field(default_factory=EvilRelay)
     planted: set[str] = field(default_factory=lambda: {TITLE, USER, SECRET, URI})
     # Secrets that are no text.
     planted_bytes: set[bytes] = field(default_factory=set)
+    # What a weak device gave away that got the same bytes, and how much was played.
+    gave: list[str] = field(default_factory=list)
+    ran: list[str] = field(default_factory=list)
     item: ItemId = _NO_ITEM
 
     def __post_init__(self) -> None:
@@ -99,8 +113,19 @@ class Stage:
         )
         self.item = laptop.vault.add(draft)
         await self.world.settle()
-        self.named.clear()
         return laptop, phone
+
+    def shown(self, *errors: BaseException) -> None:
+        """Note errors that the play itself was given."""
+        self.named |= {type(err).__name__ for err in errors}
+
+    def look_around(self) -> None:
+        """Note what the devices show of what they have set aside, and why."""
+        for each in (self, *self._others):
+            for device in each.world.devices.values():
+                with suppress(VaultError):
+                    kept = device.vault.replica.quarantine()
+                    self.named |= {change.reason for change in kept}
 
     def envelopes(self, device: Device) -> list[bytes]:
         """Return what the honest log holds."""
@@ -120,10 +145,10 @@ class Stage:
         await self.world.settle()
         assert len({tuple(each.titles()) for each in devices}) == 1
 
-    def recipients(self) -> set[DeviceId]:
-        """Return everybody to whom a sent record wraps a secret of the vault."""
+    def recipients(self, since: int = 0) -> set[DeviceId]:
+        """Return to whom records, from the one at *since*, wrap a secret."""
         found: set[DeviceId] = set()
-        for data in self.relay.transcript:
+        for data in self.relay.transcript[since:]:
             try:
                 body = parse_unverified_record(data).unverified_body
             except (FormatError, UnsupportedError):
@@ -172,25 +197,43 @@ def spellings(text: bytes) -> Iterator[bytes]:
 
 
 @contextmanager
-def stage(folder: Path) -> Iterator[Stage]:
-    """Yield a stage; whatever error is made on it is noted by its name."""
+def stage(folder: Path, *, long: bool = False) -> Iterator[Stage]:
+    """Yield a stage; whatever is shown to a caller on it is noted by its name."""
     named: set[str] = set()
     with pytest.MonkeyPatch.context() as patch:
-        for root in (SyncError, VaultError):
-            patch.setattr(root, "__init__", _noting(root.__init__, named))
-        made = Stage(folder, patch, named)
+        patch.setattr(Tally, "report", _noting_alerts(Tally.report, named))
+        patch.setattr(pytest, "raises", _noting_raises(pytest.raises, named))
+        made = Stage(folder, patch, named, long)
         try:
             yield made
         finally:
             made.close()
 
 
-def _noting(real: Callable[..., None], named: set[str]) -> Callable[..., None]:
-    def init(self: BaseException, *args: Any, **kwargs: Any) -> None:
-        named.add(type(self).__name__)
-        real(self, *args, **kwargs)
+def _noting_alerts(
+    real: Callable[..., SyncReport], named: set[str]
+) -> Callable[..., SyncReport]:
+    """Note what a report shows; an error that was swallowed on the way is in none."""
 
-    return init
+    def report(self: Tally, *args: Any) -> SyncReport:
+        made = real(self, *args)
+        named.update(type(alert).__name__ for alert in made.alerts)
+        named.update(aside.reason for aside in made.set_aside)
+        return made
+
+    return report
+
+
+def _noting_raises(real: Callable[..., Any], named: set[str]) -> Callable[..., Any]:
+    """Note what a play was raised, by the one way in which plays expect it."""
+
+    @contextmanager
+    def raises(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        with real(*args, **kwargs) as caught:
+            yield caught
+        named.add(type(caught.value).__name__)
+
+    return raises
 
 
 def told(test: Callable[..., None], **given: Any) -> Callable[[Stage], None]:
@@ -215,5 +258,15 @@ def story(told_by: Callable[[Stage], Any]) -> Callable[[Stage], None]:
 
     def play(on: Stage) -> None:
         run(told_by(on))
+
+    return play
+
+
+def both(*plays: Callable[[Stage], None]) -> Callable[[Stage], None]:
+    """Return a play of all of them, one act after the other."""
+
+    def play(on: Stage) -> None:
+        for each in plays:
+            each(on.afresh())
 
     return play

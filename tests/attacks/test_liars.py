@@ -10,7 +10,6 @@ CLISK_LONG=500 plays 500 runs of 80 steps in place of the short ones.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Coroutine
@@ -34,11 +33,11 @@ from clisk_sync.journal import State
 from clisk_sync.report import SyncReport
 from tests.attacks.evil_relay import EvilRelay, Misdeed
 from tests.attacks.stage import beliefs
+from tests.long_runs import LONG
 from tests.sync.world import Device, Forger, World, names, run
 
 _MOST = 5
 _ROUNDS = 12
-_LONG = int(os.environ.get("CLISK_LONG", "0"))
 
 who = st.integers(0, _MOST - 1)
 where = st.integers(0, 30)
@@ -342,7 +341,7 @@ def _settings(examples: int, steps: int) -> settings:
 def test_honest_devices_converge_whatever_a_relay_says() -> None:
     """Short runs, and long ones where CLISK_LONG says how many."""
     run_state_machine_as_test(
-        Liars, settings=_settings(_LONG, 80) if _LONG else _settings(8, 20)
+        Liars, settings=_settings(LONG, 80) if LONG else _settings(8, 20)
     )
 
 

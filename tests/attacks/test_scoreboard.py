@@ -6,13 +6,21 @@ the device's state is as it was, or as an honest relay would have left it.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from clisk_sync.errors import RelayMisbehaved
+from clisk_sync.report import Tally
+from clisk_vault.errors import FormatError
 from tests.attacks.ours import bits_that_count_not
 from tests.attacks.scoreboard import ROWS, Played, judge, play, play_weak
 from tests.attacks.stage import Row, stage
+from tests.long_runs import LONG
 from tests.sync.world import Device, run
 
 _CASES = [
@@ -23,7 +31,9 @@ _CASES = [
 _PLAYED: dict[object, Played] = {}
 
 
-@pytest.mark.parametrize("row", _CASES)
+@pytest.mark.parametrize(
+    "row", [each for each in ROWS if each.weak], ids=attrgetter("id")
+)
 def test_the_weak_model_falls_for_it(row: Row) -> None:
     """The control: the attacker's script does what it is for."""
     got, used = play_weak(row)
@@ -33,11 +43,53 @@ def test_the_weak_model_falls_for_it(row: Row) -> None:
 
 @pytest.mark.parametrize("row", _CASES)
 def test_we_do_not(tmp_path: Path, row: Row) -> None:
-    """The same misdeeds took effect, were named, and got nothing."""
+    """The same misdeeds, or bytes, took effect, were named, and got nothing.
+
+    Where both got the same bytes, the weak device fell for them in the same play.
+    """
     # One attack under the names of several vendors is one play.
     if row.ours not in _PLAYED:
-        _PLAYED[row.ours] = play(row, tmp_path)
+        _PLAYED[row.ours] = play(row, tmp_path, long=bool(LONG))
     judge(row, _PLAYED[row.ours])
+
+
+def test_each_row_has_a_misdeed_or_says_what_its_control_is() -> None:
+    """Or nobody knows what the two columns have in common."""
+    assert [row.id for row in ROWS if bool(row.misdeeds) == bool(row.control)] == []
+
+
+_GOOD = next(row for row in ROWS if row.id == "3.2-deflate")
+_FINE = Played(set(_GOOD.misdeeds), {_GOOD.by}, [], 1, ["all"], [])
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        pytest.param({"used": set()}, id="nothing was done"),
+        pytest.param({"named": set()}, id="nothing was told"),
+        pytest.param({"leaks": ["a password"]}, id="something leaked"),
+        pytest.param({"heard": 0}, id="nothing was sent"),
+        pytest.param({"gave": []}, id="the weak device held"),
+    ],
+)
+def test_a_play_that_shows_nothing_is_refused(lacking: dict[str, Any]) -> None:
+    """Each oracle by itself; with none lacking it passes."""
+    judge(_GOOD, _FINE)
+    with pytest.raises(AssertionError):
+        judge(_GOOD, replace(_FINE, **lacking))
+
+
+def test_an_error_that_was_swallowed_has_no_name(tmp_path: Path) -> None:
+    """Only what a report, or a raise, shows to the caller is named."""
+    with stage(tmp_path) as on:
+        with suppress(FormatError):
+            raise FormatError("caught on the way")
+        assert on.named == set()
+        with pytest.raises(FormatError):
+            raise FormatError("raised to the caller")
+        assert on.named == {"FormatError"}
+        Tally(alerts=[RelayMisbehaved("told")]).report({})
+        assert on.named == {"FormatError", "RelayMisbehaved"}
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from contextlib import suppress
 
 from nacl.public import PrivateKey, SealedBox
@@ -362,7 +363,10 @@ def goes_on_after_it_was_removed(server: WeakServer) -> str:
     vault.deauthorize()
     vault.write({"title": "after the removal"})
     assert removed.sync()[-1] == {"title": "after the removal"}
-    removed.write({"title": "by the removed device"})
+    elsewhere = WeakVault(WeakServer(EvilRelay()), user_key=removed.user_key)
+    elsewhere.write({"title": "by the removed device"})
+    relay = server.relay
+    relay.lie("envelopes", relay.fork(len(server.rows), *elsewhere.server.rows))
     assert vault.sync()[-1] == {"title": "by the removed device"}
     return "all that is written from then on, and a pen"
 
@@ -421,7 +425,14 @@ def tells_by_sizes(server: WeakServer) -> str:
         WeakVault(server).write({"password": password})
         lengths.append(len(fields_of(server.rows[-1])["password"]))
     assert lengths[1] - lengths[0] == 32
-    return "how long each password is"
+    # Compressed first, a text that repeats a secret is shorter: guesses are checked.
+    secret = "s3cret-Pa55word"
+    right, wrong = (
+        len(zlib.compress(f"{secret} {guess}".encode()))
+        for guess in (secret, "another-guess-1")
+    )
+    assert right < wrong
+    return "how long each password is, and with compression what it is"
 
 
 # attacks.md 3.3, by what the server says; the rest is in weak_pairing.py

@@ -28,6 +28,7 @@ from clisk_vault.document import new_actor
 from clisk_vault.entry import EntryValue
 from clisk_vault.errors import FormatError, UnsupportedError
 from clisk_vault.ids import DeviceId
+from tests.long_runs import LONG
 from tests.vault.items import A, change, seeded, stamp
 
 _VALUES = st.one_of(
@@ -160,7 +161,7 @@ def mutants(
 def test_mutated_changes_are_canonical_or_refused() -> None:
     """Of thousands of damaged changes each is refused or reads back as it stands."""
     accepted = 0
-    for data in mutants(4000):
+    for data in mutants(100_000 if LONG else 4000):
         try:
             parsed = parse_change(data)
         except (FormatError, UnsupportedError):

@@ -29,6 +29,7 @@ from clisk_vault.errors import (
     OutOfMemoryError,
     VaultError,
 )
+from tests.long_runs import LONG
 from tests.vault.items import A, B, Writer, change, seeded, stamp
 from tests.vault.test_change_chunk import mutants, rechecked
 
@@ -187,13 +188,13 @@ def test_another_devices_session_is_refused(document: EntryDocument) -> None:
         document.apply(change({f"title/{stamp(B)}": "x"}), author=B)
 
 
-def test_mutated_changes_never_break_a_document() -> None:
-    """Damage that is another valid change goes in and saves; all else is refused."""
+def mutants_break_no_document(count: int) -> None:
+    """See that damage that is another valid change goes in and saves."""
     writer = EntryDocument.new(new_actor(B))
     writer.write({f"title/{stamp(B)}": "stays"})
     saved = writer.save()
     taken = 0
-    for data in mutants(3000, seed=7):
+    for data in mutants(count, seed=7):
         document = EntryDocument.load(saved, new_actor(B))
         try:
             outcome = document.apply(data, author=A)
@@ -205,6 +206,11 @@ def test_mutated_changes_never_break_a_document() -> None:
             again = EntryDocument.load(document.save(), new_actor(B))
             assert again.entries() == {**writer.entries(), **outcome.entries}
     assert taken, "some damage gives another valid change, or this checks nothing"
+
+
+def test_mutated_changes_never_break_a_document() -> None:
+    """Damage that is another valid change goes in and saves; all else is refused."""
+    mutants_break_no_document(100_000 if LONG else 3000)
 
 
 class PanicException(BaseException):  # as pyo3 names it
