@@ -5,7 +5,7 @@ Spec: protocol/item.md §8.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from clisk_vault.access_record import Use
@@ -22,9 +22,11 @@ from clisk_vault.attachment import (
     spell_content,
 )
 from clisk_vault.draft import FieldValue
+from clisk_vault.entry import Entries
 from clisk_vault.errors import CallerError, FormatError, NotHereError
+from clisk_vault.hlc import Stamp
 from clisk_vault.ids import ItemId
-from clisk_vault.item import ElementView
+from clisk_vault.item import ElementView, ItemView
 from clisk_vault.item_store import ItemStore
 from clisk_vault.item_types import (
     ELEMENTS,
@@ -32,6 +34,7 @@ from clisk_vault.item_types import (
     new_element_ids,
     split_element,
 )
+from clisk_vault.item_write import choose
 from clisk_vault.reveal import Reader, ReadRequest
 from clisk_vault.session import Session
 
@@ -56,6 +59,19 @@ class Attachment:
     def field(self) -> str:
         """The secret field to ask for when it is read."""
         return element_field(KIND, self.element, "content")
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedAttachment:
+    """A file that was taken off an item, and what of its parts stood last."""
+
+    item: ItemId
+    element: str
+    name: str
+    size: int
+    removed_ms: int
+    parts: Mapping[str, Stamp]
+    """By field, the newest version of each that holds something."""
 
 
 class Attachments:
@@ -151,6 +167,46 @@ class Attachments:
         gone = {field: None for field in fields if view.has(field)}
         self._items.write([(item, gone)])
 
+    def removed(self, item: ItemId) -> list[RemovedAttachment]:
+        """Return the files that were taken off *item*, the last one first.
+
+        Raises:
+            CallerError: there is no such item.
+        """
+        view = self._items.load(item).view
+        here = {each.id for each in view.elements(KIND)}
+        elements = {
+            parts[1]
+            for name in view.fields
+            if (parts := split_element(name)) is not None and parts[0] == KIND
+        }
+        found = (_removed(item, view, each) for each in sorted(elements - here))
+        return sorted(filter(None, found), key=lambda each: -each.removed_ms)
+
+    def restore(self, item: ItemId, element: str) -> None:
+        """Bring back a file that was taken off *item*, all of its parts at once.
+
+        No seal is opened for it.
+
+        Raises:
+            CallerError: there is no such item, or no such file was taken off.
+        """
+        found = [each for each in self.removed(item) if each.element == element]
+        if not found:
+            raise CallerError(
+                "no such file was taken off the item",
+                advice="look at: clisk attach list ITEM --removed",
+            )
+
+        def composer(view: ItemView, stamp: Stamp) -> Entries:
+            return {
+                key: value
+                for name, version in found[0].parts.items()
+                for key, value in choose(view, stamp, name, version).items()
+            }
+
+        self._items.write_entries(item, composer)
+
     def _line(self, item: ItemId, element: ElementView) -> Attachment:
         size = _number(element.text("size"))
         return Attachment(
@@ -183,6 +239,25 @@ class Attachments:
             if not isinstance(sealed, bytes):
                 raise FormatError("attachment: a chunk without its content")
             yield sealed
+
+
+def _removed(item: ItemId, view: ItemView, element: str) -> RemovedAttachment | None:
+    parts: dict[str, Stamp] = {}
+    texts: dict[str, str] = {}
+    removed_ms = 0
+    for spec in ELEMENTS[KIND]:
+        field = view.fields.get(element_field(KIND, element, spec.name))
+        if field is None:
+            continue
+        removed_ms = max(removed_ms, field.current.stamp.time_ms)
+        last = next((each for each in field.versions if not each.removed), None)
+        if last is not None:
+            parts[field.name] = last.stamp
+            texts[spec.name] = last.text or ""
+    if not texts.get("name"):
+        return None
+    size = _number(texts.get("size"))
+    return RemovedAttachment(item, element, texts["name"], size, removed_ms, parts)
 
 
 def check_name(name: str) -> None:

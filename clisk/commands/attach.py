@@ -21,6 +21,7 @@ from clisk.commands.options import (
 )
 from clisk.errors import InputError
 from clisk.home import Home
+from clisk.times import date_and_time
 from clisk.wire import Message
 
 MAX_BYTES = 10 * 1024 * 1024
@@ -36,6 +37,7 @@ def attach_command() -> None:
       clisk attach list Passport
       clisk attach get Passport scan.pdf --output scan.pdf
       clisk attach rm Passport scan.pdf
+      clisk attach restore Passport scan.pdf
     """
 
 
@@ -82,10 +84,20 @@ def attach_add(
 
 @attach_command.command("list")
 @click.argument("item", shell_complete=item_titles)
+@click.option("--removed", is_flag=True, help="What was taken off it, instead.")
 @json_option
 @click.pass_obj
-def attach_list(home: Home, item: str, as_json: bool) -> None:
-    """List the attachments of an item. None is opened."""
+def attach_list(home: Home, item: str, removed: bool, as_json: bool) -> None:
+    """List the attachments of an item. None is opened.
+
+    \b
+    Examples:
+      clisk attach list Passport
+      clisk attach list Passport --removed
+    """
+    if removed:
+        _list_removed(ask_agent(home, "attach.removed", {"item": item}), as_json)
+        return
     answer = ask_agent(home, "attach.list", {"item": item})
     if as_json:
         output.write_json(answer)
@@ -163,12 +175,48 @@ def attach_get(
 @json_option
 @click.pass_obj
 def attach_rm(home: Home, item: str, name: str, as_json: bool) -> None:
-    """Take an attachment off an item; it stays in the history until a purge."""
+    """Take an attachment off an item; `clisk attach restore` brings it back.
+
+    It stays until the item is purged.
+    """
     answer = ask_agent(home, "attach.remove", {"item": item, "name": name})
     if as_json:
         output.write_json(answer)
     else:
         output.say("removed")
+
+
+@attach_command.command("restore")
+@click.argument("item", shell_complete=item_titles)
+@click.argument("name")
+@json_option
+@click.pass_obj
+def attach_restore(home: Home, item: str, name: str, as_json: bool) -> None:
+    """Bring back an attachment that was taken off, by name or id.
+
+    \b
+    Example:
+      clisk attach restore Passport scan.pdf
+    """
+    answer = ask_agent(home, "attach.restore", {"item": item, "name": name})
+    if as_json:
+        output.write_json(answer)
+    else:
+        output.say("brought back")
+
+
+def _list_removed(answer: Message, as_json: bool) -> None:
+    if as_json:
+        output.write_json(answer)
+        return
+    rows = cast(list[dict[str, Any]], answer["removed"])
+    output.write_table(
+        ("ID", "NAME", "BYTES", "REMOVED"),
+        (
+            (row["id"], row["name"], row["size"], date_and_time(row["removed_ms"]))
+            for row in rows
+        ),
+    )
 
 
 def _write_private(target: Path, data: bytes) -> None:

@@ -221,7 +221,11 @@ def history_command(
     """
     if show is None and restore is None:
         params: Message = {"item": item, **({"field": field} if field else {})}
-        _show_history(ask_agent(home, "history", params), as_json=as_json)
+        answer = ask_agent(home, "history", params)
+        if as_json:
+            output.write_json(answer)
+        else:
+            _show_history(answer, whole=field is None)
         return
     if field is None or (show is not None and restore is not None):
         raise UsageError(
@@ -265,16 +269,17 @@ def _find_version(
     return None
 
 
-def _show_history(answer: Message, *, as_json: bool) -> None:
-    if as_json:
-        output.write_json(answer)
-        return
+def _show_history(answer: Message, *, whole: bool) -> None:
+    """Write each version; of the *whole* item one row a file, as it stands."""
     rows = []
     for field in cast(list[dict[str, Any]], answer["fields"]):
-        for version in field["versions"]:
+        file = field["field"].startswith("attachment.")
+        for version in field["versions"][: 1 if file and whole else None]:
             value = _MASK if version["secret"] else version["value"]
             if version["removed"]:
-                value = "(emptied)"
+                value = "(removed: clisk attach restore)" if file else "(emptied)"
+            elif file and whole:
+                value = output.count(int(value), "byte")
             rows.append(
                 (
                     field["name"],

@@ -42,7 +42,7 @@ _PLANTED = {
 # asked by itself, for an item of its own, and in this order.
 _ASKED_LAST = (
     "watch", "add", "edit", "fill.renew", "history.restore", "settle", "attach.remove",
-    "grants.revoke", "clone", "merge", "trash", "trash.empty",
+    "attach.restore", "grants.revoke", "clone", "merge", "trash", "trash.empty",
     "passphrase.change", "lock", "unlock", "stop",
 )  # fmt: skip
 # What has nothing to say without a relay, another device, or where a vault is
@@ -255,6 +255,7 @@ async def _params_last(room: Room, item: ItemId) -> dict[str, dict[str, Any]]:
         "history.restore": at,
         "settle": at,
         "attach.remove": {**of_item, "name": "file"},
+        "attach.restore": {**of_item, "name": "file"},
         "grants.revoke": {"grant": grants.grants[-1].grant},
         "clone": of_item,
         "merge": {"keep": item.hex(), "items": [other.item]},

@@ -430,3 +430,72 @@ def test_a_token_for_a_linked_field_covers_what_it_shows(laptop: Device) -> None
     assert good.out == "planted-tok\n", (made, good)
     assert (bad.code, bad.out) == (1, "")
     assert "planted" not in bad.err
+
+
+def test_a_removed_file_comes_back_in_one_step(laptop: Device, tmp_path: Path) -> None:
+    """By its name; the history of the item has one row for it in any state."""
+    source = tmp_path / "scan.txt"
+    source.write_text("scanned\n")
+    laptop.add_login("Filing", "x")
+    laptop.ok("attach", "add", "Filing", str(source))
+
+    def rows() -> list[list[str]]:
+        lines = laptop.ok("history", "Filing").splitlines()
+        return [
+            line.split("\t") for line in lines if "scan" in line or "attach" in line
+        ]
+
+    here = rows()
+    laptop.ok("attach", "rm", "Filing", "scan.txt")
+    gone, listed = rows(), laptop.ok("attach", "list", "Filing", "--removed")
+    laptop.ok("attach", "restore", "Filing", "scan.txt")
+    back = rows()
+
+    assert [(row[0], row[-1]) for row in here] == [("scan.txt", "8 bytes")]
+    assert [(row[0], row[-1]) for row in gone] == [
+        ("scan.txt", "(removed: clisk attach restore)")
+    ]
+    assert [(row[0], row[-1]) for row in back] == [("scan.txt", "8 bytes")]
+    assert listed.split("\t")[1:3] == ["scan.txt", "8"]
+    assert laptop.ok("attach", "get", "Filing", "scan.txt") == "scanned\n"
+    assert laptop.ok("attach", "list", "Filing", "--removed") == ""
+    again = laptop.run("attach", "restore", "Filing", "scan.txt")
+    assert (again.code, again.out) == (1, "")
+    assert "hint: clisk attach list ITEM --removed" in again.err
+
+
+def test_a_file_comes_back_beside_no_other_of_its_name(
+    laptop: Device, tmp_path: Path
+) -> None:
+    """Two of one name are told apart by their ids; one that is there is in the way."""
+    source = tmp_path / "scan.txt"
+    laptop.add_login("Twice", "x")
+    for text in ("one\n", "two\n"):
+        source.write_text(text)
+        laptop.ok("attach", "add", "Twice", str(source))
+        laptop.ok("attach", "rm", "Twice", "scan.txt")
+    removed = laptop.ask("attach", "list", "Twice", "--removed")["removed"]
+
+    unclear = laptop.run("attach", "restore", "Twice", "scan.txt")
+    laptop.ok("attach", "restore", "Twice", removed[-1]["id"])
+    taken = laptop.run("attach", "restore", "Twice", "scan.txt")
+
+    assert unclear.err.startswith("error: 2 files of that name were taken off")
+    assert laptop.ok("attach", "get", "Twice", "scan.txt") == "one\n"
+    assert taken.err.startswith("error: the item has an attachment of this name")
+    assert (unclear.code, taken.code) == (1, 1)
+
+
+def test_the_history_brings_a_file_back_whole(laptop: Device, tmp_path: Path) -> None:
+    """Not one of its parts, which nothing could open."""
+    source = tmp_path / "part.txt"
+    source.write_text("whole\n")
+    laptop.add_login("Parts", "x")
+    laptop.ok("attach", "add", "Parts", str(source))
+    laptop.ok("attach", "rm", "Parts", "part.txt")
+    fields = laptop.ask("history", "Parts")["fields"]
+    (size,) = [each["field"] for each in fields if "attachment" in each["field"]]
+
+    laptop.ok("history", "Parts", "--field", size, "--restore", "2")
+
+    assert laptop.ok("attach", "get", "Parts", "part.txt") == "whole\n"

@@ -307,3 +307,26 @@ def test_a_content_does_not_print_its_key() -> None:
     with pytest.raises(FormatError) as refused:
         parse_content(SecretText("1 x SECRET"))
     assert "SECRET" not in str(refused.value)
+
+
+def test_a_removed_file_is_brought_back_without_a_read(vault: Vault) -> None:
+    """All of its parts at once; the last of several that were taken off comes first."""
+    item = add_login(vault)
+    first = vault.attachments.add(item, "a", b"one", media_type="text/plain")
+    second = vault.attachments.add(item, "b", b"two")
+    for element in (first, second):
+        vault.attachments.remove(item, element)
+    size = vault.log.size
+
+    removed = vault.attachments.removed(item)
+    vault.attachments.restore(item, first)
+
+    assert {(each.name, each.size) for each in removed} == {("a", 3), ("b", 3)}
+    (back,) = vault.attachments.of(item)
+    assert (back.name, back.media_type, back.element) == ("a", "text/plain", first)
+    assert vault.log.size == size
+    request = ReadRequest(item, back.field, PERSON, "test")
+    assert vault.attachments.read(request) == b"one"
+    assert [each.name for each in vault.attachments.removed(item)] == ["b"]
+    with pytest.raises(CallerError, match="taken off"):
+        vault.attachments.restore(item, first)

@@ -149,6 +149,75 @@ async def remove_attachment(
     return Done()
 
 
+class RemovedLine(Answer):
+    """A file that was taken off an item; nothing of what is in it."""
+
+    id: str
+    name: str
+    size: int
+    removed_ms: int
+
+
+class RemovedAnswer(Answer):
+    """The files that were taken off an item, the last one first."""
+
+    item: str
+    removed: list[RemovedLine]
+
+
+@operation("attach.removed", ItemParams, RemovedAnswer)
+async def list_removed(
+    agent: Agent, _caller: Caller, params: ItemParams
+) -> RemovedAnswer:
+    """List the files that were taken off an item; opens none."""
+
+    def work(vault: Vault) -> RemovedAnswer:
+        item = resolve_item(vault, params.item, everywhere=True)
+        lines = [
+            RemovedLine(
+                id=each.element,
+                name=each.name,
+                size=each.size,
+                removed_ms=each.removed_ms,
+            )
+            for each in vault.attachments.removed(item)
+        ]
+        return RemovedAnswer(item=item.hex(), removed=lines)
+
+    return await agent.vault(work)
+
+
+@operation("attach.restore", AttachmentParams, AttachmentsAnswer)
+async def restore_attachment(
+    agent: Agent, _caller: Caller, params: AttachmentParams
+) -> AttachmentsAnswer:
+    """Bring back a file that was taken off an item; opens none."""
+
+    def work(vault: Vault) -> AttachmentsAnswer:
+        item = resolve_item(vault, params.item)
+        found = [
+            each
+            for each in vault.attachments.removed(item)
+            if params.name in (each.name, each.element)
+        ]
+        if len(found) != 1:
+            raise CliskError(
+                "no file of that name was taken off the item"
+                if not found
+                else f"{len(found)} files of that name were taken off the item",
+                advice="clisk attach list ITEM --removed shows names and ids",
+            )
+        if any(each.name == found[0].name for each in vault.attachments.of(item)):
+            raise CliskError(
+                "the item has an attachment of this name",
+                advice="take that one off first: clisk attach rm ITEM NAME",
+            )
+        vault.attachments.restore(item, found[0].element)
+        return _answer(vault, item)
+
+    return await agent.change(work)
+
+
 def _find(vault: Vault, item: ItemId, meant: str) -> Attachment:
     found = [
         each

@@ -20,10 +20,11 @@ from clisk.agent.places import check_folder, check_tag, in_folder, tags_in_use
 from clisk.agent.registry import Answer, Done, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
 from clisk_vault.access_record import Use
+from clisk_vault.attachment_store import KIND as ATTACHMENT
 from clisk_vault.draft import FieldValue, elements
 from clisk_vault.ids import DeviceId, ItemId
 from clisk_vault.item import TRUE
-from clisk_vault.item_types import element_field
+from clisk_vault.item_types import element_field, split_element
 from clisk_vault.overview import ItemOverview
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.vault import Vault
@@ -271,8 +272,10 @@ async def history(
         item = resolve_item(vault, params.item, everywhere=True)
         view = vault.view(item)
         labels = {each.field.name: each.label for each in labelled_fields(view)}
+        for each in vault.attachments.removed(item):
+            labels[element_field(ATTACHMENT, each.element, "size")] = each.name
         wanted = (
-            [name for name in view.fields if not name.startswith("imported.")]
+            [name for name in view.fields if _has_history(name)]
             if params.field is None
             else [find_field(view, params.field, removed=True).name]
         )
@@ -290,6 +293,14 @@ async def history(
         )
 
     return await agent.vault(work)
+
+
+def _has_history(name: str) -> bool:
+    """Say whether a field is listed: of a file one part stands for all."""
+    parts = split_element(name)
+    if parts is not None and parts[0] == ATTACHMENT:
+        return parts[2] == "size"
+    return not name.startswith("imported.")
 
 
 def _versions(field: FieldView, names: Mapping[DeviceId, str]) -> list[HistoryVersion]:
@@ -330,7 +341,13 @@ async def bring_back(
     def work(vault: Vault) -> ItemId:
         item = resolve_item(vault, params.item, everywhere=True)
         field, version = _version(vault, item, params)
-        vault.settle(item, field, version.stamp, confirmed=confirmed)
+        parts = split_element(field)
+        gone = {each.element for each in vault.attachments.removed(item)}
+        if parts is not None and parts[0] == ATTACHMENT and parts[1] in gone:
+            # A part of a file alone would be a file that nothing opens.
+            vault.attachments.restore(item, parts[1])
+        else:
+            vault.settle(item, field, version.stamp, confirmed=confirmed)
         return item
 
     item = await agent.change(work)
