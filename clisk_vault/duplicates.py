@@ -21,6 +21,7 @@ from clisk_vault.keys import SecretText
 from clisk_vault.overview import ItemOverview
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.search import normalise
+from clisk_vault.steps import Steps, finish
 from clisk_vault.vault import Vault
 
 Values = dict[str, FieldValue]
@@ -33,13 +34,22 @@ _HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:www\.)?([^/:?#]+)", re.IGNORECA
 
 
 def find_duplicates(overviews: Iterable[ItemOverview]) -> list[list[ItemOverview]]:
+    """Return groups of items that may be the same: see finding_duplicates()."""
+    return finish(finding_duplicates(overviews))
+
+
+def finding_duplicates(
+    overviews: Iterable[ItemOverview],
+) -> Steps[list[list[ItemOverview]]]:
     """Return groups of items that may be the same, each by title.
 
     Of one type; logins of one user name and one site; others of one title and user
-    name. What is in the trash does not count.
+    name. What is in the trash does not count. All is as *overviews* has it, whatever
+    is written between the steps.
     """
     groups: dict[tuple[str, str, str], list[ItemOverview]] = {}
-    for each in overviews:
+    for done, each in enumerate(overviews):
+        yield done
         if not each.trashed:
             for key in _keys(each):
                 groups.setdefault(key, []).append(each)

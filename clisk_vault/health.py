@@ -7,12 +7,13 @@ keeps of them is digests; what it returns names items and says no value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
 from importlib import resources
+from itertools import islice
 
 from clisk_vault.access_record import Requester, Use
 from clisk_vault.breaches import Breaches, breach_digest
@@ -20,8 +21,10 @@ from clisk_vault.errors import VaultError
 from clisk_vault.ids import ItemId
 from clisk_vault.item import ItemView
 from clisk_vault.keys import SecretText
+from clisk_vault.log_leaf import MAX_GROUP
 from clisk_vault.overview import ItemOverview
-from clisk_vault.reveal import ReadRequest
+from clisk_vault.reveal import Answer, ReadRequest
+from clisk_vault.steps import Steps, finish
 from clisk_vault.strength import STRONG, estimate
 from clisk_vault.vault import Vault
 
@@ -76,46 +79,125 @@ def examine(
     old_days: int = OLD_DAYS,
     soon_days: int = SOON_DAYS,
     breaches: Breaches | None = None,
-    on_item: Callable[[], None] = lambda: None,
 ) -> Checkup:
+    """Return what is wrong with the logins of *vault*; raises as examining()."""
+    return finish(
+        examining(vault, who, old_days=old_days, soon_days=soon_days, breaches=breaches)
+    )
+
+
+def examining(
+    vault: Vault,
+    who: Requester,
+    *,
+    old_days: int = OLD_DAYS,
+    soon_days: int = SOON_DAYS,
+    breaches: Breaches | None = None,
+) -> Steps[Checkup]:
     """Return what is wrong with the logins of *vault* that are not in the trash.
 
-    Of all other items, whether they have expired, or will within *soon_days*.
+    Of all other items, whether they have expired, or will within *soon_days*. What it
+    returns is true at its last step: an item that was written after it was examined is
+    examined again, and one that is gone is not told of.
 
     Raises:
         ReadRefused: the reads cannot be recorded.
         FormatError, StoreError: the data of breaches cannot be used.
     """
-    lines = [each for each in vault.overviews() if not each.trashed]
-    logins = [each for each in lines if each.type == "login"]
-    findings = [finding for each in logins for finding in _by_overview(each)]
-    now_ms = vault.session.clock()
-    findings += (f for each in lines for f in _by_expiry(each, now_ms, soon_days))
-    with_password = [each for each in logins if vault.view(each.item).has("password")]
-    digests: dict[ItemId, str] = {}
-    requests = (
-        # No value leaves: what asks for the passphrase is examined like the rest.
-        ReadRequest(
-            each.item,
-            "password",
-            who,
-            "clisk health",
-            use=Use.HEALTH,
-            confirmed=True,
-        )
-        for each in with_password
-    )
-    for each, answer in zip(with_password, vault.reveal_many(requests), strict=True):
-        on_item()
+    examination = _Examination(vault, who, old_days, soon_days, breaches)
+    with vault.noticing() as noticed:
+        yield from examination.look_at(vault.overviews())
+        while noticed:
+            again = noticed.copy()
+            noticed.clear()
+            examination.forget(again)
+            lines = [each for each in vault.overviews() if each.item in again]
+            yield from examination.look_at(lines)
+        return examination.result()
+
+
+class _Examination:
+    """What is known so far of each item."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        who: Requester,
+        old_days: int,
+        soon_days: int,
+        breaches: Breaches | None,
+    ) -> None:
+        self._vault = vault
+        self._who = who
+        self._old_days = old_days
+        self._soon_days = soon_days
+        self._breaches = breaches
+        self._findings: dict[ItemId, list[Finding]] = {}
+        self._with_password: dict[ItemId, ItemOverview] = {}
+        self._digests: dict[ItemId, str] = {}
+
+    def look_at(self, lines: Iterable[ItemOverview]) -> Steps[None]:
+        """Examine what is not in the trash, passwords of logins a group at a time."""
+        here = [each for each in lines if not each.trashed]
+        now_ms = self._vault.session.clock()
+        for each in here:
+            self._findings[each.item] = list(_by_expiry(each, now_ms, self._soon_days))
+        logins = (each for each in here if each.type == "login")
+        while group := list(islice(logins, MAX_GROUP)):
+            yield len(self._digests)
+            yield from self._look_at_group(group)
+
+    def forget(self, items: Iterable[ItemId]) -> None:
+        """Drop what was found of *items*."""
+        for item in items:
+            for found in (self._findings, self._with_password, self._digests):
+                found.pop(item, None)
+
+    def result(self) -> Checkup:
+        """Return the whole."""
+        logins = list(self._with_password.values())
+        findings = [each for some in self._findings.values() for each in some]
+        findings += _reused(logins, self._digests)
+        return Checkup(len(logins), tuple(worst_first(findings)), self._digests)
+
+    def _look_at_group(self, group: Sequence[ItemOverview]) -> Steps[None]:
+        # One that went since the lines were read is passed over.
+        here = [each for each in group if self._vault.title(each.item) is not None]
+        views = [(each, self._vault.view(each.item)) for each in here]
+        chosen = [(each, view) for each, view in views if view.has("password")]
+        self._with_password |= {each.item: each for each, _ in chosen}
+        for each in here:
+            self._findings[each.item] += _by_overview(each)
+        requests = [
+            # No value leaves: what asks for the passphrase is examined like the rest.
+            ReadRequest(
+                each.item,
+                "password",
+                self._who,
+                "clisk health",
+                use=Use.HEALTH,
+                confirmed=True,
+            )
+            for each, _ in chosen
+        ]
+        answers = self._vault.reveal_many(requests)
+        for (each, view), answer in zip(chosen, answers, strict=True):
+            self._findings[each.item] += self._by_answer(each, view, answer)
+            yield len(self._digests)
+
+    def _by_answer(
+        self, each: ItemOverview, view: ItemView, answer: Answer
+    ) -> Iterator[Finding]:
         if isinstance(answer, VaultError):
-            findings.append(_finding(each, Fault.UNREADABLE, str(answer)))
-            continue
-        digests[each.item] = breach_digest(answer)
-        findings += _by_password(vault, each, answer, old_days)
-        if breaches is not None:
-            findings += breached(each, breaches.seen(digests[each.item]))
-    findings += _reused(with_password, digests)
-    return Checkup(len(with_password), tuple(worst_first(findings)), digests)
+            yield _finding(each, Fault.UNREADABLE, str(answer))
+            return
+        digest = self._digests[each.item] = breach_digest(answer)
+        yield from _by_password(each, answer)
+        days = (self._vault.session.clock() - password_changed_ms(view)) // _DAY_MS
+        if self._old_days and days >= self._old_days:
+            yield _finding(each, Fault.OLD, f"unchanged for {days} days")
+        if self._breaches is not None:
+            yield from breached(each, self._breaches.seen(digest))
 
 
 def breached(each: ItemOverview, times: int) -> Iterator[Finding]:
@@ -152,18 +234,12 @@ def _by_expiry(each: ItemOverview, now_ms: int, soon_days: int) -> Iterator[Find
         yield _finding(each, Fault.EXPIRES_SOON, f"expires on {day}")
 
 
-def _by_password(
-    vault: Vault, each: ItemOverview, password: SecretText, old_days: int
-) -> Iterator[Finding]:
+def _by_password(each: ItemOverview, password: SecretText) -> Iterator[Finding]:
     strength = estimate(password, _words(each))
     if strength.score < STRONG:
         yield _finding(
             each, Fault.WEAK, f"guessed in about 10^{strength.guesses_log10:.0f} tries"
         )
-    view = vault.view(each.item)
-    days = (vault.session.clock() - password_changed_ms(view)) // _DAY_MS
-    if old_days and days >= old_days:
-        yield _finding(each, Fault.OLD, f"unchanged for {days} days")
 
 
 def password_changed_ms(view: ItemView) -> int:

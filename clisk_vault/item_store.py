@@ -6,9 +6,11 @@ that wait to be sent. Opens no seal of a field.
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from clisk_vault.document import EntryDocument
@@ -23,7 +25,7 @@ from clisk_vault.item import ItemView
 from clisk_vault.item_write import compose, in_changes, next_stamp
 from clisk_vault.keys import SecretText
 from clisk_vault.overview import ItemOverview, Overview
-from clisk_vault.pending import Pending
+from clisk_vault.pending import Pending, PendingRow
 from clisk_vault.session import Session
 from clisk_vault.storage import Column
 
@@ -43,6 +45,24 @@ class StoredItem:
     entries: Entries
 
 
+@dataclass(frozen=True, slots=True)
+class ReadyItem:
+    """An item as it is to be stored, sealed, with the changes to be sent of it."""
+
+    overview: ItemOverview
+    sealed: bytes = field(repr=False)
+    pending: tuple[PendingRow, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """Any document, an item's or not, as it is to be stored."""
+
+    view: ItemView
+    sealed: bytes
+    pending: tuple[PendingRow, ...]
+
+
 class ItemStore:
     """Loads and writes items."""
 
@@ -53,6 +73,18 @@ class ItemStore:
         self._pending = Pending(session)
         self._cache: OrderedDict[ItemId, StoredItem] = OrderedDict()
         self._generation: tuple[Column, int] | None = None
+        self._notices: list[set[ItemId]] = []
+
+    @contextmanager
+    def noticing(self) -> Iterator[set[ItemId]]:
+        """Give a set that each document joins that is stored or dropped meanwhile."""
+        noticed = set[ItemId]()
+        self._notices.append(noticed)
+        try:
+            yield noticed
+        finally:
+            # By identity: two that are equal are still two.
+            self._notices = [each for each in self._notices if each is not noticed]
 
     def load(self, item: ItemId) -> StoredItem:
         """Return *item*.
@@ -91,15 +123,19 @@ class ItemStore:
         )
         return found is not None
 
-    def forget(self, document: ItemId) -> None:
-        """Drop a document and what waits to be sent of it; within a transaction."""
-        for statement in (
-            "DELETE FROM item WHERE id = ?",
-            "DELETE FROM pending WHERE item = ?",
-            "DELETE FROM orphan WHERE item = ?",
-        ):
-            self._session.storage.execute(statement, (document,))
-        self._cache.pop(document, None)
+    def forget(self, documents: Iterable[ItemId]) -> None:
+        """Drop documents and what waits to be sent of them; within a transaction."""
+        gone, storage = list(documents), self._session.storage
+        keys = [(document,) for document in gone]
+        storage.executemany("DELETE FROM item WHERE id = ?", keys)
+        storage.executemany("DELETE FROM orphan WHERE item = ?", keys)
+        # Has no index by item, so it is looked through once for all of them.
+        storage.execute(
+            "DELETE FROM pending WHERE hex(item) IN (SELECT value FROM json_each(?))",
+            (json.dumps([document.hex().upper() for document in gone]),),
+        )
+        for document in gone:
+            self._changed(document)
 
     def saved(self, item: ItemId) -> bytes | None:
         """Return the document of *item* as saved, or None where there is none."""
@@ -131,7 +167,7 @@ class ItemStore:
             self._overview.put(
                 self._write_item(
                     item,
-                    self._composer(item, edit, epoch),
+                    self.composer(item, edit, epoch),
                     new=new,
                     confirmed=confirmed,
                 )
@@ -146,15 +182,6 @@ class ItemStore:
             self._overview.put(
                 [self._write_item(item, composer, new=False, confirmed=confirmed)]
             )
-
-    def add_composed(self, item: ItemId, composer: Composer) -> None:
-        """Make an item of the entries that *composer* makes.
-
-        Raises:
-            CallerError: there is such an item already.
-        """
-        with self._session.storage.transaction():
-            self._overview.put([self._write_item(item, composer, new=True)])
 
     def write_settings(self, values: Mapping[str, EntryValue]) -> None:
         """Give fields of the settings document new values."""
@@ -171,13 +198,38 @@ class ItemStore:
 
     def put(self, item: ItemId, saved: bytes) -> None:
         """Store the document of *item*; call it within a transaction."""
-        sealed = self._session.table("item").seal(item, saved)
-        self._session.storage.execute(
-            "INSERT INTO item (id, sealed) VALUES (?1, ?2)"
-            " ON CONFLICT (id) DO UPDATE SET sealed = ?2",
-            (item, sealed),
-        )
-        self._cache.pop(item, None)
+        self._put_rows([(item, self._session.table("item").seal(item, saved))])
+
+    def make_ready(
+        self,
+        item: ItemId,
+        composer: Composer,
+        *,
+        new: bool,
+        after: ReadyItem | None = None,
+    ) -> ReadyItem:
+        """Return *item* with the entries that *composer* makes; nothing is stored yet.
+
+        It follows on what is stored, or on *after*, and may be kept as long as that is
+        what it follows on: see noticing().
+
+        Raises:
+            CallerError: as write().
+        """
+        table = self._session.table("item")
+        saved = self.saved(item) if after is None else table.open(item, after.sealed)
+        ready = self._make_ready(item, self._check(item, saved, new=new), composer)
+        before = () if after is None else after.pending
+        line = overview_of(item, ready.view)
+        return ReadyItem(line, ready.sealed, (*before, *ready.pending))
+
+    def keep(self, ready: Iterable[ReadyItem]) -> None:
+        """Store what make_ready() returned; call it within a transaction."""
+        # By id, as in the table: each of its pages is written once.
+        in_order = sorted(ready, key=lambda each: each.overview.item)
+        self._put_rows([(each.overview.item, each.sealed) for each in in_order])
+        self._pending.add_rows([row for each in in_order for row in each.pending])
+        self._overview.put(each.overview for each in in_order)
 
     def rebuild_overview(self) -> None:
         """Make the overview anew from the documents."""
@@ -200,16 +252,19 @@ class ItemStore:
     def _write_item(
         self, item: ItemId, composer: Composer, *, new: bool, confirmed: bool = False
     ) -> ItemOverview:
+        saved = self._check(item, self.saved(item), new=new)
+        written = self._write(item, saved, composer, confirmed=confirmed)
+        return overview_of(item, written)
+
+    def _check(self, item: ItemId, saved: bytes | None, *, new: bool) -> bytes | None:
         if item == SETTINGS:
             raise CallerError("settings are not an item")
-        saved = self.saved(item)
         if new is not (saved is None):
             raise CallerError(
                 "there is such an item already" if new else "there is no such item",
                 advice="look at: clisk list",
             )
-        written = self._write(item, saved, composer, confirmed=confirmed)
-        return overview_of(item, written)
+        return saved
 
     def _write(
         self,
@@ -219,6 +274,19 @@ class ItemStore:
         *,
         confirmed: bool = False,
     ) -> ItemView:
+        ready = self._make_ready(item, saved, composer, confirmed=confirmed)
+        self._pending.add_rows(ready.pending)
+        self._put_rows([(item, ready.sealed)])
+        return ready.view
+
+    def _make_ready(
+        self,
+        item: ItemId,
+        saved: bytes | None,
+        composer: Composer,
+        *,
+        confirmed: bool = False,
+    ) -> _Ready:
         actor = self._session.actor
         if saved is None:
             document, view = EntryDocument.new(actor), ItemView({})
@@ -232,16 +300,33 @@ class ItemStore:
             raise CallerError("write: no field named")
         parts = list(in_changes(entries))
         first = saved is None and len(parts) == 1
-        for part in parts:
-            self._pending.add(item, document.write(part), first=first)
+        pending = tuple(
+            self._pending.row(item, document.write(part), first=first) for part in parts
+        )
         written = ItemView.from_entries(document.entries())
         # Whoever could take the question away would not need to answer it.
         if view.asks_passphrase and not (written.asks_passphrase or confirmed):
             raise PassphraseNeededError
-        self.put(item, document.save())
-        return written
+        sealed = self._session.table("item").seal(item, document.save())
+        return _Ready(written, sealed, pending)
 
-    def _composer(self, item: ItemId, edit: Edit, epoch: int) -> Composer:
+    def _put_rows(self, rows: Sequence[tuple[ItemId, bytes]]) -> None:
+        self._session.storage.executemany(
+            "INSERT INTO item (id, sealed) VALUES (?1, ?2)"
+            " ON CONFLICT (id) DO UPDATE SET sealed = ?2",
+            rows,
+        )
+        for item, _ in rows:
+            self._changed(item)
+
+    def _changed(self, document: ItemId) -> None:
+        self._cache.pop(document, None)
+        for noticed in self._notices:
+            noticed.add(document)
+
+    def composer(self, item: ItemId, edit: Edit, epoch: int) -> Composer:
+        """Return what makes entries of *edit*, its secrets sealed in *epoch*."""
+
         def composer(view: ItemView, stamp: Stamp) -> Entries:
             def seal(name: str, secret: SecretText) -> bytes:
                 return seal_field(

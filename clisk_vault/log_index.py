@@ -29,9 +29,11 @@ from clisk_vault.log_page import (
 from clisk_vault.log_summary import Moment
 from clisk_vault.log_view import LogView
 from clisk_vault.session import Session
+from clisk_vault.steps import Steps
 
 # So many entries at most are opened one by one on the first use of a session.
 _KEPT_EACH = 128
+_EACH_STEP = 64
 
 
 class LogIndex:
@@ -127,7 +129,17 @@ class LogIndex:
 
     # --- following the log
 
-    def _refresh(self) -> None:
+    def catching_up(self) -> Steps[None]:
+        """Take in what the log has and the index has not yet, in steps.
+
+        Whoever asks the index meanwhile has it take in the rest at once; so a step
+        begins where the index ends by then.
+        """
+        while self._refresh(_EACH_STEP):
+            yield self._tail.end
+
+    def _refresh(self, most: int | None = None) -> bool:
+        """Take in at most so many entries; return whether there are more."""
         generation = self._session.storage.generation
         if self._origin != self._log.origin or generation != self._generation:
             # Another log, or something was undone or written by another process.
@@ -136,7 +148,8 @@ class LogIndex:
             self._load()
         if self._tail.end > self._log.size:
             raise FormatError("access log: shorter than it was")
-        for entry in self._log.entries(self._tail.end):
+        end = None if most is None else self._tail.end + most
+        for entry in self._log.entries(self._tail.end, end):
             content = entry.content
             record = content if isinstance(content, AccessRecord) else None
             self._tail.add(record, 0 if content is None else content.time_ms)
@@ -145,8 +158,10 @@ class LogIndex:
                 self._pages.append(page)
                 self._tail = PageBuilder(page.end)
                 self._keep(page)
-        if self._tail.end - self._kept >= _KEPT_EACH:
+        more = self._tail.end < self._log.size
+        if not more and self._tail.end - self._kept >= _KEPT_EACH:
             self._keep(self._tail.page())
+        return more
 
     # --- on disk
 

@@ -6,7 +6,7 @@ with the sync: what is shown is what is signed, whoever wrote it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
@@ -29,6 +29,7 @@ from clisk_vault.log_walk import LogWalk
 from clisk_vault.log_witness import sizes_seen, weigh
 from clisk_vault.note import NoteKey, UnverifiedNote
 from clisk_vault.primitives import VerifyKey, sha256
+from clisk_vault.steps import Steps, finish
 from clisk_vault.verdict import Finding, Found, Notice, Verdict, merge_runs
 
 FIRST_INCARNATION = 1
@@ -75,10 +76,6 @@ class LogEntry:
     index: int
     type: LeafType
     content: Content | None
-
-
-def _nothing() -> None:
-    pass
 
 
 def log_origin(vault_id: VaultId, device: DeviceId, incarnation: int) -> str:
@@ -244,34 +241,53 @@ class LogView:
         peers: Sequence[NoteKey] = (),
         seen: Sequence[UnverifiedNote] = (),
         forks: Sequence[int] = (),
-        on_entry: Callable[[], None] = _nothing,
     ) -> Verdict:
+        """Check everything at once; arguments and answer as verifying()."""
+        return finish(self.verifying(enrolled, peers=peers, seen=seen, forks=forks))
+
+    def verifying(
+        self,
+        enrolled: VerifyKey,
+        *,
+        peers: Sequence[NoteKey] = (),
+        seen: Sequence[UnverifiedNote] = (),
+        forks: Sequence[int] = (),
+    ) -> Steps[Verdict]:
         """Check everything from the enrolled key to the end; never stops early.
 
         Every leaf hash, every root under its own head's key, the chain of keys, the
-        order, every content and commitment.
+        order, every content and commitment. What is written to the log between two
+        steps is checked as well, before the end is judged.
 
         Args:
             enrolled: the key of the first head, from the membership record.
             peers: countersigning keys of the vault's other devices, if there are any.
             seen: countersigned heads of this log that other devices hold.
             forks: entries at which there is evidence of another history.
-            on_entry: called for each entry, for those who show progress.
+
+        Raises:
+            CallerError: the log was closed, and another begun, between two steps.
 
         Spec: protocol/access-log.md §8.
         """
         origin = self.origin
         walk = LogWalk(origin, enrolled, wanted=sizes_seen(seen) | self._wanted())
         notices: list[Found] = []
-        clock = 0
-        taken = walk.take_all(self.rows(0, self.size))
-        while some := list(islice(taken, STRETCH_ENTRIES)):
-            for seq, content in self._judge(walk, some):
-                if content.time_ms < clock:
-                    notices.append(Found(Notice.CLOCK_MOVED, seq, seq))
-                clock = content.time_ms
-            for _ in some:
-                on_entry()
+        clock = start = 0
+        while start < (end := self.size):
+            taken = walk.take_all(self.rows(start, end))
+            while some := list(islice(taken, STRETCH_ENTRIES)):
+                for seq, content in self._judge(walk, some):
+                    if content.time_ms < clock:
+                        notices.append(Found(Notice.CLOCK_MOVED, seq, seq))
+                    clock = content.time_ms
+                yield walk.count
+                if self.origin != origin:
+                    raise CallerError(
+                        "access log: another was begun meanwhile",
+                        advice="check again: clisk log verify",
+                    )
+            start = end
         walk.finish()
         self._judge_end(walk)
         for at in forks:

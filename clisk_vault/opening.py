@@ -18,7 +18,7 @@ from clisk_vault.errors import CallerError, FormatError
 from clisk_vault.ids import VaultId
 from clisk_vault.keys import EpochSecret, SecretText
 from clisk_vault.log_leaf import Restart
-from clisk_vault.passphrase import Argon2Profile, CostLimits
+from clisk_vault.passphrase import LIMITS, Argon2Profile, CostLimits
 from clisk_vault.primitives import Random, SigningKey
 from clisk_vault.session import Clock, Session, wall_clock
 from clisk_vault.storage import Storage
@@ -105,6 +105,24 @@ def open_session(
     except BaseException:
         storage.close()
         raise
+
+
+def check_passphrase(
+    path: Path,
+    passphrase: SecretText,
+    *,
+    keyring: KeyringSecret | None,
+    limits: CostLimits = LIMITS,
+) -> None:
+    """Return if *passphrase* opens the vault file at *path*, which may be open.
+
+    It writes nothing and has a connection of its own, so that it may run in any
+    thread: Argon2 takes a second.
+
+    Raises:
+        as Vault.unlock().
+    """
+    open_session(path, passphrase, keyring=keyring, limits=limits).close()
 
 
 def reseal(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from clisk_vault.change_chunk import Change, ChangeHash, hash_of
 from clisk_vault.document import EntryDocument
@@ -11,6 +12,9 @@ from clisk_vault.errors import FormatError, TamperedError
 from clisk_vault.ids import ItemId
 from clisk_vault.session import Session
 from clisk_vault.storage import Column
+
+PendingRow: TypeAlias = "tuple[ItemId, ChangeHash, bytes | None]"
+"""One change to be sent as it is stored, sealed."""
 
 _PAGE = 256
 
@@ -30,17 +34,24 @@ class Pending:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add(self, item: ItemId, change: Change, *, first: bool = False) -> None:
-        """Queue *change*; call it within the transaction that stores its document.
+    def add(self, item: ItemId, change: Change) -> None:
+        """Queue *change*; call it within the transaction that stores its document."""
+        self.add_rows([self.row(item, change)])
+
+    def row(self, item: ItemId, change: Change, *, first: bool = False) -> PendingRow:
+        """Return what add_rows() takes to queue *change*.
 
         *first*: the document is this change, so no copy of it is kept: an
         import needs half the room so.
         """
         table = self._session.table("pending")
         sealed = None if first else table.seal(item + change.hash, change.data)
-        self._session.storage.execute(
-            "INSERT INTO pending (item, hash, sealed) VALUES (?, ?, ?)",
-            (item, change.hash, sealed),
+        return item, change.hash, sealed
+
+    def add_rows(self, rows: Sequence[PendingRow]) -> None:
+        """Queue what row() returned; call it as add()."""
+        self._session.storage.executemany(
+            "INSERT INTO pending (item, hash, sealed) VALUES (?, ?, ?)", rows
         )
 
     def first(self, limit_changes: int, limit_bytes: int) -> list[PendingChange]:

@@ -5,7 +5,8 @@ Spec: protocol/item.md §9; why so: protocol/decisions/0016-purging.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from clisk_vault.attachment import (
     MAX_ATTACHMENT_BYTES,
@@ -27,11 +28,20 @@ from clisk_vault.purge import (
     spell_purge,
 )
 from clisk_vault.session import Session
+from clisk_vault.steps import Steps, finish
 
 DEFAULT_DAYS = 30
 MAX_DAYS = 36_500
 _DAYS_FIELD = "trash.days"
 _DAY_MS = 24 * 60 * 60 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """An item that is to be purged: what is said of it, and chunks it may have."""
+
+    says: str
+    chunks: tuple[ItemId, ...]
 
 
 class Purging:
@@ -48,33 +58,56 @@ class Purging:
         Raises:
             CallerError: one that is not there, or not in the trash.
         """
-        storage = self._session.storage
-        with storage.transaction():
-            for item in items:
-                view = self._items.load(item).view
-                if not view.trashed and self.seen(item) is None:
-                    raise CallerError(
-                        "only what is in the trash is purged",
-                        advice="put it there first: clisk rm ITEM",
+        finish(self.purging(items))
+
+    def purging(self, items: Iterable[ItemId]) -> Steps[None]:
+        """Do as purge(), in steps; the last one forgets them all.
+
+        An item that was written after it was looked at is looked at again before
+        that: one that was taken out of the trash meanwhile is refused, and all stay.
+        """
+        storage, looked = self._session.storage, dict[ItemId, _Gone]()
+        with self._items.noticing() as noticed:
+            todo = list(dict.fromkeys(items))
+            while todo:
+                for item in todo:
+                    looked[item] = self._look(item)
+                    yield len(looked)
+                todo = [item for item in looked if item in noticed]
+                noticed.clear()
+            with storage.transaction():
+                if looked:
+                    self._items.write_settings(
+                        {purge_field(item): each.says for item, each in looked.items()}
                     )
-                says = spell_purge(view.stamps())
-                self._items.write_settings({purge_field(item): says})
-                self._forget(item, view)
+                self._forget({item: each.chunks for item, each in looked.items()})
         if not storage.in_transaction:
             storage.scrub()
 
     def purge_expired(self) -> list[ItemId]:
+        """Purge what has been in the trash for too long: see purging_expired()."""
+        return finish(self.purging_expired())
+
+    def purging_expired(self) -> Steps[list[ItemId]]:
         """Purge what has been in the trash for as long as things stay; return it.
 
-        What devices disagree about stays: whether it is trash at all, or purged.
+        What devices disagree about stays: whether it is trash at all, or purged. What
+        was written while it was looked through is left for the next time.
         """
         days = self.days()
         if not days:
             return []
         until = self._session.clock() - days * _DAY_MS
-        due = [item for item in self._trashed() if self._since(item) <= until]
-        if due:
-            self.purge(due)
+        trashed = [each.item for each in self._overview.all() if each.trashed]
+        due = list[ItemId]()
+        with self._items.noticing() as noticed:
+            for item in trashed:
+                yield len(due)
+                if item not in noticed and self._is_due(item, until):
+                    due.append(item)
+            due = [item for item in due if item not in noticed]
+            if due:
+                yield from self.purging(due)
         return due
 
     def days(self) -> int:
@@ -118,7 +151,7 @@ class Purging:
         if item not in self.leftovers():
             raise CallerError("the item was not purged by another device")
         with self._session.storage.transaction():
-            self._forget(item, self._items.load(item).view)
+            self._forget({item: _chunks(self._items.load(item).view)})
 
     def heed(self, fields: Iterable[str]) -> None:
         """Forget what *fields*, new in the settings, say is purged.
@@ -131,21 +164,29 @@ class Purging:
             seen = self.seen(item)
             view = self._items.load(item).view
             if seen is not None and covers(seen, view.stamps()):
-                self._forget(item, view)
+                self._forget({item: _chunks(view)})
 
-    def _forget(self, item: ItemId, view: ItemView) -> None:
-        self._overview.remove([item])
-        self._items.forget(item)
-        for chunk in _chunks(view):
-            if self._items.has(chunk):
-                self._items.forget(chunk)
+    def _look(self, item: ItemId) -> _Gone:
+        view = self._items.load(item).view
+        if not view.trashed and self.seen(item) is None:
+            raise CallerError(
+                "only what is in the trash is purged",
+                advice="put it there first: clisk rm ITEM",
+            )
+        return _Gone(spell_purge(view.stamps()), tuple(_chunks(view)))
 
-    def _trashed(self) -> Iterator[ItemId]:
-        for each in self._overview.all():
-            if each.trashed and self.seen(each.item) is None:
-                field = self._items.load(each.item).view.fields["trashed"]
-                if not field.conflicts:
-                    yield each.item
+    def _forget(self, items: Mapping[ItemId, Iterable[ItemId]]) -> None:
+        """Drop *items*, each with the chunks of its files that are here."""
+        self._overview.remove(items)
+        self._items.forget(items)
+        for chunks in items.values():
+            self._items.forget(each for each in chunks if self._items.has(each))
+
+    def _is_due(self, item: ItemId, until_ms: int) -> bool:
+        if self.seen(item) is not None:
+            return False
+        field = self._items.load(item).view.fields["trashed"]
+        return not field.conflicts and field.current.stamp.time_ms <= until_ms
 
     def _since(self, item: ItemId) -> int:
         return self._items.load(item).view.fields["trashed"].current.stamp.time_ms

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from clisk_vault.access_log import AccessLog
@@ -22,7 +23,8 @@ from clisk_vault.grants import Grants, GrantState, SpoiltGrant, Standing
 from clisk_vault.hlc import Stamp
 from clisk_vault.ids import ITEM_ID_LENGTH, DeviceId, GrantId, ItemId, VaultId
 from clisk_vault.item import TRUE, ItemView
-from clisk_vault.item_store import Composer, ItemStore
+from clisk_vault.item_batch import Batch
+from clisk_vault.item_store import ItemStore
 from clisk_vault.item_write import choose
 from clisk_vault.keys import EpochSecret, SecretText
 from clisk_vault.log_bundle import BundleFacts
@@ -278,15 +280,8 @@ class Vault:
         """Store a new item and return its id."""
         return self.add_many([draft])[0]
 
-    def add_many(
-        self,
-        drafts: Iterable[ItemDraft],
-        *,
-        on_item: Callable[[], None] = _nothing,
-    ) -> list[ItemId]:
+    def add_many(self, drafts: Iterable[ItemDraft]) -> list[ItemId]:
         """Store new items, all or none, and return their ids in order.
-
-        *on_item* is called before each, for those who show progress.
 
         Raises:
             CallerError: an item id that is there already, or a name or value that
@@ -296,22 +291,9 @@ class Vault:
         chosen = [
             (draft.item or ItemId(random(ITEM_ID_LENGTH)), draft) for draft in drafts
         ]
-
-        def edits() -> Iterator[tuple[ItemId, Edit]]:
-            for item, draft in chosen:
-                on_item()
-                yield item, draft.edit(random)
-
-        self._items.write(edits(), new=True)
+        edits = ((item, draft.edit(random)) for item, draft in chosen)
+        self._items.write(edits, new=True)
         return [item for item, _ in chosen]
-
-    def add_composed(self, item: ItemId, composer: Composer) -> None:
-        """Store a new item of entries that have times of their own: a restored one.
-
-        Raises:
-            CallerError: there is such an item already.
-        """
-        self._items.add_composed(item, composer)
 
     def edit(self, item: ItemId, edit: Edit, *, confirmed: bool = False) -> None:
         """Give fields of *item* new values; None takes one away.
@@ -329,6 +311,14 @@ class Vault:
     ) -> None:
         """Edit several items, all or none; raises as edit()."""
         self._items.write(edits, confirmed=confirmed)
+
+    def batch(self) -> AbstractContextManager[Batch]:
+        """Give what makes writes to many items ready, to be kept all at once."""
+        return Batch.begin(self._items, self.epochs)
+
+    def noticing(self) -> AbstractContextManager[set[ItemId]]:
+        """Give a set that every item joins that is written or forgotten meanwhile."""
+        return self._items.noticing()
 
     def trash(self, item: ItemId) -> None:
         """Put *item* into the trash; purging.purge() forgets it for good."""

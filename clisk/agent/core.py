@@ -19,7 +19,8 @@ from clisk.agent.worker import VaultThread
 from clisk.errors import CliskError
 from clisk.home import Home
 from clisk_vault.elapsed import suspended_time_counts
-from clisk_vault.errors import LockedError, VaultError
+from clisk_vault.errors import CallerError, LockedError, VaultError
+from clisk_vault.steps import Steps
 from clisk_vault.vault import Vault
 
 Result = TypeVar("Result")
@@ -105,6 +106,68 @@ class Agent:
 
         return await self.thread.run(watched)
 
+    async def in_steps(
+        self,
+        work: Callable[[Vault], Steps[Result]],
+        *,
+        on_step: Callable[[int], None] = lambda _done: None,
+        check: Callable[[], None] = lambda: None,
+    ) -> Result:
+        """Do as vault() with what takes long; others are answered between its steps.
+
+        It ends between two steps, and leaves nothing half-written, when the client
+        that asked hangs up. On the vault's thread, *on_step* is told how many items are
+        done, and *check* may raise before each step.
+
+        Raises:
+            LockedError: the vault is not open, or was locked meanwhile.
+        """
+        vault = self.driver.vault
+        loop = asyncio.get_running_loop()
+        storage, before = vault.storage, vault.storage.rows_written
+
+        def watched() -> Steps[Result]:
+            steps = work(vault)
+            try:
+                while True:
+                    if vault.locked:
+                        raise LockedError
+                    check()
+                    try:
+                        on_step(next(steps))
+                    except StopIteration as end:
+                        result: Result = end.value
+                        return result
+                    if storage.in_transaction:
+                        raise CallerError(
+                            "steps: others would write in its transaction"
+                        )
+                    yield 0
+            finally:
+                steps.close()
+                if not vault.locked and storage.rows_written != before:
+                    loop.call_soon_threadsafe(self.pulse.strike)
+
+        return await self.thread.run_steps(watched())
+
+    async def change_in_steps(
+        self,
+        work: Callable[[Vault], Steps[Result]],
+        *,
+        on_step: Callable[[int], None] = lambda _done: None,
+    ) -> Result:
+        """Do as in_steps(), and send to the other devices what *work* changed.
+
+        Raises:
+            NoMemberError: as change().
+        """
+        driver = self.driver
+        result = await self.in_steps(
+            work, on_step=on_step, check=lambda: _check_member(driver)
+        )
+        await self.thread.run(driver.nudge)
+        return result
+
     async def change(self, work: Callable[[Vault], Result]) -> Result:
         """Do as vault(), and send to the other devices what *work* changed.
 
@@ -114,13 +177,19 @@ class Agent:
         driver = self.driver
 
         def checked(vault: Vault) -> Result:
-            if driver.is_revoked:
-                raise NoMemberError
+            _check_member(driver)
             return work(vault)
 
         result = await self.vault(checked)
         await self.thread.run(driver.nudge)
         return result
+
+    async def catch_up_with_log(self) -> None:
+        """Bring the index of the access log up to date before it is asked; in steps.
+
+        Behind by thousands of entries, after an export say, it would take long at once.
+        """
+        await self.in_steps(lambda vault: vault.log_index.catching_up())
 
     async def sync(
         self, work: Callable[[SyncDriver], Coroutine[Any, Any, Result]]
@@ -165,7 +234,7 @@ class Agent:
     async def empty_trash(self) -> None:
         """Forget what was in the trash for long enough; a failure is only logged."""
         try:
-            if await self.vault(lambda vault: vault.purging.purge_expired()):
+            if await self.in_steps(lambda vault: vault.purging.purging_expired()):
                 log.info("emptied the trash of what was due")
                 await self.thread.run(self.driver.nudge)
         except VaultError as err:
@@ -178,7 +247,7 @@ class Agent:
         if driver is not None:
             self.pulse.strike()
             await self.thread.run_async(driver.stop())
-            # Queued behind what still runs, so nothing is cut in the middle.
+            # Between two steps of what still runs, if anything: see in_steps().
             await self.thread.run(driver.vault.lock)
             log.info("locked")
 
@@ -199,3 +268,8 @@ class Agent:
         """Lock and end the vault's thread."""
         await self.lock()
         self.thread.close()
+
+
+def _check_member(driver: SyncDriver) -> None:
+    if driver.is_revoked:
+        raise NoMemberError

@@ -6,7 +6,7 @@ never from the log that is checked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clisk.agent.sync_driver import SyncDriver
@@ -20,6 +20,7 @@ from clisk_vault.log_view import (
     split_origin,
 )
 from clisk_vault.note import NoteKey
+from clisk_vault.steps import Steps
 from clisk_vault.verdict import Verdict
 from clisk_vault.witness import witness_key
 
@@ -67,33 +68,33 @@ def first_keys(driver: SyncDriver) -> list[NoteKey]:
     return keys
 
 
-def check_own(driver: SyncDriver, on_entry: Callable[[], None]) -> list[Checked]:
+def check_own(driver: SyncDriver) -> Steps[list[Checked]]:
     """Check every log of this device, the one it writes last."""
-    return list(_check(driver, own_logs(driver), on_entry))
+    return (yield from _check(driver, own_logs(driver)))
 
 
-def check_others(driver: SyncDriver, on_entry: Callable[[], None]) -> list[Checked]:
+def check_others(driver: SyncDriver) -> Steps[list[Checked]]:
     """Check what is here of every other device's logs, revoked devices' too."""
-    found: list[Checked] = []
-    for member in members(driver):
-        if member.id != driver.vault.device_id:
-            logs = driver.vault.witness.logs(member.id)
-            found += _check(driver, logs, on_entry)
-    return found
+    logs = [
+        log
+        for member in members(driver)
+        if member.id != driver.vault.device_id
+        for log in driver.vault.witness.logs(member.id)
+    ]
+    return (yield from _check(driver, logs))
 
 
-def _check(
-    driver: SyncDriver, logs: Sequence[LogView], on_entry: Callable[[], None]
-) -> Iterator[Checked]:
+def _check(driver: SyncDriver, logs: Sequence[LogView]) -> Steps[list[Checked]]:
+    checked = list[Checked]()
     for log in logs:
         origin = log.origin
         device, number = split_origin(origin)
         member = driver.membership.known(device)
-        verdict = log.verify(
+        verdict = yield from log.verifying(
             first_key(member.public, number),
             peers=witnesses(driver, device),
             seen=driver.vault.witness.cosigned(origin),
             forks=driver.vault.witness.forks(origin),
-            on_entry=on_entry,
         )
-        yield Checked(member, verdict)
+        checked.append(Checked(member, verdict))
+    return checked

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from clisk.agent import keyring_secret
 from clisk.agent.asking import record_wrong_passphrases
 from clisk.agent.core import Agent
@@ -15,6 +17,7 @@ from clisk_vault.access_record import Requester
 from clisk_vault.device import enrol
 from clisk_vault.errors import PassphraseError, StoreError
 from clisk_vault.keys import SecretText
+from clisk_vault.opening import check_passphrase
 from clisk_vault.passphrase import calibrate
 from clisk_vault.storage import Storage
 from clisk_vault.vault import Vault
@@ -103,6 +106,11 @@ def open_vault(agent: Agent, passphrase: SecretText) -> Vault:
     return Vault.unlock(path, passphrase, keyring=keyring_secret.held_for(path))
 
 
+def _check(agent: Agent, passphrase: SecretText) -> None:
+    path = agent.vault_path
+    check_passphrase(path, passphrase, keyring=keyring_secret.held_for(path))
+
+
 async def unlock(agent: Agent, passphrase: SecretText, who: Requester) -> None:
     """Open the vault; when it is open, only check the passphrase.
 
@@ -117,6 +125,10 @@ async def unlock(agent: Agent, passphrase: SecretText, who: Requester) -> None:
     async with agent.opening:
         try:
             with agent.patience.one_try():
+                if agent.unlocked:
+                    # Not in the vault's thread: others are answered meanwhile.
+                    await asyncio.to_thread(_check, agent, passphrase)
+                    return
                 vault = await agent.thread.run(lambda: open_vault(agent, passphrase))
         except PassphraseError:
             if agent.unlocked:
@@ -126,9 +138,6 @@ async def unlock(agent: Agent, passphrase: SecretText, who: Requester) -> None:
             else:
                 agent.wrong_passphrases += 1
             raise
-        if agent.unlocked:
-            await agent.thread.run(vault.lock)
-            return
         await agent.opened(vault)
         count, agent.wrong_passphrases = agent.wrong_passphrases, 0
         await agent.vault(

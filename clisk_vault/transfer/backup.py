@@ -6,7 +6,7 @@ own, with a device of its own: no clone of the one that was saved.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from clisk_vault.access_record import Requester, RequesterKind, Use
 from clisk_vault.entry import REMOVED as REMOVED_VALUE
@@ -20,6 +20,7 @@ from clisk_vault.item import ItemView
 from clisk_vault.item_store import Composer
 from clisk_vault.keys import SecretText
 from clisk_vault.reveal import ReadRequest
+from clisk_vault.steps import Steps
 from clisk_vault.transfer.backup_format import (
     CLEAR,
     REMOVED,
@@ -113,38 +114,49 @@ def back_up_rest(vault: Vault) -> list[Record]:
     ]  # fmt: skip
 
 
-def restore(
-    vault: Vault, records: Sequence[Record], *, on_item: Callable[[], None]
-) -> None:
+def restoring(vault: Vault, records: Sequence[Record]) -> Steps[None]:
     """Bring all that a backup holds into *vault*, which has just been made.
 
-    In one transaction: everything, or nothing.
+    The items are made ready in steps; all is kept in one transaction, the last step.
 
     Raises:
         CallerError: an item that is there already.
     """
-    with vault.storage.transaction():
-        for record in records:
-            match record:
-                case BackupItem():
-                    on_item()
-                    vault.add_composed(record.item, _composer(vault, record))
-                case BackupFile():
-                    vault.attachments.add(
-                        record.item, record.name, record.data,
-                        media_type=record.media_type, created=record.created,
-                    )  # fmt: skip
-                case BackupGrant():
-                    vault.grant(
-                        konnector=record.konnector, digest=record.digest,
-                        item=record.item, fields=record.fields, origins=record.origins,
-                        purpose=record.purpose, expires_ms=record.expires_ms,
-                        plaintext_to_konnector=record.plaintext,
-                    )  # fmt: skip
-                case BackupFolder():
-                    vault.add_folders([record.name])
-                case BackupHead():
-                    pass
+    items = [record for record in records if isinstance(record, BackupItem)]
+    with vault.batch() as batch:
+        for done, record in enumerate(items):
+            yield done
+            batch.compose(record.item, _composer(vault, record), new=True)
+        while outdated := batch.drop_outdated():
+            for record in items:
+                if record.item in outdated:
+                    yield len(items)
+                    batch.compose(record.item, _composer(vault, record), new=True)
+        with vault.storage.transaction():
+            batch.keep()
+            _restore_rest(vault, records)
+
+
+def _restore_rest(vault: Vault, records: Sequence[Record]) -> None:
+    """Bring in what is no item: files, grants, folders."""
+    for record in records:
+        match record:
+            case BackupFile():
+                vault.attachments.add(
+                    record.item, record.name, record.data,
+                    media_type=record.media_type, created=record.created,
+                )  # fmt: skip
+            case BackupGrant():
+                vault.grant(
+                    konnector=record.konnector, digest=record.digest,
+                    item=record.item, fields=record.fields, origins=record.origins,
+                    purpose=record.purpose, expires_ms=record.expires_ms,
+                    plaintext_to_konnector=record.plaintext,
+                )  # fmt: skip
+            case BackupFolder():
+                vault.add_folders([record.name])
+            case BackupHead() | BackupItem():
+                pass
 
 
 def _fields(view: ItemView) -> Iterator[tuple[str, FieldView]]:

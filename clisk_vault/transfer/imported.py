@@ -14,14 +14,16 @@ from enum import Enum
 
 from clisk_vault.attachment import MAX_ATTACHMENT_BYTES
 from clisk_vault.attachment_store import check_name
-from clisk_vault.draft import Edit, FieldValue, ItemDraft
+from clisk_vault.draft import Edit, FieldValue
 from clisk_vault.entry import MAX_VALUE_BYTES
 from clisk_vault.errors import CallerError, FormatError
 from clisk_vault.ids import ITEM_ID_LENGTH, ItemId
 from clisk_vault.item import ItemView
+from clisk_vault.item_batch import Batch
 from clisk_vault.keys import ImportKey
 from clisk_vault.labels import Label
 from clisk_vault.primitives import derive, hmac_sha256, sha256
+from clisk_vault.steps import Steps, finish
 from clisk_vault.vault import Vault
 
 MAX_FIELDS = 800
@@ -129,35 +131,94 @@ class ImportReport:
 
 
 def plan_file(vault: Vault, file: ForeignFile) -> ImportPlan:
-    """Return what importing *file* into *vault* would do.
+    """Return what importing *file* into *vault* would do; raises as planning()."""
+    return finish(planning(vault, file))
+
+
+def planning(vault: Vault, file: ForeignFile) -> Steps[ImportPlan]:
+    """Return what importing *file* into *vault* would do, each item looked at once.
 
     Raises:
         FormatError: an item that no vault can hold; names its place.
     """
-    memory = _Memory(vault, file.source)
-    known = vault.ids()
-    planned = tuple(memory.plan(each, known) for each in file.items)
-    return ImportPlan(file.source, planned, file.folders)
+    return (yield from _planning(_Memory(vault, file.source), file))
 
 
-def run_plan(
-    vault: Vault, plan: ImportPlan, *, on_item: Callable[[], None] = lambda: None
-) -> ImportReport:
+def run_plan(vault: Vault, plan: ImportPlan) -> ImportReport:
     """Do what *plan* says, in one transaction, and return what was done.
-
-    *on_item* is called before each item that is added.
 
     Raises:
         CallerError: the vault changed since the plan was made; plan again.
     """
-    added = (_draft(each) for each in plan.items if each.action is Action.ADD)
-    merged = [
-        (each.item, each.edit) for each in plan.items if each.action is Action.MERGE
-    ]
+    with vault.batch() as batch:
+        for each in plan.items:
+            _make_ready(batch, each)
+        return _keep(vault, plan, batch)
+
+
+def importing(
+    vault: Vault,
+    file: ForeignFile,
+    review: Callable[[ImportPlan], Steps[ImportPlan]] | None = None,
+) -> Steps[tuple[ImportPlan, ImportReport]]:
+    """Plan the import of *file* and do it; return what was planned, and done.
+
+    All is made ready in steps and kept in one transaction, the last step. An item that
+    was written or forgotten after it was planned is planned anew before that, with what
+    it has then.
+
+    Args:
+        vault: where to.
+        file: all that is to be imported.
+        review: looks at the whole plan, and may leave more items as they are.
+
+    Raises:
+        FormatError: as planning(). CallerError: the same item twice.
+    """
+    memory = _Memory(vault, file.source)
+    with vault.batch() as batch:
+        plan = yield from _planning(memory, file)
+        if review is not None:
+            plan = yield from review(plan)
+        planned = list(plan.items)
+        todo, again = list(range(len(planned))), False
+        while todo:
+            for at in todo:
+                yield at
+                before = planned[at]
+                if before.action is Action.SKIP:
+                    continue
+                if again or before.item in batch.noticed:
+                    planned[at] = memory.plan(file.items[at], item=before.item)
+                _make_ready(batch, planned[at])
+            outdated = batch.drop_outdated()
+            todo = [at for at, each in enumerate(planned) if each.item in outdated]
+            again = True
+        plan = replace(plan, items=tuple(planned))
+        return plan, _keep(vault, plan, batch)
+
+
+def _planning(memory: _Memory, file: ForeignFile) -> Steps[ImportPlan]:
+    planned = list[PlannedItem]()
+    for done, each in enumerate(file.items):
+        yield done
+        planned.append(memory.plan(each))
+    return ImportPlan(file.source, tuple(planned), file.folders)
+
+
+def _make_ready(batch: Batch, planned: PlannedItem) -> None:
+    if planned.action is Action.ADD:
+        fields = {name: v for name, v in planned.edit.items() if v is not None}
+        named = {"type": planned.type, "title": planned.title}
+        batch.write(planned.item, {**named, **fields}, new=True)
+    elif planned.action is Action.MERGE:
+        batch.write(planned.item, planned.edit, new=False)
+
+
+def _keep(vault: Vault, plan: ImportPlan, batch: Batch) -> ImportReport:
     with vault.storage.transaction():
         before = set(vault.folders())
-        vault.add_many(added, on_item=on_item)
-        vault.edit_many(merged)
+        batch.keep()
         vault.add_folders(plan.folders)
         for each in plan.items:
             for file in each.files:
@@ -176,15 +237,6 @@ def run_plan(
     )
 
 
-def _draft(planned: PlannedItem) -> ItemDraft:
-    rest = {
-        name: value
-        for name, value in planned.edit.items()
-        if value is not None and name not in ("type", "title")
-    }
-    return ItemDraft(planned.type, planned.title, rest, item=planned.item)
-
-
 class _Memory:
     """Knows what each item was given last time."""
 
@@ -201,15 +253,16 @@ class _Memory:
         )
         self._nameless: Counter[bytes] = Counter()
 
-    def plan(self, foreign: ForeignItem, known: set[ItemId]) -> PlannedItem:
-        """Return what to do with one item; *known* are those of the vault."""
+    def plan(self, foreign: ForeignItem, *, item: ItemId | None = None) -> PlannedItem:
+        """Return what to do with one item; *item*: its id, where it is planned anew."""
         _check(foreign)
         digests = {name: self._digest(name, v) for name, v in foreign.fields.items()}
-        item = self._item_id(foreign, digests)
+        if item is None:
+            item = self._item_id(foreign, digests)
         files = {self._file_digest(each): each for each in foreign.attached}
         edit: dict[str, FieldValue | None] = dict(foreign.fields)
         action = Action.ADD
-        if item in known:
+        if self._vault.title(item) is not None:
             view = self._vault.view(item)
             edit = self._changes(view, foreign.fields, digests)
             before = _read(view.text(self._field))

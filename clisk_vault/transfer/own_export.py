@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from clisk_vault.access_record import Requester, Use
 from clisk_vault.ids import ITEM_ID_LENGTH, ItemId
 from clisk_vault.item_types import split_element
 from clisk_vault.reveal import ReadRequest
+from clisk_vault.steps import Steps
 from clisk_vault.transfer.imported import (
     Action,
     ForeignFile,
@@ -36,14 +37,15 @@ _MADE_HERE = frozenset(
 )  # fmt: skip
 
 
-def without_own(
+def leaving_own(
     vault: Vault, file: ForeignFile, plan: ImportPlan, who: Requester
-) -> ImportPlan:
+) -> Steps[ImportPlan]:
     """Return *plan* of *file* with what the vault has already left as it is.
 
     For that the secrets of the items in question are read, for *who*, each read
     recorded first. An item that asks for the passphrase again is not opened: whether
-    a value is its own would be told without it.
+    a value is its own would be told without it. One that is gone when its turn comes is
+    not there; one that is written after its turn keeps what was written.
 
     Raises:
         ReadRefused, TamperedError, FormatError: a secret could not be read.
@@ -54,10 +56,9 @@ def without_own(
         item = _own_id(foreign.key) if planned.action is Action.ADD else None
         if item is None or item not in known:
             continue
-        trashed = foreign.fields.get("trashed") == "true"
-        if known[item] is trashed and not vault.view(item).asks_passphrase:
+        if known[item] is (foreign.fields.get("trashed") == "true"):
             asked[at] = item
-    found = dict(_there(vault, file.items, asked, who))
+    found = yield from _there(vault, file.items, asked, who)
     return replace(
         plan,
         items=tuple(
@@ -72,10 +73,16 @@ def _there(
     items: Sequence[ForeignItem],
     asked: Mapping[int, ItemId],
     who: Requester,
-) -> Iterator[tuple[int, ItemId]]:
-    places = list(asked)
+) -> Steps[dict[int, ItemId]]:
+    places, found = list(asked), dict[int, ItemId]()
     for begin in range(0, len(places), _PAGE):
-        page = places[begin : begin + _PAGE]
+        yield begin
+        page = [
+            at
+            for at in places[begin : begin + _PAGE]
+            if vault.title(asked[at]) is not None
+            and not vault.view(asked[at]).asks_passphrase
+        ]
         ours = {asked[at] for at in page}
         taken = {
             each.item: each
@@ -85,7 +92,8 @@ def _there(
         }
         for at in page:
             if _has_all(vault, taken[asked[at]], items[at], who):
-                yield at, asked[at]
+                found[at] = asked[at]
+    return found
 
 
 def _left(planned: PlannedItem, item: ItemId) -> PlannedItem:

@@ -23,9 +23,16 @@ from clisk.errors import CliskError
 from clisk.home import Home
 from clisk_vault.access_record import Requester, RequesterKind
 from clisk_vault.draft import FieldValue, ItemDraft, elements
-from clisk_vault.errors import LockedError, PassphraseError, ReadRefused, StoreError
+from clisk_vault.errors import (
+    CallerError,
+    LockedError,
+    PassphraseError,
+    ReadRefused,
+    StoreError,
+)
 from clisk_vault.ids import ItemId
 from clisk_vault.keys import SecretText
+from clisk_vault.steps import Steps
 from clisk_vault.vault import Vault
 from tests.sync.world import World
 
@@ -455,5 +462,92 @@ def test_an_examination_that_is_interrupted_keeps_nobody_waiting(
             lambda vault: sum(1 for _ in vault.log.records(0))
         )
         assert (read < count) is leaves
+
+    in_a_room(tmp_path, story)
+
+
+def test_a_step_that_leaves_a_transaction_open_is_refused(tmp_path: Path) -> None:
+    """Others would write in it, and be undone with it."""
+
+    def work(vault: Vault) -> Steps[None]:
+        with vault.storage.transaction():
+            vault.add(ItemDraft("note", "half"))
+            yield 1
+
+    async def story(room: Room) -> None:
+        with pytest.raises(CallerError, match="transaction"):
+            await room.agent.in_steps(work)
+
+        assert await room.agent.vault(lambda vault: vault.ids()) == set()
+
+    in_a_room(tmp_path, story)
+
+
+def test_work_that_needs_the_vault_no_more_ends_at_the_lock_too(tmp_path: Path) -> None:
+    """What it has read by then is not given to anybody."""
+
+    async def story(room: Room) -> None:
+        begun, locked = threading.Event(), threading.Event()
+
+        def work(_vault: Vault) -> Steps[str]:
+            begun.set()
+            while not locked.is_set():
+                yield 0
+            yield 0
+            return "what was read before"
+
+        doing = asyncio.ensure_future(room.agent.in_steps(work))
+        await asyncio.to_thread(begun.wait)
+        await room.agent.lock()
+        locked.set()
+
+        with pytest.raises(LockedError):
+            await doing
+
+    in_a_room(tmp_path, story)
+
+
+def test_others_are_answered_between_the_steps(tmp_path: Path) -> None:
+    """A step that waits for another client's answer gets it."""
+
+    async def story(room: Room) -> None:
+        begun, answered = threading.Event(), threading.Event()
+
+        def work(_vault: Vault) -> Steps[bool]:
+            begun.set()
+            for _ in range(10_000_000):
+                yield 0
+                if answered.is_set():
+                    return True
+            return False
+
+        doing = asyncio.ensure_future(room.agent.in_steps(work))
+        await asyncio.to_thread(begun.wait)
+        await room.agent.vault(lambda vault: vault.ids())
+        answered.set()
+
+        assert await doing
+
+    in_a_room(tmp_path, story)
+
+
+def test_a_passphrase_is_checked_beside_the_vault_s_thread(tmp_path: Path) -> None:
+    """Argon2 takes a second; whoever reads meanwhile does not wait for it."""
+
+    async def story(room: Room) -> None:
+        busy, free = threading.Event(), threading.Event()
+
+        def hold(_vault: Vault) -> None:
+            busy.set()
+            free.wait()
+
+        held = asyncio.ensure_future(room.agent.vault(hold))
+        await asyncio.to_thread(busy.wait)
+        await opening.unlock(room.agent, _PASSPHRASE, _WHO)
+        free.set()
+        await held
+
+        with pytest.raises(PassphraseError):
+            await opening.unlock(room.agent, SecretText("wrong"), _WHO)
 
     in_a_room(tmp_path, story)

@@ -425,10 +425,10 @@ def _calls(part: Any, item: ItemId, stamp: Any) -> Iterator[tuple[str, Any]]:
 # another test; the keys, for the layers that sign and sync; and reveal() itself. A
 # new public method is not here, is called, and fails if it gives the secret away.
 _JUDGED = {
-    "add_composed",
     "add", "add_many", "add_folders", "edit", "edit_many", "change_passphrase", "lock",
     "grant", "grant_standing", "revoke_grant", "trust", "apply", "apply_all", "forget",
     "append", "append_many", "begin_anew", "mark_heartbeat", "mark_witness", "verify",
+    "verifying", "purging", "purging_expired",
     "forget_opened", "take_identity", "prune", "resend", "leaf", "trash", "restore",
     "settle",
     "export_log", "record_refusal",

@@ -61,6 +61,7 @@ class AccessAnswer(Answer):
 async def access(agent: Agent, _caller: Caller, params: AccessParams) -> AccessAnswer:
     """Tell what a konnector, a grant or a device may read, and what it read here."""
     driver = agent.driver
+    await agent.catch_up_with_log()
     return await agent.thread.run(lambda: _access(driver, params.who))
 
 

@@ -16,10 +16,10 @@ from clisk.agent import keyring_secret, opening
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.operations.life import UnlockSeconds
-from clisk.agent.progress import with_progress
+from clisk.agent.progress import Counter, with_progress
 from clisk.agent.registry import Answer, Done, Params, Secret, operation
 from clisk.agent.staged_import import StagedBackup, StagingError
-from clisk_vault.transfer.backup import back_up_items, back_up_rest, head_of, restore
+from clisk_vault.transfer.backup import back_up_items, back_up_rest, head_of, restoring
 from clisk_vault.transfer.backup_format import (
     BackupItem,
     Record,
@@ -151,20 +151,12 @@ async def restore_finish(
         unlock_seconds=params.unlock_seconds,
         keyring=params.keyring,
     )
-    done = [0]
-
-    def one_more() -> None:
-        done[0] += 1
-
-    async def count() -> int:
-        return done[0]
-
+    counter = Counter()
     try:
-        await with_progress(
-            caller,
-            agent.change(lambda vault: restore(vault, records, on_item=one_more)),
-            count,
+        doing = agent.change_in_steps(
+            lambda vault: restoring(vault, records), on_step=counter.count
         )
+        await with_progress(caller, doing, counter.read)
     except BaseException:
         # A vault with nothing in it would stand in the way of another try.
         await agent.lock()

@@ -8,7 +8,7 @@ from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.registry import Answer, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
-from clisk_vault.duplicates import find_duplicates, merge_items
+from clisk_vault.duplicates import finding_duplicates, merge_items
 from clisk_vault.ids import ItemId
 from clisk_vault.vault import Vault
 
@@ -35,7 +35,7 @@ async def duplicates(
     agent: Agent, _caller: Caller, _params: NoParams
 ) -> DuplicatesAnswer:
     """List items that may be the same; no secret is read for it."""
-    groups = await agent.vault(lambda vault: find_duplicates(vault.overviews()))
+    groups = await agent.in_steps(lambda vault: finding_duplicates(vault.overviews()))
     return DuplicatesAnswer(
         groups=[
             [

@@ -57,6 +57,7 @@ class GrantsAnswer(Answer):
 @operation("grants.list", NoParams, GrantsAnswer)
 async def list_grants(agent: Agent, _caller: Caller, _params: NoParams) -> GrantsAnswer:
     """List the grants, revoked and expired ones too."""
+    await agent.catch_up_with_log()
 
     def work(vault: Vault) -> GrantsAnswer:
         return GrantsAnswer(

@@ -10,9 +10,10 @@ from pydantic import Field
 
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
-from clisk.agent.progress import Counter, counted
+from clisk.agent.progress import Counter, with_progress
 from clisk.agent.registry import Answer, Params, operation
 from clisk_vault.ids import ItemId
+from clisk_vault.steps import Steps
 from clisk_vault.vault import Vault
 
 if TYPE_CHECKING:
@@ -57,27 +58,27 @@ async def health(agent: Agent, caller: Caller, params: HealthParams) -> HealthAn
     # Late: estimating strength needs large tables, and an agent may never be asked.
     from clisk.breach_service import SERVICE, fetch_ranges
     from clisk_vault.breaches import PREFIX_CHARS, open_breaches
-    from clisk_vault.health import examine, worst_first
+    from clisk_vault.health import examining, worst_first
 
     counter = Counter()
 
-    def work(vault: Vault) -> Checkup:
+    def work(vault: Vault) -> Steps[Checkup]:
         source = open_breaches(Path(params.breaches)) if params.breaches else None
-        return examine(
+        return examining(
             vault,
             caller.requester,
             old_days=params.old_days,
             soon_days=params.soon_days,
             breaches=source,
-            on_item=counter.one_more,
         )
 
-    found = await counted(caller, agent.vault(work), counter)
+    doing = agent.in_steps(work, on_step=counter.count)
+    found = await with_progress(caller, doing, counter.read)
     findings: list[Finding] = list(found.findings)
     prefixes = {digest[:PREFIX_CHARS] for digest in found.digests.values()}
     if params.online:
         ranges = await fetch_ranges(prefixes, service=params.service or SERVICE)
-        findings += await agent.vault(
+        findings += await agent.in_steps(
             lambda vault: _seen_online(vault, found.digests, ranges)
         )
     return HealthAnswer(
@@ -99,15 +100,19 @@ async def health(agent: Agent, caller: Caller, params: HealthParams) -> HealthAn
 
 def _seen_online(
     vault: Vault, digests: Mapping[ItemId, str], ranges: Mapping[str, Sequence[str]]
-) -> list[Finding]:
+) -> Steps[list[Finding]]:
+    """Return what *ranges* say of the passwords that had *digests*.
+
+    By the titles at its first step: what was edited since then was not asked about.
+    """
     from clisk_vault.breaches import PREFIX_CHARS, seen_in_range
     from clisk_vault.health import breached
 
-    return [
-        finding
-        for each in vault.overviews()
-        if (digest := digests.get(each.item)) is not None
-        for finding in breached(
-            each, seen_in_range(ranges[digest[:PREFIX_CHARS]], digest)
-        )
-    ]
+    found: list[Finding] = []
+    for each in vault.overviews():
+        digest = digests.get(each.item)
+        if digest is not None:
+            times = seen_in_range(ranges[digest[:PREFIX_CHARS]], digest)
+            found += breached(each, times)
+            yield len(found)
+    return found

@@ -11,6 +11,8 @@ from clisk.agent.log_choice import member_meant
 from clisk.agent.progress import Counter, with_progress
 from clisk.agent.registry import Answer, NoParams, Params, operation
 from clisk.agent.sync_driver import SyncDriver
+from clisk_vault.steps import Steps
+from clisk_vault.vault import Vault
 from clisk_vault.verdict import Found
 
 
@@ -63,9 +65,9 @@ async def verify(agent: Agent, caller: Caller, params: VerifyParams) -> VerdictA
     """Check whole access logs against the membership records and what peers saw."""
     driver, count = agent.driver, Counter()
 
-    def work() -> VerdictAnswer:
-        *earlier, own = check_own(driver, count.one_more)
-        others = check_others(driver, count.one_more) if params.all_devices else []
+    def work(_vault: Vault) -> Steps[VerdictAnswer]:
+        *earlier, own = yield from check_own(driver)
+        others = (yield from check_others(driver)) if params.all_devices else []
         heard = {each.member.id for each in others} | {driver.vault.device_id}
         verdicts = [each.verdict for each in (*earlier, own, *others)]
         return VerdictAnswer(
@@ -80,7 +82,8 @@ async def verify(agent: Agent, caller: Caller, params: VerifyParams) -> VerdictA
             all_intact=all(verdict.intact for verdict in verdicts),
         )
 
-    return await with_progress(caller, agent.thread.run(work), count.read)
+    doing = agent.in_steps(work, on_step=count.count)
+    return await with_progress(caller, doing, count.read)
 
 
 class Fork(Answer):

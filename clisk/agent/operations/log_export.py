@@ -72,7 +72,7 @@ async def export(agent: Agent, caller: Caller, params: ExportParams) -> ExportAn
             peers=peers,
             open_entries=opened,
             seen=vault.witness.cosigned(vault.log.origin),
-            on_entry=count.one_more,
+            on_entry=lambda: count.count(count.items + 1),
         )
         return facts, len(opened)
 

@@ -102,6 +102,7 @@ class LogAnswer(Answer):
 async def list_log(agent: Agent, _caller: Caller, params: LogParams) -> LogAnswer:
     """List the newest records that match, of this device's logs or of others'."""
     driver = agent.driver
+    await agent.catch_up_with_log()
 
     def work() -> LogAnswer:
         vault = driver.vault

@@ -80,6 +80,7 @@ async def summary(
 ) -> SummaryAnswer:
     """Count the reads by hour, day, reader and item, and name those that stand out."""
     driver = agent.driver
+    await agent.catch_up_with_log()
 
     def moments() -> tuple[ChosenLog, list[Moment]]:
         *_, chosen = choose_logs(driver, device=params.device)

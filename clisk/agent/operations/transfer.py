@@ -14,20 +14,21 @@ from pydantic import Field
 from clisk.agent import hardening
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
-from clisk.agent.progress import Counter, counted
+from clisk.agent.progress import Counter, with_progress
 from clisk.agent.registry import Answer, Done, Params, Secret, operation
 from clisk.agent.staged_import import StagedImport, StagingError
 from clisk_vault.item_types import Secrecy, secrecy
+from clisk_vault.steps import Steps
 from clisk_vault.transfer.imported import (
     Action,
     Attached,
     ForeignItem,
     ImportPlan,
     PlannedItem,
-    plan_file,
-    run_plan,
+    importing,
+    planning,
 )
-from clisk_vault.transfer.own_export import without_own
+from clisk_vault.transfer.own_export import leaving_own
 from clisk_vault.vault import Vault
 
 _PAGE = 1000
@@ -156,17 +157,22 @@ async def finish(
     """
     staged, counter = _staged(caller), Counter()
 
-    def work(vault: Vault) -> tuple[ImportPlan, int]:
+    def work(vault: Vault) -> Steps[tuple[ImportPlan, int]]:
         file = staged.file()
-        plan = without_own(vault, file, plan_file(vault, file), caller.requester)
-        if params.dry_run:
-            return plan, len(set(plan.folders) - set(vault.folders()))
-        folders = run_plan(vault, plan, on_item=counter.one_more).folders
-        vault.storage.shrink()
-        return plan, folders
 
-    doing = agent.vault(work) if params.dry_run else agent.change(work)
-    plan, folders = await counted(caller, doing, counter)
+        def review(plan: ImportPlan) -> Steps[ImportPlan]:
+            return leaving_own(vault, file, plan, caller.requester)
+
+        if params.dry_run:
+            plan = yield from review((yield from planning(vault, file)))
+            return plan, len(set(plan.folders) - set(vault.folders()))
+        plan, done = yield from importing(vault, file, review)
+        vault.storage.shrink()
+        return plan, done.folders
+
+    do = agent.in_steps if params.dry_run else agent.change_in_steps
+    doing = do(work, on_step=counter.count)
+    plan, folders = await with_progress(caller, doing, counter.read)
     staged.plan = plan
     staged.items.clear()
     return ImportFinishAnswer(

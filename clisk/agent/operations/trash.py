@@ -10,6 +10,7 @@ from clisk.agent.registry import Answer, Done, NoParams, Params, operation
 from clisk.agent.resolve import resolve_item
 from clisk_vault.duplicates import revive
 from clisk_vault.ids import ItemId
+from clisk_vault.steps import Steps
 from clisk_vault.vault import Vault
 
 
@@ -80,14 +81,14 @@ async def empty_trash(
 ) -> PurgeAnswer:
     """Forget items in the trash with their history, on every device, for good."""
 
-    def work(vault: Vault) -> list[ItemId]:
+    def work(vault: Vault) -> Steps[list[ItemId]]:
         chosen = [_in_trash(vault, meant) for meant in params.items]
         if not params.items:
             chosen = [each.item for each in vault.overviews() if each.trashed]
-        vault.purging.purge(chosen)
+        yield from vault.purging.purging(chosen)
         return chosen
 
-    items = await agent.change(work)
+    items = await agent.change_in_steps(work)
     return PurgeAnswer(items=[item.hex() for item in items])
 
 

@@ -10,6 +10,7 @@ from clisk_vault.access_record import Requester, RequesterKind, Use
 from clisk_vault.draft import FieldValue, ItemDraft
 from clisk_vault.ids import ItemId
 from clisk_vault.keys import SecretText
+from clisk_vault.steps import finish
 from clisk_vault.transfer.bitwarden_out import write_bitwarden
 from clisk_vault.transfer.cxf_out import write_cxf
 from clisk_vault.transfer.file_secrets import FileSecrets
@@ -24,7 +25,7 @@ from clisk_vault.transfer.imported import (
 )
 from clisk_vault.transfer.keepass_out import write_kdbx
 from clisk_vault.transfer.outgoing import LossReport, Outgoing
-from clisk_vault.transfer.own_export import without_own
+from clisk_vault.transfer.own_export import leaving_own
 from clisk_vault.transfer.take_out import read_file as read_attachment
 from clisk_vault.transfer.take_out import take_out
 from clisk_vault.vault import Vault
@@ -67,7 +68,7 @@ def _exported(vault: Vault, items: list[ItemId], format_: str) -> ForeignFile:
 
 
 def _plan(vault: Vault, file: ForeignFile) -> ImportPlan:
-    return without_own(vault, file, plan_file(vault, file), _WHO)
+    return finish(leaving_own(vault, file, plan_file(vault, file), _WHO))
 
 
 @pytest.mark.parametrize("format_", _WRITERS)
