@@ -24,6 +24,7 @@ from clisk_vault.keys import SecretText
 from clisk_vault.log_leaf import MAX_GROUP
 from clisk_vault.overview import ItemOverview
 from clisk_vault.reveal import Answer, ReadRequest
+from clisk_vault.site_names import site_names
 from clisk_vault.steps import Steps, finish
 from clisk_vault.strength import STRONG, estimate
 from clisk_vault.vault import Vault
@@ -292,13 +293,7 @@ def _is_local(host: str) -> bool:
 
 
 def _site_with_codes(uri: str) -> str | None:
-    match = _HOST.match(uri)
-    labels = match[1].lower().split(".") if match else []
-    for begin in range(len(labels) - 1):
-        site = ".".join(labels[begin:])
-        if site in _sites_with_codes():
-            return site
-    return None
+    return next((site for site in site_names(uri) if site in _sites_with_codes()), None)
 
 
 @cache

@@ -17,6 +17,7 @@ from importlib import resources
 
 from clisk_vault.draw import StringSpace
 from clisk_vault.errors import CallerError, FormatError
+from clisk_vault.site_names import site_names
 
 DEFAULT_LENGTH = 20
 MAX_TEXT_CHARS = 2_000
@@ -137,10 +138,12 @@ def parse_rules(text: str) -> SiteRules:
 
 
 def rules_for(host: str) -> SiteRules | None:
-    """Return what the site at *host*, or one above it, is known to demand."""
-    labels = host.lower().rstrip(".").split(".")
-    for begin in range(len(labels) - 1):
-        text = _published().get(".".join(labels[begin:]))
+    """Return what the site at *host*, or one above it, is known to demand.
+
+    A whole address stands for its host.
+    """
+    for site in site_names(host):
+        text = _published().get(site)
         if text is not None:
             return parse_rules(text)
     return None
@@ -149,11 +152,9 @@ def rules_for(host: str) -> SiteRules | None:
 def rules_for_uris(uris: Iterable[str]) -> tuple[str, SiteRules] | None:
     """Return the first host that something is known of, and what it demands."""
     for uri in uris:
-        host = re.sub(r"^[a-z+.-]*://", "", uri, flags=re.IGNORECASE)
-        host = re.split(r"[/:?#]", host, maxsplit=1)[0].lower()
-        known = rules_for(host)
+        known = rules_for(uri)
         if known is not None:
-            return host, known
+            return next(site_names(uri)), known
     return None
 
 

@@ -101,6 +101,8 @@ def fill_command(
 
     if not headless:
         check_screen()
+    if new_password:
+        tell_change_page(address)
     chosen = item or _choose(home, address, siblings=siblings)
     visit = Visit(address, chosen, headless, submit, wait_seconds, new_password)
     with AgentClient.connect(home) as agent:
@@ -120,6 +122,15 @@ def fill_command(
         raise NotFilledError(str(outcome.refused), advice=outcome.refused.advice)
     if not outcome.filled:
         raise _not_filled(outcome)
+
+
+def tell_change_page(address: str) -> None:
+    """Say where the site of *address* has passwords changed, if that is known."""
+    from clisk_vault.change_pages import change_page
+
+    page = change_page([address])
+    if page is not None and page != address:
+        output.say(f"this site has passwords changed at: {page}")
 
 
 def _address(url: str) -> str:

@@ -59,7 +59,8 @@ def health_command(
 
     Told are passwords that are weak, used twice, old, or known from breaches, pages
     without encryption, logins without the one-time codes that their site offers, and
-    items of any type that have expired or soon will (`expires`). Nothing leaves this
+    items of any type that have expired or soon will (`expires`); and where a site has
+    its passwords changed, if that is published: open it yourself. Nothing leaves this
     device, unless you ask for --online: then a service gets the first five digits of
     each password's SHA-1, one in a million, and pads its answers.
     Every password is read for it, and the access log records each.
@@ -87,7 +88,7 @@ def health_command(
         return
     rows = cast(list[dict[str, Any]], answer["findings"])
     output.write_table(
-        ("FAULT", "ID", "TITLE", "USER", "WHY"),
+        ("FAULT", "ID", "TITLE", "USER", "WHY", "CHANGED AT"),
         (
             (
                 row["fault"],
@@ -95,6 +96,7 @@ def health_command(
                 row["title"],
                 row["username"],
                 row["says"],
+                row["change_at"] or "",
             )
             for row in rows
         ),

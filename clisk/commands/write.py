@@ -157,6 +157,8 @@ def edit_command(
     else:
         output.say("changed")
         _tell_made(answer)
+        if answer["change_at"]:
+            output.say(f"its site has the password changed at: {answer['change_at']}")
 
 
 @click.command("rm")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from clisk.commands import fill
 from tests.program.fill_site import FillSite, serve_pages
 from tests.program.world import Device, device
 
@@ -172,3 +173,15 @@ def test_the_folder_is_no_argument(tmp_path: Path) -> None:
     """Without a vault the command says how to get one."""
     with device(tmp_path / "none") as nobody:
         assert "hint: " in nobody.run("fill", "https://a.example", "--headless").err
+
+
+def test_a_renewal_says_where_the_site_has_passwords_changed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Where that is published, and not of the page that was named itself."""
+    page = "https://www.netflix.com/password"
+
+    for address in ("https://www.netflix.com/", page, "https://site.example/"):
+        fill.tell_change_page(address)
+
+    assert capsys.readouterr().err == f"this site has passwords changed at: {page}\n"

@@ -26,6 +26,23 @@ def _laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
         yield laptop
 
 
+def test_where_a_site_has_its_password_changed_is_told(laptop: Device) -> None:
+    """With a fault that a new password mends, and where one was just written."""
+    item = laptop.add_login("Films", "password", "--uri", "https://www.netflix.com/in")
+    page = "https://www.netflix.com/password"
+
+    rows = laptop.ask("health")["findings"]
+
+    told = {row["fault"]: row["change_at"] for row in rows if row["item"] == item}
+    assert told["weak"] == told["reused"] == page
+    assert {row["change_at"] for row in rows if row["title"] == "Weak"} == {None}
+    assert f"\t{page}\n" in laptop.ok("health")
+    changed = laptop.run("edit", "Films", "--generate", "password")
+    assert changed.err.endswith(f"its site has the password changed at: {page}\n")
+    assert page not in laptop.run("edit", "Films", "-u", "alice").err
+    laptop.ok("rm", "Films")
+
+
 class _Service(BaseHTTPRequestHandler):
     """Answers as Have I Been Pwned does, or as a test wants it."""
 

@@ -12,12 +12,16 @@ from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
 from clisk.agent.progress import Counter, with_progress
 from clisk.agent.registry import Answer, Params, operation
+from clisk_vault.change_pages import change_page
 from clisk_vault.ids import ItemId
 from clisk_vault.steps import Steps
 from clisk_vault.vault import Vault
 
 if TYPE_CHECKING:
     from clisk_vault.health import Checkup, Finding
+
+# What a new password mends.
+_MENDED_SO = ("breached", "weak", "reused", "old")
 
 
 class HealthParams(Params):
@@ -31,7 +35,11 @@ class HealthParams(Params):
 
 
 class HealthFinding(Answer):
-    """One fault of one item; no value."""
+    """One fault of one item; no value.
+
+    *change_at*: where its site has the password changed, of a fault of that; for a
+    person, who decides. Null: not known.
+    """
 
     item: str
     title: str
@@ -39,6 +47,7 @@ class HealthFinding(Answer):
     fault: str
     says: str
     others: list[str]
+    change_at: str | None
 
 
 class HealthAnswer(Answer):
@@ -81,6 +90,7 @@ async def health(agent: Agent, caller: Caller, params: HealthParams) -> HealthAn
         findings += await agent.in_steps(
             lambda vault: _seen_online(vault, found.digests, ranges)
         )
+    pages = await agent.vault(lambda vault: _change_pages(vault, findings))
     return HealthAnswer(
         examined=found.examined,
         asked_service=len(prefixes) if params.online else 0,
@@ -92,10 +102,23 @@ async def health(agent: Agent, caller: Caller, params: HealthParams) -> HealthAn
                 fault=each.fault.value,
                 says=each.says,
                 others=[other.hex() for other in each.others],
+                change_at=pages.get(each.item)
+                if each.fault.value in _MENDED_SO
+                else None,
             )
             for each in worst_first(findings)
         ],
     )
+
+
+def _change_pages(vault: Vault, findings: Sequence[Finding]) -> dict[ItemId, str]:
+    wanted = {each.item for each in findings}
+    pages = {
+        each.item: change_page(each.uris)
+        for each in vault.overviews()
+        if each.item in wanted
+    }
+    return {item: page for item, page in pages.items() if page is not None}
 
 
 def _seen_online(

@@ -14,6 +14,7 @@ from clisk.agent.places import in_folder
 from clisk.agent.registry import Answer, Params, operation
 from clisk.agent.resolve import resolve_item, search
 from clisk.errors import CliskError
+from clisk_vault.change_pages import change_page
 from clisk_vault.ids import ItemId
 from clisk_vault.overview import ItemOverview
 from clisk_vault.vault import Vault
@@ -55,12 +56,18 @@ class MadeLine(Answer):
 
 
 class WrittenAnswer(ItemAnswer):
-    """An item that was written, and what was made up for it."""
+    """An item that was written, and what was made up for it.
+
+    *change_at*: where the site of a new password has it changed, if that is known.
+    """
 
     made: list[MadeLine]
+    change_at: str | None
 
 
-def _written(item: ItemId, made: list[Made]) -> WrittenAnswer:
+def _written(
+    item: ItemId, made: list[Made], *, change_at: str | None = None
+) -> WrittenAnswer:
     lines = [
         MadeLine(
             field=each.field,
@@ -69,7 +76,7 @@ def _written(item: ItemId, made: list[Made]) -> WrittenAnswer:
         )
         for each in made
     ]
-    return WrittenAnswer(item=item.hex(), made=lines)
+    return WrittenAnswer(item=item.hex(), made=lines, change_at=change_at)
 
 
 @operation("add", AddParams, WrittenAnswer)
@@ -95,7 +102,11 @@ async def edit(agent: Agent, caller: Caller, params: EditParams) -> WrittenAnswe
         view = vault.view(item)
         changes, made = drafting.make_up(params.changes, view)
         vault.edit(item, drafting.edit(changes, view), confirmed=confirmed)
-        return _written(item, made)
+        page = None
+        if "password" in changes.fields:
+            known = (each.text("value") or "" for each in view.elements("uri"))
+            page = change_page([*known, *changes.uris])
+        return _written(item, made, change_at=page)
 
     return await agent.change(work)
 
