@@ -17,7 +17,6 @@ from clisk_vault.errors import CallerError, VaultError
 from clisk_vault.ids import ItemId
 from clisk_vault.item import TRUE, ItemView
 from clisk_vault.item_types import element_field, new_element_ids, split_element
-from clisk_vault.keys import SecretText
 from clisk_vault.overview import ItemOverview
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.search import normalise
@@ -82,31 +81,37 @@ def merge_items(
 ) -> None:
     """Bring all that *others* have into *keep*, and put them into the trash.
 
-    Where both have a field, that of *keep* stands, and the other's is kept among
-    its earlier values. If one asks for the passphrase again, what comes of them
+    Where both have a field, that of *keep* stands, and the other's becomes one of its
+    earlier versions. If one asks for the passphrase again, what comes of them
     does. Either all of it happens or nothing.
 
     Raises:
-        CallerError: an item that is not there, or merged with itself.
+        CallerError: an item that is not there, merged with itself, or in conflict.
         ReadRefused, TamperedError: a secret could not be read.
     """
     if keep in others or len(set(others)) < len(others) or not others:
         raise CallerError(
             "merge: name two different items or more", advice="clisk duplicates"
         )
+    for item in (keep, *others):
+        _check_settled(vault.view(item))
     random = vault.session.random
     kept, kept_values = vault.view(keep), read_values(vault, keep, who, "merge")
     edit: Values = {}
     if any(vault.view(item).asks_passphrase for item in (keep, *others)):
         edit["reprompt"] = TRUE
     files: list[tuple[str, bytes]] = []
+    earlier: list[Values] = []
     for item in others:
         values = read_values(vault, item, who, "merge")
-        edit |= _brought(vault.view(item), values, kept, kept_values | edit, random)
+        view = vault.view(item)
+        earlier.append(_earlier(view, values, kept_values | edit))
+        edit |= _brought(values, kept_values | edit, random)
         files += read_files(vault, item, who, "merge")
     with vault.storage.transaction():
         for name, data in files:
             vault.attachments.add(keep, name, data)
+        _keep_as_earlier(vault, keep, kept, earlier)
         if edit:
             vault.edit(keep, edit)
         vault.edit_many((item, {"trashed": TRUE}) for item in others)
@@ -182,25 +187,26 @@ def read_files(
     ]
 
 
+def _check_settled(view: ItemView) -> None:
+    # Of a field in conflict one value would stand and the other be gone unseen.
+    if any(each.name not in _OF_ITS_OWN for each in view.conflicts):
+        raise CallerError(
+            "merge: an item has a conflict that nobody has settled",
+            advice="settle it first: clisk conflicts",
+        )
+
+
 def _brought(
-    view: ItemView,
     values: Mapping[str, FieldValue],
-    kept: ItemView,
     there: Mapping[str, FieldValue],
     random: Callable[[int], bytes],
 ) -> Values:
     """Return what an item adds to the one that is kept."""
-    edit: Values = {}
-    for name, value in values.items():
-        if name in _OF_ITS_OWN or split_element(name) is not None:
-            continue
-        if name not in there:
-            edit[name] = value
-        elif _text(there[name]) != _text(value):
-            edit |= _earlier(name, value, random)
-    title = view.title
-    if title and title != kept.title:
-        edit |= _earlier("title", title, random)
+    edit: Values = {
+        name: value
+        for name, value in values.items()
+        if _is_common(name) and name not in there
+    }
     rows = _rows(there)
     for (kind, _), row in _rows_by_element(values).items():
         if _spell(kind, row) not in rows:
@@ -209,12 +215,37 @@ def _brought(
     return edit
 
 
-def _earlier(name: str, value: FieldValue, random: Callable[[int], bytes]) -> Values:
-    (element,) = new_element_ids(1, random)
-    row: Values = {"password": SecretText(_text(value))}
-    if name != "password":
-        row["field"] = name
-    return {element_field("history", element, part): v for part, v in row.items()}
+def _earlier(
+    view: ItemView, values: Mapping[str, FieldValue], there: Mapping[str, FieldValue]
+) -> Values:
+    """Return what an item has in the place of another value that is kept."""
+    found: Values = {
+        name: value
+        for name, value in values.items()
+        if _is_common(name) and name in there and _text(there[name]) != _text(value)
+    }
+    if view.title and view.title != _text(there.get("title", "")):
+        found["title"] = view.title
+    return found
+
+
+def _is_common(name: str) -> bool:
+    return name not in _OF_ITS_OWN and split_element(name) is None
+
+
+def _keep_as_earlier(
+    vault: Vault, keep: ItemId, kept: ItemView, earlier: Sequence[Values]
+) -> None:
+    """Give fields of *keep* the *earlier* values, and then what stood before again.
+
+    What *keep* did not have is written by the caller, afterwards.
+    """
+    for values in earlier:
+        if values:
+            vault.edit(keep, values)
+    for name in dict.fromkeys(name for values in earlier for name in values):
+        if name in kept.fields:
+            vault.settle(keep, name, kept.fields[name].current.stamp)
 
 
 def _rows_by_element(

@@ -244,8 +244,11 @@ def _by_password(each: ItemOverview, password: SecretText) -> Iterator[Finding]:
 
 
 def password_changed_ms(view: ItemView) -> int:
-    """Return when the password was last written, as imported until it is here."""
-    written = view.fields["password"].current.stamp.time_ms
+    """Return when the password was last written, as imported until it is here.
+
+    One that was brought back is as old as its value.
+    """
+    written = view.fields["password"].current.source.time_ms
     imported = view.fields.get("password_changed")
     if imported is None or imported.current.stamp.time_ms < written:
         # One write gives both the same stamp; a later password has a later one.

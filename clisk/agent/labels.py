@@ -30,6 +30,7 @@ _SILENT = frozenset(
         ("custom", "section"),
         ("custom", "key"),
         ("attachment", "blob"),
+        ("history", "field"),
         ("attachment", "content"),  # a file is read by `clisk attach get`
     }
 )
@@ -40,6 +41,7 @@ _WHOLE = frozenset(
         ("tag", "name"),
         ("custom", "value"),
         ("custom", "hidden"),
+        ("history", "password"),
         ("extra", "data"),
         ("attachment", "size"),
     }
@@ -112,6 +114,8 @@ def _elements(view: ItemView) -> Iterator[LabelledField]:
 def _parts(element: ElementView) -> Iterator[LabelledField]:
     naming = _NAMING.get(element.kind, "")
     name = element.text(naming) or element.kind
+    if element.kind == "history":
+        name = f"earlier {element.text('field') or 'password'}"
     for part, field in element.parts.items():
         place = (element.kind, part)
         if place in _WHOLE:

@@ -116,7 +116,7 @@ def list_command(
                 row["outcome"],
                 f"{row['kind']} {row['name']}",
                 row["title"] or row["item"] or "",
-                row["field"] or "",
+                row["label"] or "",
                 row["use"],
                 row["origin"] or "",
                 row["purpose"],
@@ -188,7 +188,7 @@ def summary_command(
         output.write_line(f"{each['reads']:6}  {each['title'] or each['item']}")
     for each in found["unusual"]:
         row = each["record"]
-        what = " ".join(filter(None, (row["title"] or row["item"], row["field"])))
+        what = " ".join(filter(None, (row["title"] or row["item"], row["label"])))
         parts = (
             f"entry {row['index']}",
             date_and_time(row["time_ms"]),

@@ -166,7 +166,8 @@ def merge_command(home: Home, keep: str, items: tuple[str, ...], as_json: bool) 
     """Bring all that ITEMS have into the item KEEP, and put them into the trash.
 
     Where both have a value, that of KEEP stands, and the other becomes one of its
-    earlier ones: nothing is lost. The secrets are read for it, each read recorded.
+    earlier ones: nothing is lost. An item in conflict is settled first. The secrets
+    are read for it, each read recorded.
 
     \b
     Example:

@@ -92,8 +92,13 @@ def _secrets(view: ItemView) -> Iterator[tuple[str, Stamp | None]]:
         if field.current.secret and not name.startswith(_FILE):
             yield name, None
     password = view.fields.get("password")
-    for version in password.history if password else ():
-        if version.secret:
+    if password is None:
+        return
+    # A value that was brought back stands twice; it is one.
+    seen = {each.source for each in password.heads}
+    for version in password.history:
+        if version.secret and version.source not in seen:
+            seen.add(version.source)
             yield "password", version.stamp
 
 

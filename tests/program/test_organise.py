@@ -227,6 +227,9 @@ def test_a_file_that_is_too_large_is_refused(laptop: Device, tmp_path: Path) -> 
     assert "hint: " in refused.err
 
 
+_EARLIER = ("history", "Twin", "-f", "password", "--show", "2")
+
+
 def test_what_is_there_twice_becomes_one(laptop: Device) -> None:
     """The other's password is kept as an earlier one."""
     for password in ("kept", "other"):
@@ -241,7 +244,7 @@ def test_what_is_there_twice_becomes_one(laptop: Device) -> None:
 
     assert _titles(laptop, "Twin") == ["Twin"]
     assert laptop.ok("get", "Twin", "-f", "password") == "kept\n"
-    assert laptop.ok("get", "Twin", "-f", "history password") == "other\n"
+    assert laptop.ok(*_EARLIER) == "other\n"
     assert laptop.run("duplicates").err == "no two items look alike\n"
     assert laptop.run("merge", passwords["kept"], passwords["kept"]).code == 1
 
@@ -499,3 +502,48 @@ def test_the_history_brings_a_file_back_whole(laptop: Device, tmp_path: Path) ->
     laptop.ok("history", "Parts", "--field", size, "--restore", "2")
 
     assert laptop.ok("attach", "get", "Parts", "part.txt") == "whole\n"
+
+
+_SEEDS = ("JBSWY3DPEHPK3PXP", "GEZDGNBVGY3TQOJQ")
+
+
+def test_after_a_merge_the_other_values_are_earlier_ones(laptop: Device) -> None:
+    """Of the same field, by its plain name, in the history and in the log."""
+    ids = []
+    for seed in _SEEDS:
+        ids.append(laptop.add_login("Merged", f"planted-{seed}", "-u", f"u-{seed}"))
+        laptop.ok("edit", ids[-1], "--read", "totp=0", given=seed)
+
+    laptop.ok("merge", *ids)
+    listed = laptop.ok("history", ids[0])
+    shown = laptop.ok("history", ids[0], "-f", "totp", "--show", "2")
+
+    rows = [line.split("\t")[:2] for line in listed.splitlines()]
+    for field in ("totp", "password", "username"):
+        assert [n for name, n in rows if name == field] == ["1", "2", "3"]
+    assert not [name for name, _ in rows if "history" in name]
+    assert shown == f"{_SEEDS[1]}\n"
+    assert laptop.ok("get", ids[0], "-f", "totp") == f"{_SEEDS[0]}\n"
+    assert laptop.ok("get", ids[0], "-f", "username") == f"u-{_SEEDS[0]}\n"
+    log = laptop.ok("log", "list", "--item", ids[0])
+    assert "\ttotp (earlier)\thistory\t" in log
+
+
+def test_what_an_import_brought_of_earlier_values_has_plain_names(
+    laptop: Device,
+) -> None:
+    """By the field that had them; the log says it like the item."""
+    laptop.add_login("Imported", "x")
+    words = ("edit", "Imported", "-s", "history.0a0a0a0a.field=totp", "--read")
+    laptop.ok(*words, "history.0a0a0a0a.password=0", given="planted-seed")
+    laptop.ok(*words[:2], "--read", "history.0b0b0b0b.password=0", given="planted-old")
+
+    shown = laptop.ok("get", "Imported")
+    value = laptop.ok("get", "Imported", "-f", "earlier totp")
+    log = laptop.ok("log", "list", "--item", "Imported")
+
+    assert {"earlier totp", "earlier password"} <= {
+        line.split("\t")[0] for line in shown.splitlines()
+    }
+    assert value == "planted-seed\n"
+    assert "\tearlier totp\tshow\t" in log

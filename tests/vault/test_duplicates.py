@@ -8,12 +8,14 @@ from clisk_vault.access_record import Use
 from clisk_vault.draft import ItemDraft, elements
 from clisk_vault.duplicates import find_duplicates, merge_items, revive
 from clisk_vault.errors import CallerError, PassphraseNeededError, TamperedError
+from clisk_vault.health import password_changed_ms
 from clisk_vault.ids import ItemId
 from clisk_vault.keys import SecretText
 from clisk_vault.reveal import ReadRequest
+from clisk_vault.transfer.take_out import take_out
 from clisk_vault.vault import Vault
 from tests.vault.items import seeded
-from tests.vault.made import PERSON, add_login, carry, read
+from tests.vault.made import PERSON, FakeClock, add_login, carry, read
 
 
 def _login(vault: Vault, title: str, user: str, uri: str) -> ItemId:
@@ -54,6 +56,16 @@ def test_finding_reads_no_secret(vault: Vault) -> None:
     assert vault.log.size == size
 
 
+def _versions(vault: Vault, item: ItemId, field: str) -> list[str]:
+    """Return every value that a field had, the newest first."""
+    return [
+        vault.reveal(
+            ReadRequest(item, field, PERSON, "test", version=each.stamp)
+        ).expose()
+        for each in vault.view(item).fields[field].versions
+    ]
+
+
 def test_nothing_is_lost_in_a_merge(vault: Vault) -> None:
     """What is alone is taken, what is the same is not doubled, what differs is kept."""
     keep = add_login(vault, "Bank", "kept")
@@ -91,14 +103,50 @@ def test_nothing_is_lost_in_a_merge(vault: Vault) -> None:
     assert read(vault, keep, "notes") == "n"
     (pin,) = view.elements("custom")
     assert read(vault, keep, pin.parts["hidden"].name) == "1234"
-    earlier = {
-        each.text("field"): read(vault, keep, each.parts["password"].name)
-        for each in view.elements("history")
-    }
-    assert earlier == {None: "other", "title": "Old bank"}
+    assert not view.elements("history")
+    assert _versions(vault, keep, "password") == ["kept", "other", "kept"]
+    assert _versions(vault, keep, "title") == ["Bank", "Old bank", "Bank"]
     (file,) = vault.attachments.of(keep)
     request = ReadRequest(keep, file.field, PERSON, "test")
     assert vault.attachments.read(request) == b"file"
+
+
+def test_values_of_several_become_earlier_ones(vault: Vault, clock: FakeClock) -> None:
+    """Of the field that had them; what the kept one lacked is of the first that has it.
+
+    And the password is as old as it was: it is the same one.
+    """
+    keep = add_login(vault, "Bank", "kept")
+    written = password_changed_ms(vault.view(keep))
+    clock.now_ms += 1000
+    one, two = add_login(vault, "Bank", "one"), add_login(vault, "Bank", "two")
+    vault.edit(one, {"totp": SecretText("ONE")})
+    vault.edit(two, {"totp": SecretText("TWO")})
+
+    merge_items(vault, keep, [one, two], PERSON)
+
+    assert _versions(vault, keep, "password") == ["kept", "two", "one", "kept"]
+    assert _versions(vault, keep, "totp") == ["ONE", "TWO"]
+    assert password_changed_ms(vault.view(keep)) == written
+    (out,) = take_out(vault, [keep], purpose="test")
+    assert [each.value for each in out.outgoing.earlier] == ["two", "one"]
+
+
+def test_what_is_in_conflict_is_not_merged(pair: tuple[Vault, Vault]) -> None:
+    """One of its two values would stand, and the other be gone with the trash."""
+    laptop, phone = pair
+    keep, other = add_login(laptop, "a"), add_login(laptop, "b")
+    carry(laptop, phone)
+    laptop.edit(other, {"password": SecretText("one")})
+    phone.edit(other, {"password": SecretText("two")})
+    carry(phone, laptop)
+
+    for first, second in ((keep, other), (other, keep)):
+        with pytest.raises(CallerError, match="conflict"):
+            merge_items(laptop, first, [second], PERSON)
+
+    assert not laptop.view(keep).trashed
+    assert not laptop.view(other).trashed
 
 
 def test_each_read_of_a_merge_is_recorded(vault: Vault) -> None:

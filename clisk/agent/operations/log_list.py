@@ -10,14 +10,17 @@ from pydantic import Field
 
 from clisk.agent.caller import Caller
 from clisk.agent.core import Agent
+from clisk.agent.labels import labelled_fields
 from clisk.agent.log_check import witnesses
 from clisk.agent.log_choice import ChosenLog, choose_logs
 from clisk.agent.registry import Answer, Params, operation
 from clisk.agent.resolve import resolve_item
 from clisk.errors import CliskError
 from clisk_vault.access_record import AccessRecord, Outcome, RequesterKind, Use
+from clisk_vault.attachment_store import KIND as ATTACHMENT
 from clisk_vault.errors import CallerError
 from clisk_vault.ids import GRANT_ID_LENGTH, GrantId, ItemId, parse_hex
+from clisk_vault.item_types import element_field, split_element
 from clisk_vault.log_leaf import Leaf
 from clisk_vault.log_page import LogFilter
 from clisk_vault.log_place import place_in_log
@@ -58,6 +61,7 @@ class LogLine(Answer):
     """One request to read a secret, and what came of it.
 
     *incarnation* and *index*: in which log of the device, and where in it.
+    *label*: what the item calls the field now, where it has it still.
     """
 
     incarnation: int
@@ -70,6 +74,7 @@ class LogLine(Answer):
     item: str | None
     title: str | None
     field: str | None
+    label: str | None
     use: str
     origin: str | None
     purpose: str
@@ -208,7 +213,24 @@ def log_lines(
 def _line(vault: Vault, log: LogView, index: int, record: AccessRecord) -> LogLine:
     title = None if record.item is None else vault.title(record.item)
     where = {"incarnation": split_origin(log.origin)[1], "index": index}
-    return LogLine.model_validate({**where, "title": title, **record.to_json()})
+    label = None if record.field is None else _label(vault, record.item, record.field)
+    return LogLine.model_validate(
+        {**where, "title": title, "label": label, **record.to_json()}
+    )
+
+
+def _label(vault: Vault, item: ItemId | None, field: str) -> str:
+    """Return what a person calls *field*, of an earlier version without its stamp."""
+    name, _, stamp = field.partition("/")
+    parts = split_element(name)
+    if parts is not None and item is not None and vault.title(item) is not None:
+        view = vault.view(item)
+        labels = {each.field.name: each.label for each in labelled_fields(view)}
+        if parts[0] == ATTACHMENT:
+            # What opens a file has no name of its own: it is the file's.
+            name = labels.get(element_field(parts[0], parts[1], "size"), name)
+        name = labels.get(name, name)
+    return f"{name} (earlier)" if stamp else name
 
 
 class ShowParams(Params):
