@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -22,10 +22,7 @@ from clisk_vault.log_leaf import MAX_LEAF_BYTES, LogRow
 from clisk_vault.log_proof import UnverifiedProof
 from clisk_vault.merkle import Tree
 from clisk_vault.note import UnverifiedNote
-
-
-def _nothing() -> None:
-    pass
+from clisk_vault.steps import Steps, finish
 
 
 def write_bundle(
@@ -36,11 +33,28 @@ def write_bundle(
     keys: LogKeys,
     openings: Mapping[int, Opening],
     seen: Sequence[UnverifiedNote] = (),
-    on_entry: Callable[[], None] = _nothing,
 ) -> None:
+    """Write a bundle at once; arguments and errors as writing_bundle()."""
+    finish(
+        writing_bundle(
+            rows, folder, facts=facts, keys=keys, openings=openings, seen=seen
+        )
+    )
+
+
+def writing_bundle(
+    rows: Iterable[LogRow],
+    folder: Path,
+    *,
+    facts: BundleFacts,
+    keys: LogKeys,
+    openings: Mapping[int, Opening],
+    seen: Sequence[UnverifiedNote] = (),
+) -> Steps[None]:
     """Write the bundle of a log's *rows*, all that *facts* counts, to a new *folder*.
 
-    The folder appears when it is complete, or not at all.
+    The folder appears when it is complete, or not at all. What is added to the log
+    between two steps is not in it.
 
     Args:
         rows: every entry as it is stored, from the first on.
@@ -49,7 +63,6 @@ def write_bundle(
         keys: what the bundle says that it is checked with.
         openings: key and text of each entry that is to be shown.
         seen: countersigned heads that other devices gave back.
-        on_entry: called for each entry, for those who show progress.
 
     Raises:
         StoreError: the folder is there, or the disk refuses.
@@ -78,11 +91,12 @@ def write_bundle(
                 tree.append(row.leaf_hash)
                 if openings and row.head is not None:
                     heads.add(row.seq + 1, row.head)
-                on_entry()
+            yield tree.size
         for index, opening in openings.items():
             _write(new, f"{files.OPENING}/{index}", files.encode_opening(opening))
             proof = _proof(tree, heads, index)
             _write(new, f"{files.PROOF}/{index}", proof.encode())
+            yield tree.size
 
 
 def _check(rows: Sequence[LogRow], start: int, width: int) -> None:

@@ -6,7 +6,7 @@ leaves its own records before the first entry is opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,19 +28,16 @@ from clisk_vault.errors import (
     UnrecordedError,
 )
 from clisk_vault.log_bundle import BundleFacts, LogKeys, runs
-from clisk_vault.log_bundle_write import check_free, write_bundle
+from clisk_vault.log_bundle_write import check_free, writing_bundle
 from clisk_vault.log_entry import Opening
 from clisk_vault.log_leaf import LogRow
 from clisk_vault.log_view import split_origin
 from clisk_vault.note import NoteKey, SignatureLine, UnverifiedNote
 from clisk_vault.session import Session
+from clisk_vault.steps import Steps, finish
 
 _BEFORE, _AFTER = "open entries ", " of the access log"
 _MAX_RUNS_CHARS = MAX_TEXT_CHARS - len(_BEFORE) - len(_AFTER)
-
-
-def _nothing() -> None:
-    pass
 
 
 def export_log(
@@ -52,9 +49,35 @@ def export_log(
     peers: Sequence[NoteKey] = (),
     open_entries: Iterable[int] = (),
     seen: Sequence[UnverifiedNote] = (),
-    on_entry: Callable[[], None] = _nothing,
 ) -> BundleFacts:
+    """Write the log at once; arguments and errors as exporting_log()."""
+    return finish(
+        exporting_log(
+            session,
+            log,
+            folder,
+            who=who,
+            peers=peers,
+            open_entries=open_entries,
+            seen=seen,
+        )
+    )
+
+
+def exporting_log(
+    session: Session,
+    log: AccessLog,
+    folder: Path,
+    *,
+    who: str,
+    peers: Sequence[NoteKey] = (),
+    open_entries: Iterable[int] = (),
+    seen: Sequence[UnverifiedNote] = (),
+) -> Steps[BundleFacts]:
     """Write the log of this device to a new *folder*, for somebody outside.
+
+    It is the log as it was when the first entry was read; what is added between two
+    steps is not in it.
 
     Args:
         session: the unlocked vault that *log* belongs to.
@@ -64,13 +87,12 @@ def export_log(
         peers: countersigning keys of the vault's other devices.
         open_entries: indexes of the entries whose contents are to be shown.
         seen: countersigned heads that other devices gave back.
-        on_entry: called for each entry, for those who show progress.
 
     Raises:
         ReadRefused: the record could not be written; nothing was opened.
         CallerError: no such entry; or called within a transaction.
         TamperedError: an entry to be opened is not what its leaf commits to.
-        StoreError, LogDamagedError: as write_bundle().
+        StoreError, LogDamagedError: as writing_bundle().
     """
     wanted = sorted(set(open_entries))
     if wanted and not 0 <= wanted[0] <= wanted[-1] < log.size:
@@ -78,18 +100,17 @@ def export_log(
             f"access log: no such entry; it has {log.size}", advice="clisk log list"
         )
     check_free(folder)
-    openings = _open(session, log, wanted, who) if wanted else {}
+    openings = (yield from _open(session, log, wanted, who)) if wanted else {}
     facts = BundleFacts(log.origin, log.size)
     number = split_origin(log.origin)[1]
     enrolled = NoteKey(log.origin, first_key(session.secrets.public, number))
-    write_bundle(
+    yield from writing_bundle(
         _with_cosignatures(log.rows(end=facts.size), seen),
         folder,
         facts=facts,
         keys=LogKeys(enrolled, tuple(peers)),
         openings=openings,
         seen=_others(log, seen, facts.size),
-        on_entry=on_entry,
     )
     return facts
 
@@ -137,7 +158,7 @@ def _parsed(head: bytes) -> UnverifiedNote | None:
 
 def _open(
     session: Session, log: AccessLog, wanted: Sequence[int], who: str
-) -> dict[int, Opening]:
+) -> Steps[dict[int, Opening]]:
     """Make the records durable, then open."""
     if session.storage.in_transaction:
         raise CallerError("log export: within a transaction")
@@ -161,12 +182,16 @@ def _open(
             f"the access log cannot be written, so nothing is opened ({err})",
             advice=err.advice,
         ) from err
-    if log.origin != origin:
-        raise ReadRefused(
-            "the access log was damaged and has begun anew, so nothing is opened",
-            advice="see what is wrong with: clisk log verify",
-        )
-    return {index: log.open_entry(index) for index in wanted}
+    openings = dict[int, Opening]()
+    for index in wanted:
+        if log.origin != origin:
+            raise ReadRefused(
+                "the access log was damaged and has begun anew, so nothing is opened",
+                advice="see what is wrong with: clisk log verify",
+            )
+        openings[index] = log.open_entry(index)
+        yield 0
+    return openings
 
 
 def _purposes(wanted: Sequence[int]) -> list[str]:

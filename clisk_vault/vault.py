@@ -53,10 +53,6 @@ from clisk_vault.versions import FieldView
 from clisk_vault.witness import Witness
 
 
-def _nothing() -> None:
-    """Show no progress."""
-
-
 class Vault:
     """An unlocked vault, until lock(). One thread; one agent a vault."""
 
@@ -415,9 +411,8 @@ class Vault:
         peers: Sequence[NoteKey] = (),
         open_entries: Iterable[int] = (),
         seen: Sequence[UnverifiedNote] = (),
-        on_entry: Callable[[], None] = _nothing,
     ) -> BundleFacts:
-        """Write the log for somebody outside: see log_export.export_log()."""
+        """Write the log for somebody outside: see log_export.exporting_log()."""
         return export_log(
             self._session,
             self.log,
@@ -426,7 +421,6 @@ class Vault:
             peers=peers,
             open_entries=open_entries,
             seen=seen,
-            on_entry=on_entry,
         )
 
     def reveal(self, request: ReadRequest) -> SecretText:

@@ -14,7 +14,11 @@ from clisk_vault.field_seal import sealed_epoch
 from clisk_vault.health import Fault, examining
 from clisk_vault.ids import ItemId
 from clisk_vault.keys import EpochSecret, SecretText
+from clisk_vault.log_bundle_read import read_bundle
+from clisk_vault.log_bundle_verify import verify_bundle
+from clisk_vault.log_export import exporting_log
 from clisk_vault.log_page import LogFilter
+from clisk_vault.note import NoteKey
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.steps import Result, Steps, finish
 from clisk_vault.transfer.backup import back_up_items, restoring
@@ -305,6 +309,39 @@ def test_a_log_that_grows_while_it_is_checked_is_not_called_cut(vault: Vault) ->
 
     assert verdict.findings == ()
     assert verdict.size == size + 1
+
+
+def test_a_log_that_grows_while_it_is_exported_gives_a_whole_bundle(
+    vault: Vault, tmp_path: Path
+) -> None:
+    """Of what it was when its entries were read."""
+    item = add_login(vault)
+    for _ in range(300):
+        read(vault, item)
+    folder = tmp_path / "bundle"
+    steps = exporting_log(vault.session, vault.log, folder, who="test")
+    size = vault.log.size
+
+    facts = between(steps, lambda: read(vault, item))
+
+    assert facts.size == size
+    key = NoteKey(vault.log.origin, vault.secrets.public.log)
+    assert verify_bundle(read_bundle(folder), [key]).verdict.findings == ()
+
+
+def test_an_export_of_the_log_that_is_left_undone_leaves_no_folder(
+    vault: Vault, tmp_path: Path
+) -> None:
+    """It appears whole or not at all."""
+    item = add_login(vault)
+    for _ in range(300):
+        read(vault, item)
+    steps = exporting_log(vault.session, vault.log, tmp_path / "bundle", who="test")
+    next(steps)
+
+    steps.close()
+
+    assert not any(each.name.startswith("bundle") for each in tmp_path.iterdir())
 
 
 def test_an_index_that_is_asked_while_it_catches_up_counts_each_read_once(

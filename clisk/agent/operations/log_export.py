@@ -13,6 +13,8 @@ from clisk.agent.progress import Counter, with_progress
 from clisk.agent.registry import Answer, NoParams, Params, operation
 from clisk_vault.errors import CallerError
 from clisk_vault.log_bundle import BundleFacts
+from clisk_vault.log_export import exporting_log
+from clisk_vault.steps import Steps
 from clisk_vault.vault import Vault
 from clisk_vault.witness import witness_key
 
@@ -63,18 +65,19 @@ async def export(agent: Agent, caller: Caller, params: ExportParams) -> ExportAn
     if not folder.is_absolute():
         raise CallerError("log export: not a whole path")
 
-    def work(vault: Vault) -> tuple[BundleFacts, int]:
-        peers = witnesses(driver, vault.device_id)
+    def work(vault: Vault) -> Steps[tuple[BundleFacts, int]]:
         opened = range(vault.log.size) if params.open_all else set(params.open)
-        facts = vault.export_log(
+        facts = yield from exporting_log(
+            vault.session,
+            vault.log,
             folder,
             who="command line",
-            peers=peers,
+            peers=witnesses(driver, vault.device_id),
             open_entries=opened,
             seen=vault.witness.cosigned(vault.log.origin),
-            on_entry=lambda: count.count(count.items + 1),
         )
         return facts, len(opened)
 
-    facts, opened = await with_progress(caller, agent.vault(work), count.read)
+    doing = agent.in_steps(work, on_step=count.count)
+    facts, opened = await with_progress(caller, doing, count.read)
     return ExportAnswer(origin=facts.origin, size=facts.size, opened=opened)
