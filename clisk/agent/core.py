@@ -124,10 +124,10 @@ class Agent:
         """
         vault = self.driver.vault
         loop = asyncio.get_running_loop()
-        storage, before = vault.storage, vault.storage.rows_written
 
         def watched() -> Steps[Result]:
-            steps = work(vault)
+            storage = vault.storage
+            before, steps = storage.rows_written, work(vault)
             try:
                 while True:
                     if vault.locked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 from clisk.agent import keyring_secret
 from clisk.agent.asking import record_wrong_passphrases
@@ -106,9 +107,14 @@ def open_vault(agent: Agent, passphrase: SecretText) -> Vault:
     return Vault.unlock(path, passphrase, keyring=keyring_secret.held_for(path))
 
 
+# Argon2 takes much memory, and a client may hang up while it runs, and ask again.
+_one_check = threading.Lock()
+
+
 def _check(agent: Agent, passphrase: SecretText) -> None:
     path = agent.vault_path
-    check_passphrase(path, passphrase, keyring=keyring_secret.held_for(path))
+    with _one_check:
+        check_passphrase(path, passphrase, keyring=keyring_secret.held_for(path))
 
 
 async def unlock(agent: Agent, passphrase: SecretText, who: Requester) -> None:
