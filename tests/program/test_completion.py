@@ -27,6 +27,8 @@ def _laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
             made.add_login(title, "planted-password")
         for title in ("Exclaims!", "Ex-wife's"):
             made.add_login(title, "planted-password")
+        for title in ("Q\x1b]0;taken\x07", "Q\nplain\nmade up\n_"):
+            made.add_login(title, "planted-password")
         made.add_login("Gone", "x")
         made.ok("rm", "Gone")
         made.ok("edit", "GitHub", "-u", "alice", "--tag", "work", "--folder", "Job/Web")
@@ -277,6 +279,17 @@ _NAMES = [
     ("konnector forget ", ["edf"]),
     ("log list --konnector e", ["edf"]),
 ]
+
+
+def test_a_name_cannot_speak_to_the_terminal_or_make_another(
+    laptop: Device, programs: Path
+) -> None:
+    """Attack: a title with an escape sequence, and one with lines of an answer."""
+    fish = "clisk completion fish | source\ncomplete -C 'clisk get Q'\n"
+
+    assert _bash(programs, laptop.home, "clisk\tget\tQ") == [[]]
+    assert _zsh(programs, laptop.home, "clisk get Q") == ["clisk get Q"]
+    assert _shell(["fish", "--no-config"], programs, laptop.home, fish) == []
 
 
 def test_bash_offers_names_of_every_kind(laptop: Device, programs: Path) -> None:
