@@ -17,6 +17,7 @@ from clisk.commands.options import (
     item_titles,
     json_option,
     tag_names,
+    trashed_titles,
 )
 from clisk.errors import UsageError
 from clisk.home import Home
@@ -161,8 +162,15 @@ def edit_command(
             output.say(f"its site has the password changed at: {answer['change_at']}")
 
 
+def _titles_to_move(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[Any]:
+    offer = trashed_titles if ctx.params.get("restore") else item_titles
+    return offer(ctx, param, incomplete)
+
+
 @click.command("rm")
-@click.argument("items", nargs=-1, required=True, shell_complete=item_titles)
+@click.argument("items", nargs=-1, required=True, shell_complete=_titles_to_move)
 @click.option("--restore", is_flag=True, help="Take them out of the trash again.")
 @json_option
 @click.pass_obj

@@ -267,6 +267,7 @@ _NAMES = [
     ("tag rm w", ["work"]),
     ("trash restore G", ["Gone"]),
     ("trash empty G", ["Gone"]),
+    ("rm --restore G", ["Gone"]),
     ("token revoke ", ["nightly"]),
     ("folder move J", ["Job", "Job/Web", "Junk"]),
     ("folder rename Ju", ["Junk"]),
