@@ -45,6 +45,8 @@ has what goes red for each guard that is taken out.
 _SAME_BYTES = """\
 The weak device gets the same bytes. How much was played stands behind what came of it:
 `python -m tests.attacks` plays so much, the tests less, unless CLISK_LONG=1 is set.
+Changes are merged in the vault's own process, for reasons that
+[decision 25](../protocol/decisions/0025-no-child-process-for-changes.md) has.
 """
 _SAME_MESSAGES = """\
 A weak member, or newcomer, gets the same bytes; let in by it, the thief opens the
