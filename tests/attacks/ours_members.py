@@ -7,45 +7,36 @@ that these bytes do what they are for.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 from automerge.core import Document
 
-from clisk_sync.envelope_content import ItemChange
-from clisk_sync.founding import add_record
-from clisk_sync.record_body import MAX_DEVICES
 from clisk_sync.report import SyncReport
 from clisk_vault import cbor
-from clisk_vault.change_chunk import ActorId, ChangeHash, hash_of, parse_change
-from clisk_vault.device import enrol
-from clisk_vault.document import Applied, EntryDocument, author_of, new_actor
+from clisk_vault.change_chunk import hash_of, parse_change
+from clisk_vault.document import Applied, EntryDocument, new_actor
 from clisk_vault.errors import FormatError, OutOfMemoryError
 from clisk_vault.hlc import END_OF_TIME_MS, HybridClock
 from clisk_vault.ids import ItemId
 from clisk_vault.item_write import compose, next_stamp
-from clisk_vault.replica import MAX_ORPHANS
 from tests.attacks import poison
 from tests.attacks.pen import Pen
 from tests.attacks.poison import Maker, titled
 from tests.attacks.stage import TITLE, Stage, beliefs, story
 from tests.attacks.weak_device import WeakDevice
-from tests.sync.world import Device, Forger
-from tests.vault import test_document, test_item
+from tests.sync.world import Device
+from tests.vault import test_document
 from tests.vault.items import change, stamp
 from tests.vault.test_change_chunk import mutants
 
 ITEM, OTHER = ItemId(bytes(range(16))), ItemId(bytes(range(16, 32)))
 Harm: TypeAlias = Callable[[WeakDevice], Awaitable[str]]
-# Behind so many comparisons a person has given up.
-_PATIENCE: Final = 2_000_000
-_VALUES_IN_A_CHANGE: Final = 900
 
 
-async def _weak(phone: Device) -> WeakDevice:
+async def as_weak(phone: Device) -> WeakDevice:
     """Return the phone without its guards, as far as the phone is."""
     weak = WeakDevice(phone)
     await weak.sync()
@@ -61,7 +52,7 @@ async def _poisoned(
     return await phone.sync()
 
 
-async def _goes_on(phone: Device, before: list[str]) -> None:
+async def goes_on(phone: Device, before: list[str]) -> None:
     """The vault opens, takes what its person writes, and has all that it had."""
     phone.write("goes on")
     await phone.sync()
@@ -81,7 +72,7 @@ def set_aside(
     @story
     async def play(on: Stage) -> None:
         laptop, phone = await on.pair()
-        weak, before = await _weak(phone), phone.titles()
+        weak, before = await as_weak(phone), phone.titles()
         report = await _poisoned(on, laptop, phone, bad(new_actor(laptop.id)))
         assert (report.quarantined, report.alerts) == (1, ())
         assert phone.titles() == before
@@ -90,7 +81,7 @@ def set_aside(
         assert reason in kept.reason, kept.reason
         if harm is not None:
             on.gave.append(await harm(weak))
-        await _goes_on(phone, before)
+        await goes_on(phone, before)
 
     return play
 
@@ -154,7 +145,7 @@ async def overflows(weak: WeakDevice) -> str:
 async def a_good_one_is_taken(on: Stage) -> None:
     """The control of all these: with nothing wrong, the same change is an item."""
     laptop, phone = await on.pair()
-    weak = await _weak(phone)
+    weak = await as_weak(phone)
     good = titled(new_actor(laptop.id), laptop.id)
     report = await _poisoned(on, laptop, phone, good)
     assert (report.quarantined, report.orphans) == (0, 0)
@@ -168,9 +159,9 @@ async def mutants_break_nothing(on: Stage) -> None:
     """Damaged changes, each for an item of its own: all that is here opens."""
     laptop, phone = await on.pair()
     pen = Pen(on, laptop, phone)
-    items = await _many_items(pen, laptop, 600)
+    items = await many_items(pen, laptop, 600)
     await phone.sync()
-    weak, before = await _weak(phone), phone.titles()
+    weak, before = await as_weak(phone), phone.titles()
     damaged = mutants(len(items), seed=8, actor=new_actor(laptop.id), by=laptop.id)
     await pen.sign_all(zip(items, damaged, strict=True))
     report = await phone.sync()
@@ -185,10 +176,10 @@ async def mutants_break_nothing(on: Stage) -> None:
     ]
     assert stuck, "or these are harmless"
     on.gave.append("a document that is saved and never loads again")
-    await _goes_on(phone, phone.titles())
+    await goes_on(phone, phone.titles())
 
 
-async def _many_items(pen: Pen, laptop: Device, count: int) -> list[ItemId]:
+async def many_items(pen: Pen, laptop: Device, count: int) -> list[ItemId]:
     """Return items that the thief has written honestly, for what comes next."""
     items = [ItemId(at.to_bytes(16)) for at in range(1, count + 1)]
     sessions = (new_actor(laptop.id) for _ in items)
@@ -216,7 +207,7 @@ def many_mutants_break_nothing(on: Stage) -> None:
 async def a_copied_session_is_told(on: Stage) -> None:
     """Two contents at one number of one session: the first stays, the other is kept."""
     laptop, phone = await on.pair()
-    weak, before = await _weak(phone), phone.titles()
+    weak, before = await as_weak(phone), phone.titles()
     actor, pen = new_actor(laptop.id), Pen(on, laptop, phone)
     one, two = (titled(actor, laptop.id, ms=ms) for ms in (1, 2))
     await pen.sign((ITEM, one), (ITEM, two))
@@ -234,14 +225,14 @@ async def a_copied_session_is_told(on: Stage) -> None:
     assert (await phone.sync()).quarantined == 1
     assert phone.vault.replica.held(OTHER) == []
     assert set(before) <= set(phone.titles())
-    await _goes_on(phone, phone.titles())
+    await goes_on(phone, phone.titles())
 
 
 @story
 async def a_change_before_its_time_waits(on: Stage) -> None:
     """It is kept apart, and alive once what it builds on has come."""
     laptop, phone = await on.pair()
-    weak, before = await _weak(phone), phone.titles()
+    weak, before = await as_weak(phone), phone.titles()
     actor = new_actor(laptop.id)
     first = titled(actor, laptop.id, ms=1)
     second = change(
@@ -266,114 +257,10 @@ async def a_change_before_its_time_waits(on: Stage) -> None:
 
 
 @story
-async def a_flood_of_what_waits_is_bounded(on: Stage) -> None:
-    """So many wait, the rest is refused by name and kept in part."""
-    laptop, phone = await on.pair()
-    pen = Pen(on, laptop, phone)
-    items = await _many_items(pen, laptop, 50)
-    await phone.sync()
-    weak, before = await _weak(phone), phone.titles()
-    had = sum(len(weak.documents[each]) for each in items)
-    missing, more = ChangeHash(bytes(32)), 100
-    flood = [
-        change(
-            {f"title/{stamp(laptop.id, ms=at)}": "x"},
-            actor=new_actor(laptop.id),
-            start_op=2,
-            deps=(missing,),
-        )
-        for at in range(MAX_ORPHANS + more)
-    ]
-    await pen.sign_all(zip(itertools.cycle(items), flood, strict=False))
-    report = await phone.sync()
-    assert (report.orphans, report.quarantined) == (MAX_ORPHANS, more)
-    assert phone.vault.replica.orphans() == MAX_ORPHANS
-    await weak.sync()
-    has = sum(len(weak.documents[each]) for each in items)
-    assert (weak.titles(), weak.lost) == (before, {})
-    assert has - had > 100 * len(flood)
-    on.ran.append(f"{len(flood):,} that wait")
-    on.gave.append("as much of the disk as is asked for")
-    await _goes_on(phone, before)
-
-
-@story
-async def a_flood_of_values_is_settled(on: Stage) -> None:
-    """One field, no end of values by one key: it is shown, and edited as before."""
-    laptop, phone = await on.pair()
-    weak, count = await _weak(phone), 100_000 if on.long else 5_000
-    before, actor = phone.titles(), new_actor(laptop.id)
-    await Pen(on, laptop, phone).sign_all(
-        (ITEM, each) for each in _values_of(actor, count)
-    )
-    report = await phone.sync()
-    assert (report.quarantined, report.orphans) == (0, 0)
-    assert len(phone.vault.view(ITEM).fields["title"].versions) == count
-    phone.vault.edit(ITEM, {"title": "settled"})
-    assert not phone.vault.view(ITEM).conflicts
-    await weak.sync()
-    assert weak.comparisons(ITEM, patience=_PATIENCE) == _PATIENCE
-    on.ran.append(f"{count:,} values by one member")
-    on.gave.append(f"{_PATIENCE:,} comparisons, and no end of them")
-    await _goes_on(phone, [*before, "settled"])
-
-
-def _values_of(actor: ActorId, count: int) -> list[bytes]:
-    """Return changes of one session, each with many values of one title."""
-    made, device = list[bytes](), author_of(actor)
-    start, deps = 1, tuple[ChangeHash, ...]()
-    for seq, first in enumerate(range(0, count, _VALUES_IN_A_CHANGE), 1):
-        last = min(first + _VALUES_IN_A_CHANGE, count)
-        made.append(
-            change(
-                {f"title/{stamp(device, ms=at)}": "x" for at in range(first, last)},
-                actor=actor,
-                seq=seq,
-                start_op=start,
-                deps=deps,
-            )
-        )
-        start, deps = start + last - first, (hash_of(made[-1]),)
-    return made
-
-
-@story
-async def as_many_members_as_there_can_be(on: Stage) -> None:
-    """Each with a value that has seen none of the others: all shown, one settles it."""
-    laptop, phone = await on.pair()
-    weak, phone_names = await _weak(phone), phone.titles()
-    secret = laptop.vault.epochs.secret(1)
-    writers = [Forger.of(laptop)]
-    while len(laptop.engine.membership.devices) < MAX_DEVICES:
-        secrets = enrol()[0]
-        record = add_record(
-            laptop.engine.membership, laptop.secrets, secret, secrets.public, "x"
-        )
-        await laptop.transport.honest.append_record(on.relay.bring(record))
-        laptop.engine.adopt(laptop.engine.membership.extend(record))
-        writers.append(Forger.of(laptop, secrets))
-    for at, writer in enumerate(writers[1:]):
-        who = writer.secrets.public.id
-        data = titled(new_actor(who), who, ms=at)
-        envelope = writer.envelope(1, changes=(ItemChange(ITEM, data),))
-        relay = on.relay.vault(laptop.vault_id, writer.secrets)
-        await relay.append(on.relay.bring(envelope))
-    report = await phone.sync()
-    assert (report.quarantined, report.alerts) == (0, ())
-    assert len(phone.vault.view(ITEM).fields["title"].heads) == MAX_DEVICES - 2
-    phone.vault.edit(ITEM, {"title": "settled"})
-    assert len(phone.vault.view(ITEM).fields["title"].heads) == 1
-    await weak.sync()
-    assert len(weak.dated(ITEM)) == MAX_DEVICES - 2
-    on.ran.append(f"{MAX_DEVICES - 2} members at once, which is as many as fit")
-    await _goes_on(phone, [*phone_names, "settled"])
-
-
-@story
 async def the_next_edit_wins_over_the_future(on: Stage) -> None:
     """What is dated 2999 is shown until its person writes, and then no more."""
     laptop, phone = await on.pair()
-    weak = await _weak(phone)
+    weak = await as_weak(phone)
     thief = HybridClock(laptop.id, lambda: END_OF_TIME_MS - 10)
     now = next_stamp(phone.vault.view(on.item), thief)
     held = phone.vault.replica.held(on.item)
@@ -404,7 +291,7 @@ async def the_next_edit_wins_over_the_future(on: Stage) -> None:
 async def want_of_memory_is_no_damage(on: Stage) -> None:
     """Told as what it is: nothing is set aside, blamed or begun anew."""
     laptop, phone = await on.pair()
-    weak = await _weak(phone)
+    weak = await as_weak(phone)
     edited = f"{TITLE}, edited"
     laptop.vault.edit(on.item, {"title": edited})
     await laptop.sync()
@@ -457,7 +344,7 @@ async def a_panic_costs_its_change_alone(on: Stage) -> None:
     assert (kept.author, kept.item_id) == (laptop.id, ITEM)
     assert "refused by the document library" in kept.reason
     assert [each.hash for each in phone.vault.replica.held(ITEM)] == [hash_of(good)]
-    await _goes_on(phone, sorted([*before, "a good one"]))
+    await goes_on(phone, sorted([*before, "a good one"]))
 
 
 @story
@@ -467,7 +354,7 @@ async def deep_nesting_is_refused(on: Stage) -> None:
         with pytest.raises(FormatError):
             cbor.parse(b"\x81" * depth + b"\x00", max_bytes=1 << 20)
     laptop, phone = await on.pair()
-    weak, before = await _weak(phone), phone.titles()
+    weak, before = await as_weak(phone), phone.titles()
     number = phone.engine.frontier.chain(laptop.id).mark.number + 1
     await Pen(on, laptop, phone).sign(content=b"\x81" * 100_000 + b"\x00")
     report = await phone.sync()
@@ -475,14 +362,14 @@ async def deep_nesting_is_refused(on: Stage) -> None:
     assert phone.titles() == before
     assert phone.engine.frontier.chain(laptop.id).mark.number == number
     on.gave.append(await overflows(weak))
-    await _goes_on(phone, before)
+    await goes_on(phone, before)
 
 
 @story
 async def huge_junk_reaches_no_parser(on: Stage) -> None:
     """Unsigned junk of any kind: told, and the document library is not called."""
     laptop, phone = await on.pair()
-    weak = await _weak(phone)
+    weak = await as_weak(phone)
     calls: list[object] = []
     real = EntryDocument.__init__
 
@@ -505,18 +392,3 @@ async def huge_junk_reaches_no_parser(on: Stage) -> None:
     await laptop.sync()
     await phone.sync()
     assert calls, "or this counts nothing"
-
-
-def a_long_list_is_not_made(on: Stage) -> None:
-    """A million operations in some hundred bytes, and as many of one key as can be."""
-    count = 1_000_000 if on.long else 100_000
-    set_aside(poison.long_list(count), "of one kind", performs(count + 1))(on)
-    on.ran.append(f"{count + 1:,} operations in one change")
-
-
-def no_number_of_values_costs_more_each(on: Stage) -> None:
-    """More than members there can be, in the view alone: counted, not timed."""
-    count = 100_000 if on.long else 10_000
-    test_item.concurrent_values_are_settled(count)
-    test_item.test_a_flood_of_concurrent_values_costs_so_much_each()
-    on.ran.append(f"{count:,} values at once, in the view alone")
