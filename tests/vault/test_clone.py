@@ -7,7 +7,7 @@ import pytest
 from clisk_vault.access_record import Use
 from clisk_vault.clone import clone_item
 from clisk_vault.draft import ItemDraft, elements
-from clisk_vault.errors import TamperedError
+from clisk_vault.errors import PassphraseNeededError, TamperedError
 from clisk_vault.health import password_changed_ms
 from clisk_vault.ids import ItemId
 from clisk_vault.item_types import element_field
@@ -15,7 +15,7 @@ from clisk_vault.keys import SecretText
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.vault import Vault
 from tests.vault.items import seeded
-from tests.vault.made import PERSON, FakeClock, add_login, read
+from tests.vault.made import PERSON, FakeClock, add_login, carry, read
 
 
 def _furnished(vault: Vault) -> ItemId:
@@ -105,6 +105,27 @@ def test_what_is_of_one_item_alone_stays_with_it(vault: Vault) -> None:
     assert view.text("origin") is None
     assert view.created_ms != vault.view(item).created_ms
     assert vault.view(item).elements("passkey")
+
+
+def test_a_clone_is_no_way_around_the_passphrase(pair: tuple[Vault, Vault]) -> None:
+    """Attack: an item asks for the passphrase again, and a copy of it would not.
+
+    Also where one device says so and another, later, does not: one word is enough.
+    """
+    laptop, phone = pair
+    item = add_login(laptop)
+    carry(laptop, phone)
+    laptop.edit(item, {"reprompt": "true"})
+    phone.edit(item, {"reprompt": "false"})
+    phone.edit(item, {"reprompt": "false"})
+    carry(phone, laptop)
+    assert laptop.view(item).text("reprompt") == "false", "in conflict, and the newest"
+
+    made = clone_item(laptop, item, PERSON).item
+
+    assert laptop.view(made).asks_passphrase
+    with pytest.raises(PassphraseNeededError):
+        read(laptop, made)
 
 
 def test_a_cloned_password_keeps_its_age(vault: Vault, clock: FakeClock) -> None:
