@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
@@ -12,6 +11,7 @@ from clisk_sync.membership import Membership
 from clisk_sync.ports import VaultPort
 from clisk_sync.snapshot import Covered
 from clisk_sync.snapshot_store import SnapshotStore
+from clisk_sync.turns import give_way
 from clisk_vault.change_chunk import ChangeHash, hash_of
 from clisk_vault.errors import FormatError, TamperedError, UnsupportedError
 from clisk_vault.ids import DeviceId, ItemId
@@ -48,4 +48,4 @@ async def unhurried(items: list[ItemId]) -> AsyncIterator[ItemId]:
     for count, item in enumerate(items, 1):
         yield item
         if count % SLICE == 0:
-            await asyncio.sleep(0)
+            await give_way()

@@ -7,7 +7,6 @@ work has its turn in between. Applying twice does nothing, so a crash costs noth
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -17,6 +16,7 @@ from clisk_sync.journal import Journal
 from clisk_sync.membership import Membership
 from clisk_sync.ports import VaultPort
 from clisk_sync.report import Tally
+from clisk_sync.turns import give_way
 from clisk_vault.change_chunk import parse_change
 from clisk_vault.document import author_of
 from clisk_vault.errors import UnsupportedError, UntrustedInputError
@@ -77,7 +77,7 @@ class Inbox:
             for part in _slices(changes):
                 with self._journal.storage.transaction():
                     tally.count(self._vault.replica.apply_all(part))
-                await asyncio.sleep(0)
+                await give_way()
             with self._journal.storage.transaction():
                 self._journal.handed_over(deferred[-1][0])
 

@@ -21,6 +21,7 @@ from clisk_sync.report import Tally
 from clisk_sync.roster import Roster
 from clisk_sync.taking import Round, Taker
 from clisk_sync.transport import VaultTransport
+from clisk_sync.turns import give_way
 from clisk_vault.ids import DeviceId
 from clisk_vault.primitives import sha256
 
@@ -155,6 +156,8 @@ class Reader:
                 break
             if self._inbox.is_full():
                 await self._inbox.empty(membership, tally)
+            # What has come already is read on without a wait for the network.
+            await give_way()
 
     def _is_rescan_due(self) -> bool:
         """Tell whether to read everything again: for what is missing, in moderation."""

@@ -6,7 +6,6 @@ be cancelled and the process killed at any instant, and the same is done again.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,6 +51,7 @@ from clisk_sync.snapshot_check import (
 )
 from clisk_sync.snapshot_store import SnapshotStore
 from clisk_sync.transport import VaultTransport
+from clisk_sync.turns import give_way
 from clisk_vault.errors import FormatError, TamperedError, UnsupportedError
 from clisk_vault.ids import DeviceId
 from clisk_vault.item_store import SETTINGS
@@ -284,7 +284,7 @@ class Taker:
             part = [each for _, item in rows for each in item]
             with self._journal.storage.transaction():
                 tally.count(self._vault.replica.apply_all(part))
-            await asyncio.sleep(0)
+            await give_way()
 
     def _keep(self, believed: Believed, size: int, now: Round) -> None:
         """Make it the one taken, in one transaction with all that follows from it."""

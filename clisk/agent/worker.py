@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from clisk_sync.turns import give_way
 from clisk_vault.steps import Steps
 
 # For so long others wait at most, and one step. Letting them in costs 0.1 ms.
@@ -71,11 +72,8 @@ class VaultThread:
 async def _in_slices(steps: Steps[Result]) -> Result:
     try:
         while True:
-            # Whoever came meanwhile becomes a task in the first turn of the loop, and
-            # is answered in the second. Before the first slice, too: its caller may
-            # be gone already.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            # Before the first slice, too: its caller may be gone already.
+            await give_way()
             until = time.monotonic() + _SLICE_SECONDS
             while time.monotonic() < until:
                 next(steps)
