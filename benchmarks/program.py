@@ -23,8 +23,8 @@ from clisk.wire import Message
 ITEMS = 1_000
 MANY = 10_000
 _MIB = 1024 * 1024
-_GETS = 500
-_PAUSE_SECONDS = 0.01
+_GETS = 200
+_PAUSE_SECONDS = 0.05
 _PASSPHRASE = b"a benchmark's passphrase"
 
 

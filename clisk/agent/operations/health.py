@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,6 +67,8 @@ async def health(agent: Agent, caller: Caller, params: HealthParams) -> HealthAn
     Only if it is asked to does it ask a service, and then for ranges by five digits.
     """
     # Late: estimating strength needs large tables, and an agent may never be asked.
+    # In a thread, so that others are answered while they are read.
+    await asyncio.to_thread(importlib.import_module, "clisk_vault.health")
     from clisk.breach_service import SERVICE, fetch_ranges
     from clisk_vault.breaches import PREFIX_CHARS, open_breaches
     from clisk_vault.health import examining, worst_first
