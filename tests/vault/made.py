@@ -78,8 +78,9 @@ def add_login(vault: Vault, title: str = "Bank", password: str = PASSWORD) -> It
 
 
 def read(vault: Vault, item: ItemId, field: str = "password") -> str:
-    """Return a value as a person at the terminal gets it."""
-    return vault.reveal(ReadRequest(item, field, PERSON, "test")).expose()
+    """Return a value as a person at the terminal gets it, who typed the passphrase."""
+    request = ReadRequest(item, field, PERSON, "test", confirmed=True)
+    return vault.reveal(request).expose()
 
 
 def carry(source: Vault, target: Vault) -> None:
