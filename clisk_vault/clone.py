@@ -14,10 +14,10 @@ from clisk_vault.access_record import Requester, Use
 from clisk_vault.attachment_store import Attachment
 from clisk_vault.draft import FieldValue, ItemDraft
 from clisk_vault.duplicates import read_values
-from clisk_vault.health import password_changed_ms
 from clisk_vault.ids import ItemId
 from clisk_vault.item import TRUE, ItemView
 from clisk_vault.item_types import element_field, new_element_ids, split_element
+from clisk_vault.password_age import password_changed_ms
 from clisk_vault.primitives import Random
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.search import normalise

@@ -23,6 +23,7 @@ from clisk_vault.item import ItemView
 from clisk_vault.keys import SecretText
 from clisk_vault.log_leaf import MAX_GROUP
 from clisk_vault.overview import ItemOverview
+from clisk_vault.password_age import password_changed_ms
 from clisk_vault.reveal import Answer, ReadRequest
 from clisk_vault.site_names import site_names
 from clisk_vault.steps import Steps, finish
@@ -241,24 +242,6 @@ def _by_password(each: ItemOverview, password: SecretText) -> Iterator[Finding]:
         yield _finding(
             each, Fault.WEAK, f"guessed in about 10^{strength.guesses_log10:.0f} tries"
         )
-
-
-def password_changed_ms(view: ItemView) -> int:
-    """Return when the password was last written, as imported until it is here.
-
-    One that was brought back is as old as its value.
-    """
-    written = view.fields["password"].current.source.time_ms
-    imported = view.fields.get("password_changed")
-    if imported is None or imported.current.stamp.time_ms < written:
-        # One write gives both the same stamp; a later password has a later one.
-        return written
-    try:
-        moment = datetime.fromisoformat(imported.current.text or "")
-    except ValueError:
-        return written
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(written, round(aware.timestamp() * 1000))
 
 
 def _reused(

@@ -115,5 +115,27 @@ def test_help_loads_no_vault(words: list[str]) -> None:
     assert done.stderr == "[]\n"
 
 
+def test_the_agent_starts_without_what_few_ask_for() -> None:
+    """Tables of common passwords take 13 MiB; they come with the first check-up."""
+    late = ["zxcvbn", "rapidfuzz", "pykeepass", "playwright", "starlette", "textual"]
+    script = (
+        "import sys, importlib\n"
+        "import clisk.agent.process\n"
+        "from clisk.agent.operations import MODULES\n"
+        "operations = 'clisk.agent.operations.'\n"
+        "for name in MODULES: importlib.import_module(operations + name)\n"
+        f"print([name for name in {late} if name in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _WITH_PATH + script],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == "[]\n"
+
+
 _ROOT = Path(__file__).parents[2]
 _WITH_PATH = f"import sys; sys.path.insert(0, {str(_ROOT)!r})\n"

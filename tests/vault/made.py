@@ -77,9 +77,11 @@ def add_login(vault: Vault, title: str = "Bank", password: str = PASSWORD) -> It
     )
 
 
-def read(vault: Vault, item: ItemId, field: str = "password") -> str:
-    """Return a value as a person at the terminal gets it, who typed the passphrase."""
-    request = ReadRequest(item, field, PERSON, "test", confirmed=True)
+def read(
+    vault: Vault, item: ItemId, field: str = "password", *, confirmed: bool = False
+) -> str:
+    """Return a value as a person at the terminal gets it."""
+    request = ReadRequest(item, field, PERSON, "test", confirmed=confirmed)
     return vault.reveal(request).expose()
 
 

@@ -155,7 +155,7 @@ class _Rebuilt:
         """Return a current value, read as a person reads it."""
         if not self._view.has(field):
             return None
-        return read(self._vault, self._item, field)
+        return read(self._vault, self._item, field, confirmed=True)
 
     def part(self, element: ElementView, part: str) -> str | None:
         return self.value(f"{element.kind}.{element.id}.{part}")
@@ -346,8 +346,8 @@ def test_a_newer_export_writes_what_changed_there(vault: Vault) -> None:
     assert (report.added, report.merged) == (0, 1)
     assert {"notes", "totp"} < set(planned.changes)
     assert "password" not in planned.changes
-    assert read(vault, item) == "changed here"
-    assert read(vault, item, "notes") == "changed there"
+    assert read(vault, item, confirmed=True) == "changed here"
+    assert read(vault, item, "notes", confirmed=True) == "changed there"
     assert vault.view(item).title == "mine"
     assert not vault.view(item).has("totp")
     assert len(vault.view(item).elements("history")) == 3

@@ -8,10 +8,10 @@ from clisk_vault.access_record import Use
 from clisk_vault.clone import clone_item
 from clisk_vault.draft import ItemDraft, elements
 from clisk_vault.errors import PassphraseNeededError, TamperedError
-from clisk_vault.health import password_changed_ms
 from clisk_vault.ids import ItemId
 from clisk_vault.item_types import element_field
 from clisk_vault.keys import SecretText
+from clisk_vault.password_age import password_changed_ms
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.vault import Vault
 from tests.vault.items import seeded

@@ -8,9 +8,9 @@ from clisk_vault.access_record import Use
 from clisk_vault.draft import ItemDraft, elements
 from clisk_vault.duplicates import find_duplicates, merge_items, revive
 from clisk_vault.errors import CallerError, PassphraseNeededError, TamperedError
-from clisk_vault.health import password_changed_ms
 from clisk_vault.ids import ItemId
 from clisk_vault.keys import SecretText
+from clisk_vault.password_age import password_changed_ms
 from clisk_vault.reveal import ReadRequest
 from clisk_vault.transfer.take_out import take_out
 from clisk_vault.vault import Vault
