@@ -61,7 +61,7 @@ class Story:
             ("GitHub", "uri"): login["login"]["uris"][0]["uri"],
             ("GitHub", "uri 2"): login["login"]["uris"][1]["uri"],
             ("GitHub", "folder"): export["folders"][0]["name"],
-            ("GitHub", "history password"): login["passwordHistory"][0]["password"],
+            ("GitHub", "earlier password"): login["passwordHistory"][0]["password"],
             **{("GitHub", f["name"]): f["value"] for f in login["fields"][:3]},
             ("Me", "identity.email"): identity["identity"]["email"],
             ("Me", "identity.first_name"): identity["identity"]["firstName"],

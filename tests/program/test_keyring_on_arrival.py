@@ -210,7 +210,7 @@ def test_a_backup_that_cannot_be_restored_leaves_no_secret(
         raise StoreError("no room")
 
     monkeypatch.setattr(backup, "parse_backup", lambda _: [])
-    monkeypatch.setattr(backup, "restore", full)
+    monkeypatch.setattr(backup, "restoring", full)
 
     async def story() -> None:
         home = Home(str(tmp_path / "new"))

@@ -187,7 +187,8 @@ def test_a_made_key_is_shown_as_json_without_its_private_half(home: Device) -> N
     made = home.ask("add", "ssh-key", "made", "--make", "ed25519")
     home.ok("rm", made["item"])
 
-    assert made.keys() == {"item", "made", "public_key", "fingerprint"}
+    shown = {"item", "made", "public_key", "fingerprint", "change_at"}
+    assert made.keys() == shown
     assert made["public_key"].startswith("ssh-ed25519 ")
 
 

@@ -60,8 +60,9 @@ function markOdd() {
 }
 document.addEventListener("htmx:afterSwap", markOdd);
 
-// Who waits for something to be typed, such as the digits of a pairing, goes there.
-document.addEventListener("htmx:afterSwap", (event) => {
+// Who waits for something to be typed, such as the digits of a pairing, goes there:
+// once the form is htmx's own, or Enter would load a page of its own.
+document.addEventListener("htmx:afterSettle", (event) => {
   event.target.querySelector("[autofocus]")?.focus();
 });
 
