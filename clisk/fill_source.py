@@ -66,6 +66,8 @@ class FillSource:
         params: dict[str, object] = {"item": self._item, "url": url}
         answer = ask_guarded(self._agent, "fill.open", params, again=self._passphrase)
         self._origin = origin_of(url)
+        # From now on the connection knows the item by this alone.
+        self._item = str(answer["item"])
         return answer
 
     def follow(self, page: Callable[[], str]) -> None:

@@ -60,7 +60,7 @@ class NewsStream:
         answer, self._open = self._open, None
         if answer is not None:
             if answer.fits(after, records, ends) and (news := await _rest_of(answer)):
-                self._keep(answer)
+                await self._keep(answer)
                 return news
             await answer.close()
         answer = await self._with_token(
@@ -70,7 +70,7 @@ class NewsStream:
             return None
         entries = await answer.next()
         if entries:
-            self._keep(answer)
+            await self._keep(answer)
         else:
             await answer.close()
         return News(entries)
@@ -89,9 +89,11 @@ class NewsStream:
             return None
         return _Answer(incoming.chunks, stack, after=after, records=records, ends=ends)
 
-    def _keep(self, answer: _Answer) -> None:
+    async def _keep(self, answer: _Answer) -> None:
         if self._open is None:
             self._open = answer
+        else:
+            await answer.close()
 
 
 async def _rest_of(answer: _Answer) -> News | None:

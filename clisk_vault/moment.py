@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from clisk_vault.errors import FormatError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# What can be shown in every zone: a day from both ends of what a date can be.
+_FIRST = datetime(1, 1, 2, tzinfo=UTC)
+_LAST = datetime(9999, 12, 30, 23, 59, 59, tzinfo=UTC)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
@@ -20,6 +23,11 @@ def parse_moment(text: str | None) -> int | None:
     except ValueError:
         return None
     if moment.tzinfo is None:
+        return None
+    try:
+        if not _FIRST <= moment <= _LAST:
+            return None
+    except OverflowError:
         return None
     return round((moment - _EPOCH).total_seconds() * 1000)
 

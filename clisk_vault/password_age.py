@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from clisk_vault.item import ItemView
+from clisk_vault.moment import parse_moment
 
 
 def password_changed_ms(view: ItemView) -> int:
@@ -22,4 +23,5 @@ def password_changed_ms(view: ItemView) -> int:
     except ValueError:
         return written
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(written, round(aware.timestamp() * 1000))
+    changed = parse_moment(aware.isoformat())
+    return written if changed is None else min(written, changed)

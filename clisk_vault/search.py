@@ -25,6 +25,8 @@ _WORDS = re.compile(r"[^\W\d_]+")
 _MIN_SLIP_CHARS = 4
 _TWO_SLIPS_CHARS = 8
 _MAX_GUESSES = 4
+# Of all that many words may mean together: each is a search.
+_MAX_MEANINGS = 64
 
 
 def normalise(text: str) -> str:
@@ -83,7 +85,7 @@ class SearchIndex(Generic[K]):
             return found
         guesses = [self._guesses(word) for word in words]
         seen: dict[K, None] = {}
-        for meant in product(*guesses):
+        for meant in islice(product(*guesses), _MAX_MEANINGS):
             seen.update(dict.fromkeys(self.find(" ".join(meant), limit=limit)))
         return list(seen)[:limit]
 

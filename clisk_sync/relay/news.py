@@ -19,6 +19,7 @@ from clisk_vault.primitives import sha256
 _TOPIC_BYTES: Final = 16
 # Of whoever is slower than what is written: then it looks at the store.
 _MOST_UNHEARD: Final = 16
+_MOST_UNHEARD_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +34,31 @@ class Written:
 class Listener:
     """One who waits, and what it has yet to hear."""
 
-    __slots__ = ("_unheard", "wake")
+    __slots__ = ("_room", "_unheard", "wake")
 
     def __init__(self) -> None:
         # None: more than is kept, or nobody knows what; look at the store.
         self._unheard: list[Written] | None = []
+        self._room = _MOST_UNHEARD_BYTES
         self.wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def tell(self, written: Written | None) -> None:
         """Wake it, with what was *written* or to look for itself."""
-        if (
-            written is None
-            or self._unheard is None
-            or len(self._unheard) == _MOST_UNHEARD
-        ):
-            self._unheard = None
-        else:
+        if written is not None and self._unheard is not None:
             self._unheard.append(written)
+            self._room -= sum(len(data) for _, data in written.entries)
+        if written is None or self._room < 0 or self._is_full():
+            self._unheard = None
         if not self.wake.done():
             self.wake.set_result(None)
+
+    def _is_full(self) -> bool:
+        return self._unheard is not None and len(self._unheard) > _MOST_UNHEARD
 
     def take(self) -> Sequence[Written] | None:
         """Return what it was told, in order, and listen on. None: look."""
         unheard, self._unheard = self._unheard, []
+        self._room = _MOST_UNHEARD_BYTES
         if self.wake.done():
             self.wake = asyncio.get_running_loop().create_future()
         return unheard

@@ -25,7 +25,7 @@ def only_relay_on(database: str | Path) -> Iterator[None]:
     if not is_file(database):
         yield
         return
-    beside = Path(f"{database}-relay")
+    beside = Path(f"{os.path.realpath(database)}-relay")
     try:
         beside.parent.mkdir(parents=True, exist_ok=True)
         held = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -44,7 +44,7 @@ def only_relay_on(database: str | Path) -> Iterator[None]:
 def _lock(held: int) -> None:
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError:
         raise CallerError(
             "another relay runs on this database",
             advice="stop that one; several relays share a PostgreSQL: docs/relay.md",

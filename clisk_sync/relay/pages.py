@@ -39,8 +39,8 @@ class GoingAnswer(Response):
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Send it to its end."""
         head = {"type": "http.response.start", "status": 200}
-        await send(head | {"headers": self.raw_headers})
         async with aclosing(self._readings):
+            await send(head | {"headers": self.raw_headers})
             await _send_pieces(send, self._first)
             async for reading in self._readings:
                 await _send_pieces(send, reading)

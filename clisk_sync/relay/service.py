@@ -14,7 +14,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from clisk_sync.admission import (
     Head,
@@ -64,6 +64,27 @@ class Reading:
         last = self.first[-1][0] if self.first else self.head
         # Beyond the head stands what was written while it was read.
         return None if self.rest is not None or last < self.head else last
+
+
+class _Room(NamedTuple):
+    """What an answer may still hold; each page of it has one entry at the least."""
+
+    most: int
+    most_bytes: int
+
+    @property
+    def is_left(self) -> bool:
+        return self.most > 0 and self.most_bytes > 0
+
+    def less(self, entries: Sequence[tuple[int, bytes]]) -> _Room:
+        return _Room(self.most - len(entries), self.most_bytes - _size(entries))
+
+    def holds(self, entries: Sequence[tuple[int, bytes]]) -> bool:
+        return len(entries) <= self.most and _size(entries) <= self.most_bytes
+
+
+def _size(entries: Sequence[tuple[int, bytes]]) -> int:
+    return sum(len(data) for _, data in entries)
 
 
 class Relay:
@@ -240,11 +261,12 @@ class Relay:
 
     async def read(self, caller: Caller, after: int) -> Reading:
         """Return the page of the log above *after*."""
+        room = _Room(self.limits.page_items, self.limits.page_bytes)
+        return await self._read(caller, after, room)
+
+    async def _read(self, caller: Caller, after: int, room: _Room) -> Reading:
         page = await self.store.page(
-            caller.vault,
-            after=after,
-            most=self.limits.page_items,
-            most_bytes=self.limits.page_bytes,
+            caller.vault, after=after, most=room.most, most_bytes=room.most_bytes
         )
         members = await self._members_of(caller.vault, page.row)
         members.active(caller.device)
@@ -267,35 +289,41 @@ class Relay:
         page. None: of another number than there are now.
         """
         ends = time.monotonic() + min(seconds, self.limits.wait_seconds)
-        room = self.limits.page_bytes
+        room = _Room(self.limits.page_items, self.limits.page_bytes)
         with self.news.listening(caller.vault) as listener:
-            reading = await self._look(caller, after)
+            reading = await self._look(caller, after, room)
             records = reading.records if records is None else records
             while True:
                 if reading.first or reading.records != records:
                     yield reading
-                    room -= sum(len(data) for _, data in reading.first)
-                    if reading.records != records or reading.end is None or room <= 0:
+                    room = room.less(reading.first)
+                    if reading.records != records or reading.end is None:
+                        return
+                    if not room.is_left:
                         return
                     after = reading.end
                 if not await self._woken(listener.wake, ends - time.monotonic(), gone):
                     return
                 reading = self._just_written(
-                    caller, after, listener.take()
-                ) or await self._look(caller, after)
+                    caller, after, listener.take(), room
+                ) or await self._look(caller, after, room)
 
-    async def _look(self, caller: Caller, after: int) -> Reading:
+    async def _look(self, caller: Caller, after: int, room: _Room) -> Reading:
         """Return the page above *after*; where there is none, for one small look."""
         members, row = await self.members(caller.vault)
         if row.head > after:
-            return await self.read(caller, after)
+            return await self._read(caller, after, room)
         members.active(caller.device)
         return Reading(row.head, row.records, (), None)
 
     def _just_written(
-        self, caller: Caller, after: int, written: Sequence[Written] | None
+        self,
+        caller: Caller,
+        after: int,
+        written: Sequence[Written] | None,
+        room: _Room,
     ) -> Reading | None:
-        """Return the page above *after*, if it is just what was *written*.
+        """Return the page above *after*, if it is just what was *written*, and fits.
 
         Its last commit found the membership to be the newest.
         """
@@ -303,7 +331,7 @@ class Relay:
         if not written or members is None or members.head != written[-1].record_head:
             return None
         entries = [entry for each in written for entry in each.entries]
-        if len(entries) > self.limits.page_items:
+        if not room.holds(entries):
             return None
         places = [position for position, _ in entries]
         if places != list(range(after + 1, after + 1 + len(places))):

@@ -196,7 +196,7 @@ def _birth_date(made: ItemBuilder, _name: str, value: str) -> bool:
     month, day, year = [*value.split(","), "", "", ""][:3]
     try:
         born = date(int(year), _MONTHS[month], int(day))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return False
     made.set("identity.birth_date", born.isoformat())
     return value.count(",") == 2

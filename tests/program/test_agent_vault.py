@@ -551,3 +551,23 @@ def test_a_passphrase_is_checked_beside_the_vault_s_thread(tmp_path: Path) -> No
             await opening.unlock(room.agent, SecretText("wrong"), _WHO)
 
     in_a_room(tmp_path, story)
+
+
+def test_a_short_list_is_of_what_is_there(tmp_path: Path) -> None:
+    """However many in the trash come before: a page of five has five."""
+
+    async def story(room: Room) -> None:
+        def fill(vault: Vault) -> None:
+            made = vault.add_many(
+                ItemDraft("login", f"Site {number:02}", {}) for number in range(30)
+            )
+            vault.edit_many([(item, {"trashed": "true"}) for item in made[:20]])
+
+        await room.agent.vault(fill)
+        for query in ("", "site"):
+            listed = await room.ask("list", caller(), query=query, limit=5)
+            assert [each.title for each in listed.items] == [
+                f"Site {number}" for number in range(20, 25)
+            ]
+
+    in_a_room(tmp_path, story)

@@ -143,6 +143,10 @@ def test_a_connection_fills_one_item(tmp_path: Path) -> None:
 
         with pytest.raises(CliskError, match="another item"):
             await room.ask("fill.open", client, item=second.hex(), url=_SITE)
+        for words in ("Shop", "s", second.hex()[:8]):
+            with pytest.raises(CliskError, match="another item") as refusal:
+                await room.ask("fill.open", client, item=words, url=_SITE)
+            assert "match" not in str(refusal.value), "it is told of no other"
         for name in ("reveal", "list", "konnector.open", "lock", "fill.find"):
             with pytest.raises(RequestError, match="fills one login"):
                 _check_confinement(OPERATIONS[name], client)
@@ -299,7 +303,7 @@ class _Asked:
         self, name: str, params: dict[str, object], **_: object
     ) -> dict[str, object]:
         self.calls.append(f"{name} {params.get('field', '')}".strip())
-        return {"value": "made", "earlier": None}
+        return {"item": "ab" * 16, "value": "made", "earlier": None}
 
 
 def test_what_is_typed_twice_is_made_once() -> None:

@@ -15,7 +15,12 @@ from clisk_sync.errors import AuthError
 from clisk_sync.http_transport import HttpRelay
 from clisk_sync.relay import Limits, Settings, start
 from clisk_sync.relay.auth import Caller
-from clisk_sync.relay.news import _MOST_UNHEARD, Listener, Written
+from clisk_sync.relay.news import (
+    _MOST_UNHEARD,
+    _MOST_UNHEARD_BYTES,
+    Listener,
+    Written,
+)
 from clisk_sync.relay.service import Reading, Relay
 from clisk_sync.relay_client import HttpVaultTransport
 from clisk_sync.testing import Author, Family
@@ -264,6 +269,40 @@ def test_a_listener_that_is_slow_looks_instead_of_keeping_all() -> None:
         assert listener.take() is None
         listener.tell(None)
         listener.tell(one)
+        assert listener.take() is None
+
+    asyncio.run(run())
+
+
+def test_what_piled_up_is_bounded_like_a_page(tmp_path: Path) -> None:
+    """Attack: one that reads slowly, while much is written, fills no memory."""
+
+    async def run() -> None:
+        async with _opened(tmp_path, Limits(page_bytes=4000)) as (relay, family):
+            caller = _caller(family.founder)
+            async with _following(relay, caller) as readings:
+                await relay.append(caller, family.founder.write())
+                size = len((await anext(readings)).first[0][1])
+                for _ in range(10):
+                    await relay.append(caller, family.founder.write())
+                found = (await anext(readings)).first
+                assert size * (len(found) + 1) <= 4000 + size
+                assert await anext(readings, None) is None
+
+    asyncio.run(run())
+
+
+def test_a_listener_keeps_no_more_than_a_mebibyte() -> None:
+    """However few the commits: then it looks at the store."""
+
+    async def run() -> None:
+        listener = Listener()
+        half = Written(RecordHash(bytes(32)), ((1, bytes(_MOST_UNHEARD_BYTES // 2)),))
+        for _ in range(2):
+            listener.tell(half)
+        assert listener.take() == [half, half]
+        for _ in range(3):
+            listener.tell(half)
         assert listener.take() is None
 
     asyncio.run(run())

@@ -294,3 +294,25 @@ def test_a_line_says_when_an_item_expires(vault: Vault, vault_path: Path) -> Non
 
     assert lines == {gone: 1_577_836_800_000, never: None, odd: None}
     assert after[gone] is None
+
+
+def test_many_words_that_may_mean_much_are_searched_for_a_bounded_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Attack: a long query, each word of which may stand for four others."""
+    index: SearchIndex[int] = SearchIndex()
+    for number, ending in enumerate("abcdefgh"):
+        index.put(number, " ".join(f"{word}{ending}" for word in _WORDY), ())
+    asked = list[str]()
+    find = index.find
+
+    def counted(query: str, **more: int | None) -> list[int]:
+        asked.append(query)
+        return find(query, **more)
+
+    monkeypatch.setattr(index, "find", counted)
+    index.near(" ".join(f"{word}z" for word in _WORDY), limit=5)
+    assert 1 < len(asked) <= 65
+
+
+_WORDY = ("alpha", "bravo", "delta", "gamma", "kappa", "omega", "sigma", "theta")

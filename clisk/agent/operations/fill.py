@@ -141,13 +141,15 @@ async def open_fill(
 
 
 def _item(vault: Vault, caller: Caller, meant: str) -> ItemId:
-    item = resolve_item(vault, meant)
-    if caller.fill is not None and caller.fill.item != item:
+    if caller.fill is None:
+        return resolve_item(vault, meant)
+    # By nothing but its id: a refusal that lists what words may mean tells of others.
+    if caller.fill.item.hex() != meant:
         raise CliskError(
             "this connection fills another item, and nothing else",
             advice="the program that asked is at fault: update it, or report it",
         )
-    return item
+    return caller.fill.item
 
 
 class RenewParams(Params):

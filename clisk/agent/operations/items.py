@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from pydantic import Field
 
 from clisk.agent import drafting
@@ -15,6 +17,7 @@ from clisk.agent.registry import Answer, Params, operation
 from clisk.agent.resolve import resolve_item, search
 from clisk.errors import CliskError
 from clisk_vault.change_pages import change_page
+from clisk_vault.draft import ItemDraft
 from clisk_vault.ids import ItemId
 from clisk_vault.overview import ItemOverview
 from clisk_vault.vault import Vault
@@ -83,13 +86,15 @@ def _written(
 async def add(agent: Agent, _caller: Caller, params: AddParams) -> WrittenAnswer:
     """Store a new item."""
 
-    def work(vault: Vault) -> WrittenAnswer:
-        # Here, and not before: a key of RSA takes a second, which others need not wait.
+    def make() -> tuple[ItemDraft, list[Made]]:
         changes, made = drafting.make_up(params.changes)
-        draft = drafting.draft(params.type, params.title, changes, make=params.make)
-        return _written(vault.add(draft), made)
+        made_of = drafting.draft(params.type, params.title, changes, make=params.make)
+        return made_of, made
 
-    return await agent.change(work)
+    _ = agent.driver  # locked: nothing is made in vain
+    # Beside the vault's thread: a key of RSA takes a second, for which nobody waits.
+    draft, made = await asyncio.to_thread(make)
+    return await agent.change(lambda vault: _written(vault.add(draft), made))
 
 
 @operation("edit", EditParams, WrittenAnswer)
@@ -180,6 +185,18 @@ class ListAnswer(Answer):
     items: list[ItemLine]
 
 
+def _found(vault: Vault, params: ListParams, limit: int) -> list[ItemOverview]:
+    """Return what is wanted of the first *limit*; of all, where too few of them are."""
+    found = search(
+        vault, params.query, trashed=params.trash, near=True, limit=limit or None
+    )
+    now_ms = vault.session.clock()
+    wanted = [each for each in found if _wanted(each, params, now_ms)]
+    if limit and len(wanted) < (params.limit or 0):
+        return _found(vault, params, 0)
+    return wanted
+
+
 @operation("list", ListParams, ListAnswer)
 async def list_items(agent: Agent, _caller: Caller, params: ListParams) -> ListAnswer:
     """List items, without opening any of them; a slip in a word is forgiven."""
@@ -187,15 +204,7 @@ async def list_items(agent: Agent, _caller: Caller, params: ListParams) -> ListA
     def work(vault: Vault) -> list[ItemOverview]:
         # Where there are other filters, those that pass are not the first so many.
         narrow = params.model_fields_set <= {"query", "limit"}
-        found = search(
-            vault,
-            params.query,
-            trashed=params.trash,
-            near=True,
-            limit=2 * params.limit if narrow and params.limit else None,
-        )
-        now_ms = vault.session.clock()
-        found = [each for each in found if _wanted(each, params, now_ms)]
+        found = _found(vault, params, 2 * (params.limit or 0) if narrow else 0)
         if params.url is not None:
             fitting = _for_page(vault, params.url)
             found = [each for each in found if each.item in fitting]

@@ -263,3 +263,12 @@ def test_a_date_that_is_none_stays_as_it_was(line: str, name: str) -> None:
     _, custom = _read(_item(f"NoteType:Credit Card\n{line}\nNotes:"))
 
     assert custom == {name: line.partition(":")[2]}
+
+
+@pytest.mark.parametrize("day", ["January,1,99999999999999", "January,1,", "May,32,1"])
+def test_a_day_that_is_none_stays_as_it_is_written(day: str) -> None:
+    """No import ends by it."""
+    extra = f"NoteType:Address\nFirst Name:Ann\nBirthday:{day}\nNotes:"
+    fields, custom = _read(_item(extra))
+    assert "identity.birth_date" not in fields
+    assert custom["Birthday"] == day
