@@ -22,7 +22,7 @@ async def confirm(agent: Agent, caller: Caller, passphrase: SecretText) -> None:
         PassphraseError, TooManyTriesError: as opening.unlock().
     """
     _ = agent.driver
-    await opening.unlock(agent, passphrase, caller.requester)
+    await opening.unlock(agent, passphrase, caller.requester, opens=False)
     until = agent.clock() + CONFIRMED_SECONDS
     caller.confirmation = Confirmation(until, agent.times_opened)
 

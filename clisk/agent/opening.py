@@ -16,7 +16,7 @@ from clisk_sync.origin import relay_origin
 from clisk_sync.relay_client import check_invite
 from clisk_vault.access_record import Requester
 from clisk_vault.device import enrol
-from clisk_vault.errors import PassphraseError, StoreError
+from clisk_vault.errors import LockedError, PassphraseError, StoreError
 from clisk_vault.keys import SecretText
 from clisk_vault.opening import check_passphrase
 from clisk_vault.passphrase import calibrate
@@ -117,14 +117,19 @@ def _check(agent: Agent, passphrase: SecretText) -> None:
         check_passphrase(path, passphrase, keyring=keyring_secret.held_for(path))
 
 
-async def unlock(agent: Agent, passphrase: SecretText, who: Requester) -> None:
+async def unlock(
+    agent: Agent, passphrase: SecretText, who: Requester, *, opens: bool = True
+) -> None:
     """Open the vault; when it is open, only check the passphrase.
 
-    A wrong one is recorded: at once, or at the next unlock if the log is locked too.
+    Without *opens* it is only checked, and refused where the vault was locked while
+    this waited for its turn. A wrong one is recorded: at once, or at the next unlock if
+    the log is locked too.
 
     Raises:
         PassphraseError: it does not open this vault.
         TooManyTriesError: it was wrong too often; nothing was tried.
+        LockedError: as said of *opens*.
         KeychainError: the vault needs the system's keyring too, and that gives nothing.
         StoreError, FormatError, TamperedError: the file.
     """
@@ -135,6 +140,8 @@ async def unlock(agent: Agent, passphrase: SecretText, who: Requester) -> None:
                     # Not in the vault's thread: others are answered meanwhile.
                     await asyncio.to_thread(_check, agent, passphrase)
                     return
+                if not opens:
+                    raise LockedError
                 vault = await agent.thread.run(lambda: open_vault(agent, passphrase))
         except PassphraseError:
             if agent.unlocked:

@@ -637,3 +637,23 @@ def test_the_wait_for_the_passphrase_holds_nobody_up(tmp_path: Path) -> None:
             assert await _reveal(room, item, client) == _PLANTED
 
     in_a_room(tmp_path, story)
+
+
+@pytest.mark.parametrize("operation", ["confirm", "export.begin", "backup.begin"])
+def test_a_passphrase_that_waits_for_its_turn_opens_nothing(
+    tmp_path: Path, operation: str
+) -> None:
+    """Attack on a screen lock: the vault is locked while an earlier try still runs."""
+
+    async def story(room: Room) -> None:
+        more = {"export.begin": {"format": "cxf"}}.get(operation, {})
+        async with room.agent.opening:
+            asked = room.ask(operation, caller(), passphrase="horse", **more)
+            waiting = asyncio.ensure_future(asked)
+            await asyncio.sleep(0)
+            await room.agent.lock()
+        with pytest.raises(LockedError):
+            await waiting
+        assert not room.agent.unlocked
+
+    in_a_room(tmp_path, story)

@@ -90,7 +90,7 @@ async def begin(
 ) -> BackupBeginAnswer:
     """Allow this client to read everything with its history, for one backup."""
     _ = agent.driver
-    await opening.unlock(agent, params.passphrase, caller.requester)
+    await opening.unlock(agent, params.passphrase, caller.requester, opens=False)
     items = await agent.vault(lambda vault: [e.item for e in vault.overviews()])
     caller.backing_up = tuple(items)
     return BackupBeginAnswer(items=len(items))

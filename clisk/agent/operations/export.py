@@ -104,7 +104,7 @@ async def begin(
 ) -> ExportBeginAnswer:
     """Allow this client to read everything, for one export."""
     _ = agent.driver  # locked: said before a passphrase is tried
-    await opening.unlock(agent, params.passphrase, caller.requester)
+    await opening.unlock(agent, params.passphrase, caller.requester, opens=False)
 
     def work(vault: Vault) -> tuple[list[ItemId], list[str]]:
         if params.folder is None and params.tag is None:

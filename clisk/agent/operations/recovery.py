@@ -55,7 +55,7 @@ async def begin(agent: Agent, caller: Caller, params: KitParams) -> KitAnswer:
     """Draw a recovery kit, which whoever holds it can read all with; recorded first."""
     check_name(params.name)
     _ = agent.driver  # locked: an open screen is asked for, and the passphrase too
-    await opening.unlock(agent, params.passphrase, caller.requester)
+    await opening.unlock(agent, params.passphrase, caller.requester, opens=False)
 
     async def work(driver: SyncDriver) -> DraftedKit:
         return await DraftedKit.draw(driver, params.name)
