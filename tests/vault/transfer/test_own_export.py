@@ -8,6 +8,7 @@ import pytest
 
 from clisk_vault.access_record import Requester, RequesterKind, Use
 from clisk_vault.draft import FieldValue, ItemDraft
+from clisk_vault.errors import NotHereError
 from clisk_vault.ids import ItemId
 from clisk_vault.keys import SecretText
 from clisk_vault.steps import finish
@@ -145,3 +146,21 @@ def test_what_is_compared_is_recorded(vault: Vault) -> None:
     size = vault.log.size
     _plan(vault, file)
     assert vault.log.size == size
+
+
+def test_a_file_that_is_not_here_yet_refuses_no_import(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be compared is added: nothing is lost, and nothing ends by it."""
+    items = _fill(vault)
+    vault.attachments.add(items[0], "scan.pdf", b"scanned")
+    file = _exported(vault, items, "kdbx")
+
+    def missing(*_: object) -> bytes:
+        raise NotHereError("a part of the file is not here")
+
+    monkeypatch.setattr(type(vault.attachments), "read", missing)
+    plan = _plan(vault, file)
+
+    actions = [each.action for each in plan.items]
+    assert actions == [Action.ADD] + [Action.SKIP] * (len(items) - 1)
